@@ -1,0 +1,117 @@
+r"""What can go wrong, without any HTTP in it.
+
+The tree; `service.api.problems` maps each leaf to a status, and a test holds that map total:
+
+    XentError
+    ├── MalformedBody   the bytes are not what their media type says they are
+    ├── InvalidInput    well formed, but means nothing; lists the offending cells (a ValueError)
+    ├── NotFound        no model, version, loss or page of that name (a LookupError)
+    └── TooLarge        over a limit; the text names the limit, its setting and its value
+
+Every error carries a `Code`: a stable word for programs, explained at `/problems/{code}`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """The stable words of the error answers, one for each thing that can be wrong."""
+
+    # The body as bytes
+    INVALID_JSON = "invalid_json"
+    EMPTY_BODY = "empty_body"
+    # The body as an object
+    NOT_AN_OBJECT = "not_an_object"
+    UNKNOWN_MEMBER = "unknown_member"
+    DUPLICATE_MEMBER = "duplicate_member"
+    MISSING_MEMBER = "missing_member"
+    CONFLICTING_MEMBERS = "conflicting_members"
+    INVALID_OPTION = "invalid_option"
+    # Arrays
+    NOT_A_NUMBER = "not_a_number"
+    NOT_A_LABEL = "not_a_label"
+    NOT_AN_ARRAY = "not_an_array"
+    RAGGED_ARRAY = "ragged_array"
+    EMPTY_ROW = "empty_row"
+    SHAPE_MISMATCH = "shape_mismatch"
+    # Meaning
+    NAN_VALUE = "nan_value"
+    INFINITE_VALUE = "infinite_value"
+    IMPOSSIBLE_ROW = "impossible_row"
+    AMBIGUOUS_ROW = "ambiguous_row"
+    LABEL_OUT_OF_RANGE = "label_out_of_range"
+    UNKNOWN_LABEL = "unknown_label"
+    PROBABILITY_OUT_OF_RANGE = "probability_out_of_range"
+    NOT_NORMALIZED = "not_normalized"
+    NEGATIVE_WEIGHT = "negative_weight"
+    ZERO_PROBABILITY = "zero_probability"
+    EMPTY_REDUCTION = "empty_reduction"
+    # Things and limits
+    UNKNOWN_MODEL = "unknown_model"
+    UNKNOWN_VERSION = "unknown_version"
+    UNKNOWN_PROBLEM = "unknown_problem"
+    BODY_TOO_LARGE = "body_too_large"
+    TOO_MANY_ELEMENTS = "too_many_elements"
+    TOO_MANY_CLASSES = "too_many_classes"
+    NESTING_TOO_DEEP = "nesting_too_deep"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One offending member of a request.
+
+    Attributes:
+        pointer: JSON pointer (RFC 6901) of the first bad cell, such as `/labels/17`; `""` is the
+            whole body.
+        code: what is wrong, as a word.
+        detail: what is wrong, as a sentence that names the cell; never echoes more than a number.
+    """
+
+    pointer: str
+    code: Code
+    detail: str
+
+
+class XentError(Exception):
+    """The root: an error that Xent means to report.
+
+    Attributes:
+        code: the stable word.
+        detail: the sentence.
+    """
+
+    def __init__(self, code: Code, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class MalformedBody(XentError):
+    """The bytes are not what their media type says they are."""
+
+
+class InvalidInput(XentError, ValueError):
+    """Well formed, but means nothing.
+
+    Attributes:
+        faults: one for each offending member, the first one giving `code` and `detail`.
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(self.faults[0].code, self.faults[0].detail)
+
+    @classmethod
+    def at(cls, pointer: str, code: Code, detail: str) -> "InvalidInput":
+        """The error with a single fault."""
+        return cls([Fault(pointer, code, detail)])
+
+
+class NotFound(XentError, LookupError):
+    """No model, version, loss or page of that name."""
+
+
+class TooLarge(XentError):
+    """Over a limit; `detail` names the limit, its setting and its value."""
