@@ -1,0 +1,83 @@
+# Everything one does with Xent, one verb each. It needs make and Python 3.11 to 3.14, nothing else.
+# Works with GNU make 3.81 and newer.
+
+PYTHON ?= python3
+VENV := .venv
+PEERS := .venv-peers
+BIN := $(VENV)/bin
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --only-binary :all: --generate-hashes --no-emit-index-url --no-header
+
+# ARGS reaches pytest:  make test ARGS="tests/losses -k mean"
+ARGS ?=
+# LOCKFLAGS reaches the resolver:  make lock LOCKFLAGS=--upgrade
+LOCKFLAGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-peers coverage lint format openapi train-shipped lock clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+
+run: $(VENV)/.runtime ## serve on 127.0.0.1:8000 (XENT_PORT=9000 make run: elsewhere)
+	@exec $(BIN)/python -m service
+
+test: $(VENV)/.dev ## run the tests, with branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in an environment of their own
+	KERAS_BACKEND=torch $(PEERS)/bin/python -m pytest -m peers $(ARGS)
+
+coverage: $(VENV)/.dev ## run the tests and write the lines they missed to htmlcov/
+	$(BIN)/python -m pytest --cov --cov-report=html $(ARGS)
+
+lint: $(VENV)/.dev ## check style, types, import directions and the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+
+format: $(VENV)/.dev ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: $(VENV)/.runtime ## write openapi/openapi.json from the code
+	$(BIN)/python -m service openapi > openapi/openapi.json.new
+	mv openapi/openapi.json.new openapi/openapi.json
+
+train-shipped: $(VENV)/.runtime ## train the models that ship
+	$(BIN)/python -m service train-shipped
+
+lock: $(VENV)/.dev ## resolve the dependencies again (LOCKFLAGS=--upgrade: to their newest)
+	$(LOCK) $(LOCKFLAGS) --output-file requirements.lock
+	$(LOCK) $(LOCKFLAGS) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove everything that these commands made
+	rm -rf $(VENV) $(PEERS) build dist htmlcov .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find service tests benchmarks .ci -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp lives in the environment that it speaks of, and falls behind when its lock changes.
+
+$(VENV)/.runtime: requirements.lock | $(BIN)/python
+	$(BIN)/python $(INSTALL) -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python $(INSTALL) -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The peers have no lock: PyTorch's build depends on the machine (CPU or which CUDA), and so do
+# its hashes.
+$(PEERS)/.peers: requirements-dev.lock pyproject.toml | $(PEERS)/bin/python
+	$(PEERS)/bin/python $(INSTALL) -r requirements-dev.lock
+	$(PEERS)/bin/python -m pip install --quiet --no-build-isolation --editable '.[peers]'
+	@touch $@
+
+$(BIN)/python $(PEERS)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 14) or sys.exit("Xent needs Python 3.11 to 3.14, and $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.13 ..." % v)'
+	@dir=$(patsubst %/bin/python,%,$@); $(PYTHON) -m venv --clear $$dir || { rm -rf $$dir; exit 1; }
