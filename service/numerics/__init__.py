@@ -1,1 +1,34 @@
-"""Placeholder."""
+"""Arrays in, arrays out: the arithmetic of softmax, cross-entropy and exact sums.
+
+No validation of meaning and no state: the kernels trust their caller.
+"""
+
+from service.numerics.affine import linear
+from service.numerics.arrays import Array, row_blocks
+from service.numerics.binary import binary_cross_entropy, log_sigmoid, sigmoid, softplus
+from service.numerics.categorical import (
+    cross_entropy,
+    log_softmax,
+    logsumexp,
+    soft_cross_entropy,
+    softmax,
+)
+from service.numerics.exact import ExactSum
+from service.numerics.logarithms import log1mexp
+
+__all__ = [
+    "Array",
+    "ExactSum",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "linear",
+    "log1mexp",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "row_blocks",
+    "sigmoid",
+    "soft_cross_entropy",
+    "softmax",
+    "softplus",
+]

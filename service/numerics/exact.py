@@ -1,0 +1,153 @@
+"""Sums of float64 values without any rounding, mergeable in any order."""
+
+import math
+
+import numpy as np
+
+from service.numerics.arrays import Array
+from service.numerics.shift import two_product
+
+SCALE = 2148
+"""The integer counts units of 2**-2148, the smallest product of two float64 numbers."""
+
+BUCKET = 256
+
+
+class ExactSum:
+    """The exact sum of float64 values: an integer in units of 2**-2148 and a count of infinities.
+
+    Integer addition is associative, so that values may be added and sums merged in any order,
+    in any number of parts, threads or machines, and give the same sum; it is rounded once, when
+    it is read.
+    """
+
+    __slots__ = ("_infinities", "_units")
+
+    def __init__(self) -> None:
+        self._units = 0
+        self._infinities = 0
+
+    def add(self, values: Array, weights: Array | None = None) -> None:
+        """Adds every value, or every exact product value * weight (inf * 0 = 0).
+
+        Args:
+            values: any shape, finite or +inf.
+            weights: the same shape, finite, >= 0 where the value is infinite.
+        """
+        values = np.asarray(values, dtype=np.float64).ravel()
+        infinite = np.isposinf(values)
+        if weights is not None:
+            weights = np.asarray(weights, dtype=np.float64).ravel()
+            infinite &= weights != 0.0
+        count = int(np.count_nonzero(infinite))
+        self._infinities += count
+        if count or not np.isfinite(values).all():
+            finite = np.isfinite(values)
+            values = values[finite]
+            weights = None if weights is None else weights[finite]
+        if weights is None:
+            self._add_parts(*np.frexp(values))
+        else:
+            self._add_products(values, weights)
+
+    def merge(self, other: "ExactSum") -> None:
+        """Adds everything that was added to another sum."""
+        self._units += other._units
+        self._infinities += other._infinities
+
+    def _add_products(self, values: Array, weights: Array) -> None:
+        mantissas, exponents = np.frexp(values)
+        factors, more = np.frexp(weights)
+        # Mantissas in [0.5, 1): their product and its error neither overflow nor underflow.
+        high, low = two_product(mantissas, factors)
+        self._add_parts(high, exponents + more)
+        self._add_parts(low, exponents + more)
+
+    def _add_parts(self, mantissas: Array, exponents: np.ndarray) -> None:
+        """Adds mantissa * 2**exponent, bucket by bucket of exponents so that nothing overflows."""
+        buckets = exponents // BUCKET
+        for bucket in np.unique(buckets):
+            chosen = buckets == bucket
+            parts = np.ldexp(mantissas[chosen], exponents[chosen] - bucket * BUCKET)
+            self._units += _units(parts, int(bucket) * BUCKET)
+
+    @property
+    def value(self) -> float:
+        """The sum, correctly rounded; inf if an infinity was added or it exceeds float64."""
+        if self._infinities:
+            return math.inf
+        return _quotient(self._units, 1 << SCALE)
+
+    def ratio(self, denominator: "ExactSum") -> float:
+        """The correctly rounded quotient of two exact sums.
+
+        Args:
+            denominator: the divisor, without infinities.
+
+        Returns:
+            The quotient; inf if an infinity was added here, nan for 0 / 0.
+        """
+        if self._infinities:
+            return math.inf
+        return _quotient(self._units, denominator._units)
+
+    def to_bytes(self) -> bytes:
+        """The sum as bytes: the count of infinities (8 bytes), then the integer, little-endian."""
+        length = self._units.bit_length() // 8 + 1
+        return self._infinities.to_bytes(8, "little") + self._units.to_bytes(
+            length, "little", signed=True
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "ExactSum":
+        """The sum that `to_bytes` wrote.
+
+        Raises:
+            ValueError: if the bytes are not those of a sum.
+        """
+        answer = cls()
+        answer._infinities = int.from_bytes(data[:8], "little")
+        answer._units = int.from_bytes(data[8:], "little", signed=True)
+        if answer.to_bytes() != data:
+            raise ValueError("these bytes are not an exact sum")
+        return answer
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ExactSum):
+            return NotImplemented
+        return (self._units, self._infinities) == (other._units, other._infinities)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"ExactSum({self.value!r})"
+
+
+def _quotient(numerator: int, denominator: int) -> float:
+    """Python divides integers with a single, correct rounding."""
+    infinity = math.inf if (numerator < 0) == (denominator < 0) else -math.inf
+    if denominator == 0:
+        return infinity if numerator else math.nan
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return infinity
+
+
+def _units(parts: Array, exponent: int) -> int:
+    """The exact sum of parts * 2**exponent in units of 2**-SCALE.
+
+    Each pass rounds the parts to multiples of a common power of two, sums those (exactly, as
+    sigma bounds the sum), and goes on with what the rounding left (Rump, Ogita & Oishi, "Accurate
+    floating-point summation", SIAM J. Sci. Comput. 31, 2008: ExtractVector).
+    """
+    total = 0
+    while parts.size:
+        bound = math.frexp(float(np.abs(parts).max()))[1] + (parts.size + 2).bit_length()
+        sigma = math.ldexp(1.0, bound)
+        heads = (sigma + parts) - sigma
+        numerator, denominator = float(heads.sum()).as_integer_ratio()
+        total += numerator << (SCALE + exponent - denominator.bit_length() + 1)
+        parts = parts - heads
+        parts = parts[parts != 0.0]
+    return total

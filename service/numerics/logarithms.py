@@ -1,0 +1,42 @@
+"""Logarithms near 1, in nats or in bits."""
+
+import math
+
+import numpy as np
+
+from service.numerics.arrays import Array
+
+BITS_PER_NAT = 1.0 / math.log(2.0)
+
+
+def log_one_plus(x: Array, *, bits: bool) -> Array:
+    """log(1 + x) for x >= 0, in nats or, with the same accuracy, in bits.
+
+    Bits come from log2 of the rounded 1 + x and a first-order term for what the rounding lost, so
+    that powers of two are exact: the uniform loss over 8 classes is 3 bits.
+    """
+    if not bits:
+        return np.log1p(x)
+    with np.errstate(invalid="ignore"):  # inf - inf where x is infinite, mended below
+        total = 1.0 + x
+        lost = x - (total - 1.0)
+        answer = np.log2(total) + lost / total * BITS_PER_NAT
+    return np.where(x < 0.5, np.log1p(x) * BITS_PER_NAT, np.where(np.isinf(x), x, answer))
+
+
+def log1mexp(x: Array) -> Array:
+    """log(1 - exp(x)) for x <= 0.
+
+    Args:
+        x: any shape, <= 0, -inf allowed.
+
+    Returns:
+        The logarithm: -inf at 0, -0 at -inf.
+
+    Source: M. Maechler, "Accurately computing log(1 - exp(-|a|))" (Rmpfr, 2012).
+    """
+    x = np.asarray(x, dtype=np.float64)
+    with np.errstate(all="ignore"):  # each branch is evaluated everywhere, used where it is right
+        near = np.log(-np.expm1(x))
+        far = np.log1p(-np.exp(x))
+    return np.where(x > -math.log(2.0), near, far)
