@@ -7,14 +7,16 @@ import numpy as np
 from service.numerics.arrays import Array
 from service.numerics.shift import two_product
 
-SCALE = 2148
-"""The integer counts units of 2**-2148, the smallest product of two float64 numbers."""
-
 BUCKET = 256
+"""Exponents of a bucket: far from the limits of float64 on both sides."""
+
+SCALE = 9 * BUCKET
+"""The integer counts units of 2**-2304; the smallest product of two float64 numbers is 2**-2148,
+and exponents are counted from the bottom of its bucket."""
 
 
 class ExactSum:
-    """The exact sum of float64 values: an integer in units of 2**-2148 and a count of infinities.
+    """The exact sum of float64 values: an integer in units of 2**-2304 and a count of infinities.
 
     Integer addition is associative, so that values may be added and sums merged in any order,
     in any number of parts, threads or machines, and give the same sum; it is rounded once, when
