@@ -1,0 +1,77 @@
+"""The door of the evaluation: predictions and labels in, the report out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from service.errors import Faults
+from service.evaluation.report import Label, Report, RowId
+from service.evaluation.rows import Ids
+from service.evaluation.scoring import score
+from service.evaluation.state import State
+from service.losses.options import within
+from service.losses.result import Normalize, Numbers, ZeroProbability
+
+MAX_BINS = 1000
+MAX_WORST = 10_000
+
+
+def evaluate(
+    *,
+    logits: Numbers | None = None,
+    probabilities: Numbers | None = None,
+    labels: npt.NDArray[Any],
+    classes: Sequence[Label] | None = None,
+    sample_weights: Numbers | None = None,
+    row_ids: Sequence[RowId] | Ids | None = None,
+    normalize: Normalize = "reject",
+    zero_probability: ZeroProbability = "infinite",
+    clip: float = 2.0**-52,
+    bins: int = 15,
+    worst: int = 10,
+) -> Report:
+    """Evaluates predictions over K classes against what is true; the first figure is the log loss.
+
+        log_loss = sum_i s_i (-log p_i[label_i]) / sum_i s_i        (nat; s: sample_weights)
+
+    Args:
+        logits: (N, K) raw scores; p = softmax(logits).
+        probabilities: (N, K), instead of logits.
+        labels: (N,) class indices, or names where `classes` are given.
+        classes: K names in column order.
+        sample_weights: s, (N,), >= 0; a row of weight 0 is left out unread.
+        row_ids: N integers or N strings, distinct, to name rows by; their numbers otherwise.
+        normalize: rows whose sum is off 1 are refused (`"reject"`), divided by it
+            (`"renormalize"`) or taken as they are (`"off"`).
+        zero_probability: where the true class has probability 0, the loss is `"infinite"`, or is
+            bounded (`"clip"`), or the input is refused (`"reject"`).
+        clip: the smallest probability under `"clip"`, in (0, 1).
+        bins: of the calibration, 1 to 1,000.
+        worst: how many of the worst rows to report, 0 to 10,000.
+
+    Returns:
+        The report; the same bits in whatever order the rows come.
+
+    Raises:
+        InvalidInput: naming the first bad cell of each offending member.
+    """
+    faults = Faults()
+    for name, value, low, high in (("bins", bins, 1, MAX_BINS), ("worst", worst, 0, MAX_WORST)):
+        with faults.collecting():
+            within(name, value, low, high)
+    faults.check()
+    batch, count = score(
+        logits=logits,
+        probabilities=probabilities,
+        labels=labels,
+        classes=classes,
+        sample_weights=sample_weights,
+        row_ids=row_ids,
+        normalize=normalize,
+        zero_probability=zero_probability,
+        clip=clip,
+    )
+    state = State(count, None if classes is None else tuple(classes), bins, worst)
+    state.add(batch)
+    return state.finish()
