@@ -11,7 +11,8 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
 Every error carries a `Code`: a stable word for programs, explained at `/problems/{code}`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +23,8 @@ class Code(StrEnum):
     # The body as bytes
     INVALID_JSON = "invalid_json"
     EMPTY_BODY = "empty_body"
+    INVALID_STATE = "invalid_state"
+    INVALID_MODEL_FILE = "invalid_model_file"
     # The body as an object
     NOT_AN_OBJECT = "not_an_object"
     UNKNOWN_MEMBER = "unknown_member"
@@ -47,6 +50,7 @@ class Code(StrEnum):
     NOT_NORMALIZED = "not_normalized"
     NEGATIVE_WEIGHT = "negative_weight"
     ZERO_PROBABILITY = "zero_probability"
+    WEIGHT_OVERFLOW = "weight_overflow"
     EMPTY_REDUCTION = "empty_reduction"
     # Things and limits
     UNKNOWN_MODEL = "unknown_model"
@@ -56,6 +60,16 @@ class Code(StrEnum):
     TOO_MANY_ELEMENTS = "too_many_elements"
     TOO_MANY_CLASSES = "too_many_classes"
     NESTING_TOO_DEEP = "nesting_too_deep"
+    # The request as HTTP
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_ACCEPTABLE = "not_acceptable"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    URL_TOO_LONG = "url_too_long"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    BAD_REQUEST = "bad_request"
+    INTERNAL_ERROR = "internal_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,15 @@ class Fault:
     pointer: str
     code: Code
     detail: str
+
+
+def cell(member: str, *indices: int) -> tuple[str, str]:
+    """The JSON pointer and the readable name of a cell: `("/logits/17/3", "logits[17][3]")`."""
+    escaped = member.replace("~", "~0").replace("/", "~1")
+    return (
+        "/" + "/".join([escaped, *map(str, indices)]),
+        member + "".join(f"[{index}]" for index in indices),
+    )
 
 
 class XentError(Exception):
@@ -107,6 +130,27 @@ class InvalidInput(XentError, ValueError):
     def at(cls, pointer: str, code: Code, detail: str) -> "InvalidInput":
         """The error with a single fault."""
         return cls([Fault(pointer, code, detail)])
+
+
+class Faults(list[Fault]):
+    """Faults of several members, gathered so that one answer can name them all."""
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keeps the faults of an `InvalidInput` raised inside, and goes on after the block."""
+        try:
+            yield
+        except InvalidInput as error:
+            self.extend(error.faults)
+
+    def check(self) -> None:
+        """Raises what has been gathered, if anything has.
+
+        Raises:
+            InvalidInput: with every fault so far.
+        """
+        if self:
+            raise InvalidInput(self)
 
 
 class NotFound(XentError, LookupError):

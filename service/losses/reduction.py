@@ -1,0 +1,195 @@
+"""From the losses of samples to the mean, the sum or none of them, the same for every loss."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, InvalidInput
+from service.losses.result import Array, LossResult, Numbers, Reduction, Unit
+from service.numerics import ExactSum, row_blocks
+
+Selection = slice | npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The samples of one block, scored.
+
+    Attributes:
+        losses: (n,), unweighted.
+        gradient: of `scale * losses`, where a scale was given.
+        impossible: (n,) booleans, the true class has probability 0; `None` if no loss is infinite.
+        clipped: (n,) booleans, the loss was bounded; `None` without clipping.
+        sum_deviation: the largest distance from 1 of a row's sum.
+    """
+
+    losses: Array
+    gradient: Array | None
+    impossible: npt.NDArray[np.bool_] | None = None
+    clipped: npt.NDArray[np.bool_] | None = None
+    sum_deviation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """Which samples enter, and with what weight.
+
+    Attributes:
+        kept: (N,) booleans, or `None` when every sample enters.
+        factors: (N,) what the loss of a sample is multiplied with, or `None` for 1.
+        weights: (N,) what a sample adds to the denominator of the mean, or `None` for 1. It differs
+            from `factors` where class weights are inside the loss (soft targets, label smoothing).
+        uniform: (N,) the weighted loss of a sample at the uniform prediction, as a multiple of the
+            loss of a hard label of weight 1 there; or `None` where that is `weights`.
+    """
+
+    kept: npt.NDArray[np.bool_] | None
+    factors: Array | None
+    weights: Array | None
+    uniform: Array | None = None
+
+
+def reduce_losses(
+    score: Callable[[Selection, Array | None], Scored],
+    weighting: Weighting,
+    *,
+    size: int,
+    classes: int,
+    gradient: Numbers | None,
+    dtype: np.dtype[np.floating],
+    reduction: Reduction,
+    unit: Unit,
+    uniform_loss: float,
+    sum_deviation: float | None,
+) -> LossResult:
+    """Scores `size` samples block by block and reduces them, as the mean is defined.
+
+        sum = sum_i factors_i loss_i      mean = sum / sum_i weights_i      none = factors_i loss_i
+
+    Sums are exact and round once, at the end, so that they do not depend on blocks or order.
+
+    Args:
+        score: scores the samples of a selection; given a scale, with the gradient.
+        weighting: which samples enter, with what weight.
+        size: the number of samples, N.
+        classes: the width of a sample, which sets the size of a block.
+        gradient: zeros of shape (N, classes) or (N,) to be filled in, or `None`.
+        dtype: of the losses under `"none"`.
+        reduction: `"mean"`, `"sum"` or `"none"`.
+        unit: named in the result.
+        uniform_loss: the loss of a hard label at the uniform prediction.
+        sum_deviation: the largest so far, or `None` where no rows of probabilities were given.
+
+    Returns:
+        The result; `loss` under `"none"` has shape (N,).
+
+    Raises:
+        InvalidInput: the mean of nothing, or a total weight beyond float64.
+    """
+    entering = None if weighting.kept is None else np.flatnonzero(weighting.kept)
+    count = size if entering is None else entering.size
+    total = _total(weighting.weights, entering, count)
+    weight = total.value
+    if math.isinf(weight):
+        raise InvalidInput.at("", Code.WEIGHT_OVERFLOW, "the total weight exceeds float64")
+    if reduction == "mean" and weight == 0:
+        raise InvalidInput.at(
+            "",
+            Code.EMPTY_REDUCTION,
+            f"the mean needs a total weight above 0; of {size} samples {count} enter",
+        )
+    none = np.zeros(size, dtype) if reduction == "none" else None
+    numerator = ExactSum()
+    infinite = overflowed = clipped = 0
+    for block in row_blocks(count, classes):
+        selection: Selection = block if entering is None else entering[block]
+        factors = None if weighting.factors is None else weighting.factors[selection]
+        scored = score(
+            selection, None if gradient is None else _scale(factors, block, reduction, weight)
+        )
+        values = _weighted(scored.losses, factors)
+        impossible = scored.impossible
+        if impossible is not None and factors is not None:
+            impossible = impossible & (factors > 0)
+        here = 0 if impossible is None else int(np.count_nonzero(impossible))
+        infinite += here
+        overflowed += int(np.count_nonzero(np.isinf(values))) - here
+        clipped += 0 if scored.clipped is None else int(np.count_nonzero(scored.clipped))
+        if sum_deviation is not None:
+            sum_deviation = max(sum_deviation, scored.sum_deviation)
+        _accumulate(numerator, scored.losses, factors, values)
+        if none is not None:
+            none[selection] = values
+        if gradient is not None:
+            gradient[selection] = scored.gradient
+    baseline = _uniform_baseline(uniform_loss, weighting.uniform, entering, total, reduction)
+    loss = (
+        none
+        if none is not None
+        else (numerator.ratio(total) if reduction == "mean" else numerator.value)
+    )
+    return LossResult(
+        loss=loss,
+        reduction=reduction,
+        unit=unit,
+        count=count,
+        weight=weight,
+        ignored=size - count,
+        infinite=infinite,
+        overflowed=overflowed,
+        clipped=clipped,
+        uniform_baseline=baseline,
+        max_sum_deviation=sum_deviation,
+        gradient=gradient,
+    )
+
+
+def _total(weights: Array | None, entering: npt.NDArray[np.intp] | None, count: int) -> ExactSum:
+    total = ExactSum()
+    if weights is None:
+        total.add(np.array([float(count)]))
+    else:
+        total.add(weights if entering is None else weights[entering])
+    return total
+
+
+def _scale(factors: Array | None, block: slice, reduction: Reduction, weight: float) -> Array:
+    scale = np.ones(block.stop - block.start) if factors is None else factors
+    return scale / weight if reduction == "mean" else scale
+
+
+def _weighted(losses: Array, factors: Array | None) -> Array:
+    if factors is None:
+        return losses
+    with np.errstate(over="ignore", invalid="ignore"):  # 0 * inf is 0 here: no weight, no loss
+        return np.where(factors == 0, 0.0, factors * losses)
+
+
+def _accumulate(total: ExactSum, losses: Array, factors: Array | None, values: Array) -> None:
+    """Adds weighted losses; one that overflows is added as an exact product of its factors."""
+    if factors is not None:
+        over = np.isinf(values) & np.isfinite(losses)
+        if over.any():
+            total.add(losses[over], factors[over])
+            values = values[~over]
+    total.add(values)
+
+
+def _uniform_baseline(
+    uniform_loss: float,
+    multiples: Array | None,
+    entering: npt.NDArray[np.intp] | None,
+    total: ExactSum,
+    reduction: Reduction,
+) -> float:
+    weight = total.value
+    if reduction != "sum" and weight == 0:
+        return math.nan
+    if multiples is None:
+        return uniform_loss * weight if reduction == "sum" else uniform_loss
+    losses = ExactSum()
+    losses.add(multiples if entering is None else multiples[entering])
+    return uniform_loss * (losses.value if reduction == "sum" else losses.ratio(total))

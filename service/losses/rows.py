@@ -1,0 +1,199 @@
+"""Arrays of rows over the classes: which axis they lie on, and whether they mean something."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, Fault, InvalidInput, cell
+from service.losses.result import Array, Normalize, Numbers
+
+SUM_TOLERANCE = 1e-5
+SUM_TOLERANCE_16_BIT = 1e-2
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A member of a request seen as N rows over K classes.
+
+    Attributes:
+        member: the name it was sent under.
+        array: (N, K), a view of what was sent where its layout allows.
+        samples: the shape of the samples, without the class axis.
+        axis: where the class axis was, from 0.
+        sent: the shape that was sent.
+    """
+
+    member: str
+    array: Numbers
+    samples: tuple[int, ...]
+    axis: int
+    sent: tuple[int, ...]
+
+    @classmethod
+    def of(cls, member: str, array: Numbers, axis: int = -1) -> "Rows":
+        """Moves the class axis last and flattens the others.
+
+        Args:
+            member: the name of the array in the request.
+            array: shape (..., K), or with K on `axis`; `(0,)` is an empty batch.
+            axis: of the classes.
+
+        Raises:
+            InvalidInput: a scalar, no such axis, or rows without a class.
+        """
+        sent = array.shape
+        if array.ndim == 0:
+            raise InvalidInput.at(
+                f"/{member}", Code.NOT_AN_ARRAY, f"{member} is a number; it needs a class axis"
+            )
+        if not -array.ndim <= axis < array.ndim:
+            raise InvalidInput.at(
+                "/axis",
+                Code.INVALID_OPTION,
+                f"axis is {axis}; {member} has {array.ndim} axes, so it lies in "
+                f"[{-array.ndim}, {array.ndim - 1}]",
+            )
+        if sent == (0,):
+            return cls(member, array.reshape(0, 0), (0,), 0, sent)
+        moved = np.moveaxis(array, axis, -1)
+        samples, classes = moved.shape[:-1], moved.shape[-1]
+        if classes == 0 and 0 not in samples:
+            first = (0,) * len(samples)
+            pointer, name = cell(member, *first)
+            raise InvalidInput.at(pointer, Code.EMPTY_ROW, f"{name} is an empty row")
+        rows = moved.reshape(int(np.prod(samples, dtype=np.int64)), classes)
+        return cls(member, rows, samples, axis % array.ndim, sent)
+
+    @property
+    def size(self) -> int:
+        """N, the number of rows."""
+        return int(self.array.shape[0])
+
+    @property
+    def classes(self) -> int:
+        """K, the width of a row."""
+        return int(self.array.shape[1])
+
+    def restore(self, array: Numbers) -> Numbers:
+        """Puts an (N, K) array into the layout that was sent."""
+        if self.sent == (0,):
+            return array.reshape(0)
+        return np.moveaxis(array.reshape(*self.samples, self.classes), -1, self.axis)
+
+    def index(self, row: int, column: int | None = None) -> tuple[int, ...]:
+        """Where a row, or one of its cells, was sent."""
+        place = [int(i) for i in np.unravel_index(row, self.samples)] if self.samples else []
+        if column is not None:
+            place.insert(self.axis, column)
+        return tuple(place)
+
+    def fault(self, row: int, column: int | None, code: Code, text: str) -> Fault:
+        """A fault at a cell or row; `text` goes on after its name."""
+        pointer, name = cell(self.member, *self.index(row, column))
+        return Fault(pointer, code, f"{name} {text}")
+
+
+def finite(block: Array) -> bool:
+    """Whether a block is finite, at the price of one sum; an overflowing sum also says no."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(block.sum()))
+
+
+def logit_fault(rows: Rows, entering: npt.NDArray[np.intp], block: Array) -> Fault | None:
+    """The first logit of a block that means nothing.
+
+    Args:
+        rows: where the block comes from.
+        entering: (n,) the row numbers of the block.
+        block: (n, K) logits.
+    """
+    bad = np.argwhere(np.isnan(block))
+    if bad.size:
+        row, column = bad[0]
+        return rows.fault(int(entering[row]), int(column), Code.NAN_VALUE, "is NaN")
+    ambiguous = np.flatnonzero(np.count_nonzero(block == np.inf, axis=1) > 1)
+    if ambiguous.size:
+        row = int(ambiguous[0])
+        column = int(np.flatnonzero(block[row] == np.inf)[1])
+        return rows.fault(
+            int(entering[row]),
+            column,
+            Code.AMBIGUOUS_ROW,
+            "is the second +Infinity of its row; only one class can be certain",
+        )
+    impossible = np.flatnonzero((block == -np.inf).all(axis=1))
+    if impossible.size:
+        return rows.fault(
+            int(entering[impossible[0]]),
+            None,
+            Code.IMPOSSIBLE_ROW,
+            "has no possible class: every logit is -Infinity",
+        )
+    return None
+
+
+def certain(block: Array) -> Array:
+    """Rewrites rows with one +Infinity as their limit: 0 there, -Infinity elsewhere."""
+    sure = block == np.inf
+    rows = sure.any(axis=1)
+    if not rows.any():
+        return block
+    return np.where(rows[:, None], np.where(sure, 0.0, -np.inf), block)
+
+
+def probability_fault(
+    rows: Rows,
+    entering: npt.NDArray[np.intp],
+    block: Array,
+    sums: Array,
+    normalize: Normalize,
+    tolerance: float,
+) -> Fault | None:
+    """The first cell or row of a block that is no probability, nor a distribution.
+
+    Args:
+        rows: where the block comes from.
+        entering: (n,) the row numbers of the block.
+        block: (n, K) probabilities.
+        sums: (n,) their sums.
+        normalize: `"renormalize"` allows any weights >= 0 with a sum above 0.
+        tolerance: of the sums.
+    """
+    bad = np.argwhere(np.isnan(block))
+    if bad.size:
+        row, column = bad[0]
+        return rows.fault(int(entering[row]), int(column), Code.NAN_VALUE, "is NaN")
+    upper = np.finfo(np.float64).max if normalize == "renormalize" else 1.0
+    bad = np.argwhere((block < 0) | (block > upper))
+    if bad.size:
+        row, column = bad[0]
+        return rows.fault(
+            int(entering[row]),
+            int(column),
+            Code.PROBABILITY_OUT_OF_RANGE,
+            f"is {float(block[row, column])!r}; a probability lies in [0, 1]"
+            + ("" if block[row, column] < 0 else ' (weights need normalize "renormalize")'),
+        )
+    if normalize == "off":
+        return None
+    if normalize == "reject":
+        off = np.flatnonzero(~(np.abs(sums - 1.0) <= tolerance))
+        why = f'more than {tolerance:g} off 1; see normalize ("renormalize" or "off")'
+    else:
+        off = np.flatnonzero((sums == 0) | np.isinf(sums))
+        why = "which cannot be divided out"
+    if off.size:
+        row = int(off[0])
+        return rows.fault(
+            int(entering[row]),
+            None,
+            Code.NOT_NORMALIZED,
+            f"has the sum {float(sums[row])!r}, {why}",
+        )
+    return None
+
+
+def sum_tolerance(array: Numbers) -> float:
+    """How far from 1 the sum of a row may be: wider for 16-bit numbers."""
+    return SUM_TOLERANCE_16_BIT if array.dtype.itemsize == 2 else SUM_TOLERANCE

@@ -1,0 +1,178 @@
+"""What is true of the samples: labels or targets, and the weights that go with them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, Fault, InvalidInput, cell
+from service.losses.result import Array, Numbers
+
+Label = str | int
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+
+
+def shape_fault(member: str, array: Numbers, expected: tuple[int, ...], of: str) -> Fault | None:
+    """A fault when an array has not the shape of what it belongs to."""
+    if array.shape == expected:
+        return None
+    return Fault(
+        f"/{member}",
+        Code.SHAPE_MISMATCH,
+        f"{member} has shape {_shape(array.shape)}; {of} asks for {_shape(expected)}",
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def check_weights(member: str, weights: Numbers) -> Array:
+    """Weights as float64, each finite and >= 0.
+
+    Raises:
+        InvalidInput: at the first weight that is negative, NaN or infinite.
+    """
+    values = weights.astype(np.float64, copy=False)
+    bad = np.argwhere(~(values >= 0) | np.isinf(values))
+    if bad.size:
+        index = tuple(int(i) for i in bad[0])
+        pointer, name = cell(member, *index)
+        value = float(values[index])
+        if np.isnan(value):
+            raise InvalidInput.at(pointer, Code.NAN_VALUE, f"{name} is NaN")
+        if np.isinf(value) and value > 0:
+            raise InvalidInput.at(pointer, Code.INFINITE_VALUE, f"{name} is Infinity")
+        raise InvalidInput.at(
+            pointer, Code.NEGATIVE_WEIGHT, f"{name} is {value!r}; a weight is >= 0"
+        )
+    return values
+
+
+def class_weight_array(
+    weights: Numbers | Mapping[str, float], classes: Sequence[Label] | None, count: int
+) -> Array:
+    """Class weights in class order.
+
+    Args:
+        weights: shape (K,), or by class name, where a class that is not named weighs 1.
+        classes: the names in class order; without them a class is named by its index.
+        count: K.
+
+    Raises:
+        InvalidInput: a wrong length, an unknown name, a weight that is no weight.
+    """
+    if not isinstance(weights, Mapping):
+        fault = shape_fault("class_weights", weights, (count,), f"{count} classes")
+        if fault:
+            raise InvalidInput([fault])
+        return check_weights("class_weights", weights)
+    names = {str(name): i for i, name in enumerate(range(count) if classes is None else classes)}
+    values = np.ones(count)
+    for name, weight in weights.items():
+        pointer, text = cell("class_weights", *())[0] + "/" + _escape(name), "class_weights"
+        if name not in names:
+            raise InvalidInput.at(pointer, Code.UNKNOWN_LABEL, f"{text} names an unknown class")
+        try:
+            check_weights("class_weights", np.array([weight]))
+        except InvalidInput as error:
+            raise InvalidInput.at(
+                pointer, error.code, f"{text}: the weight of a class is a finite number >= 0"
+            ) from error
+        values[names[name]] = weight
+    return values
+
+
+def _escape(name: str) -> str:
+    return name[:64].replace("~", "~0").replace("/", "~1")
+
+
+def ignored_labels(labels: npt.NDArray[Any], ignore: int | Sequence[int] | None) -> Mask | None:
+    """Which labels are to be left out; `None` for none of them."""
+    if ignore is None:
+        return None
+    values = [ignore] if isinstance(ignore, int) else list(ignore)
+    mask = np.zeros(labels.shape, dtype=np.bool_)
+    for value in values:
+        mask |= labels == value
+    return mask.reshape(-1)
+
+
+def class_indices(
+    member: str,
+    labels: npt.NDArray[Any],
+    kept: Mask | None,
+    count: int,
+    classes: Sequence[Label] | None,
+) -> Indices:
+    """Hard labels as class indices; a label that is left out becomes 0.
+
+    Args:
+        member: the name of the labels in the request.
+        labels: indices, or names when `classes` are given; any shape.
+        kept: (N,) which of them enter, or `None` for all.
+        count: K.
+        classes: the class names in column order.
+
+    Returns:
+        (N,) integers in 0..K-1.
+
+    Raises:
+        InvalidInput: at the first label that is none.
+    """
+    flat = labels.reshape(-1)
+    if kept is None:
+        kept = np.ones(flat.shape, dtype=np.bool_)
+    if classes is not None:
+        return _named_indices(member, labels, kept, classes)
+    if flat.dtype.kind not in "iuf":
+        raise _label_error(member, labels, int(np.argmax(kept)), count)
+    with np.errstate(invalid="ignore"):
+        good = (flat >= 0) & (flat < count)
+        if flat.dtype.kind == "f":
+            good &= flat == np.floor(flat)
+    bad = np.flatnonzero(~good & kept)
+    if bad.size:
+        raise _label_error(member, labels, int(bad[0]), count)
+    return np.where(kept, flat, 0).astype(np.int64, copy=False)
+
+
+def _label_error(member: str, labels: npt.NDArray[Any], row: int, count: int) -> InvalidInput:
+    place = tuple(int(i) for i in np.unravel_index(row, labels.shape)) if labels.shape else ()
+    pointer, name = cell(member, *place)
+    value = labels.reshape(-1)[row].item() if labels.size else None
+    wanted = f"with {count} classes a label is an integer from 0 to {count - 1}"
+    if isinstance(value, float) and np.isnan(value):
+        return InvalidInput.at(pointer, Code.NAN_VALUE, f"{name} is NaN; {wanted}")
+    if isinstance(value, bool | str):
+        what = "a boolean" if isinstance(value, bool) else "a string"
+        hint = "" if isinstance(value, bool) else " (send classes to use names)"
+        return InvalidInput.at(pointer, Code.NOT_A_LABEL, f"{name} is {what}; {wanted}{hint}")
+    return InvalidInput.at(pointer, Code.LABEL_OUT_OF_RANGE, f"{name} is {value!r}; {wanted}")
+
+
+def _named_indices(
+    member: str, labels: npt.NDArray[Any], kept: Mask, classes: Sequence[Label]
+) -> Indices:
+    # bool is an int to Python, so that True would find the class 1
+    index = {(type(name), name): i for i, name in enumerate(classes)}
+    if len(index) != len(classes):
+        raise InvalidInput.at("/classes", Code.INVALID_OPTION, "classes names a class twice")
+    values = labels.reshape(-1).tolist()
+    found = np.zeros(len(values), dtype=np.int64)
+    for row, (value, enters) in enumerate(zip(values, kept.tolist(), strict=True)):
+        if not enters:
+            continue
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        position = index.get((type(value), value))
+        if position is None:
+            place = tuple(int(i) for i in np.unravel_index(row, labels.shape))
+            pointer, name = cell(member, *place)
+            raise InvalidInput.at(
+                pointer, Code.UNKNOWN_LABEL, f"{name} is none of the {len(classes)} classes"
+            )
+        found[row] = position
+    return found

@@ -1,0 +1,127 @@
+"""JSON bodies in and out.
+
+Numbers that JSON cannot spell travel as the strings "Infinity", "-Infinity" and "NaN", as in the
+JSON mapping of protocol buffers. Nothing is ever turned into null.
+"""
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from service.errors import Code, Fault, InvalidInput, MalformedBody, cell
+
+# Every string token of a valid document, with the colon that makes it a member name.
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*+(:?)')
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The object that a JSON body holds.
+
+    Raises:
+        MalformedBody: not JSON: also a bare NaN or Infinity, a number beyond float64 (`1e400`),
+            bad UTF-8, trailing bytes.
+        InvalidInput: JSON, but no object, or one with a duplicate member.
+    """
+    if not body:
+        raise MalformedBody(Code.EMPTY_BODY, "the body is empty; send a JSON object")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody(Code.INVALID_JSON, _explain(error)) from None
+    if not isinstance(value, dict):
+        raise InvalidInput.at("", Code.NOT_AN_OBJECT, "the body is JSON but not an object")
+    # The parser keeps the last of two equal names; counting the names finds that out cheaply.
+    if sum(map(len, _STRINGS.findall(body))) != _count_members(value):
+        _refuse_duplicates(body)
+    return value
+
+
+def _explain(error: orjson.JSONDecodeError) -> str:
+    text = str(error)
+    hint = ""
+    if "infinity" in text:
+        hint = '; a number beyond float64 is spelled "Infinity"'
+    elif error.doc[error.pos : error.pos + 1] in ("N", "I", "-"):
+        hint = '; JSON has no NaN and no infinity: send "NaN", "Infinity" or "-Infinity"'
+    return f"the body is not JSON: {text}{hint}"
+
+
+def _count_members(value: dict[str, Any]) -> int:
+    """Names in an object and in objects directly inside objects.
+
+    Objects inside arrays are not followed: no array of a request holds objects, and a count that
+    differs only leads to the exact check.
+    """
+    return len(value) + sum(_count_members(v) for v in value.values() if isinstance(v, dict))
+
+
+def _refuse_duplicates(body: bytes) -> None:
+    class Duplicate(Exception):
+        """Carries the name out of the parser."""
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise Duplicate(name)
+            seen.add(name)
+
+    try:
+        json.loads(body, object_pairs_hook=check)
+    except Duplicate as duplicate:
+        pointer, name = cell(str(duplicate)[:64])
+        raise InvalidInput(
+            [Fault(pointer, Code.DUPLICATE_MEMBER, f"{name} is given twice")]
+        ) from None
+    except RecursionError:
+        raise MalformedBody(Code.NESTING_TOO_DEEP, "the body is nested too deeply") from None
+
+
+def dump_json(value: Any) -> bytes:
+    """An answer as JSON: dataclasses as objects without their empty members, shortest numbers.
+
+    Args:
+        value: mappings, sequences, dataclasses, arrays, numbers and strings.
+    """
+    return orjson.dumps(_spelled(value), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _spelled(value: Any) -> Any:
+    """Replaces what JSON cannot spell; a `None` member of a dataclass is left out."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _spell(value)
+    if isinstance(value, np.ndarray):
+        return _spelled_array(value)
+    if isinstance(value, Mapping):
+        return {name: _spelled(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {name: _spelled(item) for name, item in _members(value) if item is not None}
+    return value
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(value):
+        yield field.name, getattr(value, field.name)
+
+
+def _spelled_array(array: npt.NDArray[Any]) -> Any:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return _spelled(array.tolist())
+    if array.dtype.kind == "O" or array.ndim == 0:
+        return _spelled(array.tolist())
+    return np.ascontiguousarray(array)
+
+
+def _spell(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
