@@ -88,13 +88,6 @@ def _truth(
     indices: Indices = np.zeros(rows.size, np.int64)
     faults = Faults()
     with faults.collecting():
-        if classes is not None and len(classes) != rows.classes and rows.sent != (0,):
-            raise InvalidInput.at(
-                "/classes",
-                Code.SHAPE_MISMATCH,
-                f"classes names {len(classes)} classes; {rows.member} has {rows.classes} columns",
-            )
-    with faults.collecting():
         if row_ids is not None:
             ids = _row_ids(row_ids, rows.size)
     with faults.collecting():
@@ -102,6 +95,12 @@ def _truth(
             _same_shape("sample_weights", sample_weights, rows)
             weights = check_weights("sample_weights", sample_weights).reshape(-1)
     with faults.collecting():
+        if classes is not None and len(classes) != rows.classes and rows.sent != (0,):
+            raise InvalidInput.at(
+                "/classes",
+                Code.SHAPE_MISMATCH,
+                f"classes names {len(classes)} classes; {rows.member} has {rows.classes} columns",
+            )
         _same_shape("labels", labels, rows)
         kept = None if weights is None else weights > 0
         indices = class_indices("labels", labels, kept, rows.classes, classes)
@@ -124,10 +123,10 @@ def _score(scorer: Categorical, truth: _Truth) -> ScoredRows:
     for part in row_blocks(count, scorer.rows.classes):
         selection = truth.entering[part] if count < scorer.rows.size else part
         scored = scorer(selection, None)
-        block, _ = scorer.read(selection)
+        block, sums = scorer.read(selection)
         predicted[part] = block.argmax(axis=1)
         true[part], confidences[part], brier[part] = _probabilities(
-            scorer, block, truth.labels[selection], predicted[part]
+            scorer, block, sums, truth.labels[selection], predicted[part]
         )
         losses[part] = scored.losses
         lost = 0 if scored.impossible is None else int(np.count_nonzero(scored.impossible))
@@ -154,18 +153,16 @@ def _score(scorer: Categorical, truth: _Truth) -> ScoredRows:
 
 
 def _probabilities(
-    scorer: Categorical, block: Array, labels: Indices, predicted: Indices
+    scorer: Categorical, block: Array, sums: Array | None, labels: Indices, predicted: Indices
 ) -> tuple[Array, Array, Array]:
     """Probability of the true and of the predicted class, and the Brier score of each row."""
     rows = np.arange(labels.size)
     # 1 - p loses its digits near p = 1; the others have them where rows sum to 1 by construction
     by_others = True
-    if scorer.rows.member == "logits":
+    if sums is None:
         p = softmax(block)
     elif scorer.normalize == "renormalize":
-        # scaled by a power of two first, so that a sum of huge weights cannot overflow
-        p = np.ldexp(block, -np.frexp(block.max(axis=1, keepdims=True))[1])
-        p /= p.sum(axis=1, keepdims=True)
+        p = block / sums[:, None]
     else:
         p, by_others = block.copy(), False
     true, confidence = p[rows, labels], p[rows, predicted]
@@ -183,8 +180,8 @@ def _row_ids(row_ids: Sequence[RowId] | Ids, count: int) -> Ids:
     if isinstance(row_ids, np.ndarray) and row_ids.dtype.kind in "iu":
         ids = row_ids
     else:
-        ids = np.empty(len(row_ids), object)
-        ids[:] = list(row_ids)
+        values = row_ids.tolist() if isinstance(row_ids, np.ndarray) else row_ids
+        ids = np.fromiter(values, object, len(values))
         for i, value in enumerate(ids):
             if type(value) is not type(ids[0]) or type(value) not in (int, str):
                 pointer, name = cell("row_ids", i)

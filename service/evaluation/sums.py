@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from service.numerics.shift import two_product
+
 Array = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
 
@@ -17,8 +19,6 @@ Groups = npt.NDArray[np.int64]
 CHUNK = 1 << 20
 # Above this many pairs of group and exponent, sorting the pairs costs less than a table of them.
 TABLE = 1 << 20
-# Veltkamp's constant: splits 53 bits into 26 and 26 with a sign.
-SPLITTER = 134217729.0
 
 
 class ExactSums:
@@ -131,7 +131,7 @@ class ExactSums:
         value, value_exponents = np.frexp(values)
         weight, weight_exponents = np.frexp(weights)
         exponents = value_exponents + weight_exponents
-        for part in _product(value, weight):
+        for part in two_product(value, weight):  # of fractions, so that nothing over- or underflows
             fractions, shift = np.frexp(part)
             self._add_scaled(groups, fractions, exponents + shift)
 
@@ -195,18 +195,3 @@ def _tables(
     tables = (np.bincount(keys, part, minlength=size).astype(np.int64) for part in (highs, lows))
     high, low = (table if table.size == found.size else table[found] for table in tables)
     return found.tolist(), high.tolist(), low.tolist()
-
-
-def _product(a: Array, b: Array) -> tuple[Array, Array]:
-    """The product as an unevaluated sum of two; exact for 0.5 <= |a|, |b| < 1 (Dekker 1971)."""
-    product = a * b
-    a_high, a_low = _split(a)
-    b_high, b_low = _split(b)
-    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return product, error
-
-
-def _split(a: Array) -> tuple[Array, Array]:
-    scaled = a * SPLITTER
-    high = scaled - (scaled - a)
-    return high, a - high
