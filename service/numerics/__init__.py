@@ -6,13 +6,8 @@ No validation of meaning and no state: the kernels trust their caller.
 from service.numerics.affine import linear
 from service.numerics.arrays import Array, row_blocks
 from service.numerics.binary import binary_cross_entropy, log_sigmoid, sigmoid, softplus
-from service.numerics.categorical import (
-    cross_entropy,
-    log_softmax,
-    logsumexp,
-    soft_cross_entropy,
-    softmax,
-)
+from service.numerics.categorical import log_softmax, logsumexp, softmax
+from service.numerics.cross_entropy import cross_entropy, soft_cross_entropy
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
 

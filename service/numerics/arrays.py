@@ -1,6 +1,7 @@
 """The arrays of this room and the blocks in which they are worked through."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ Integers = npt.NDArray[np.integer]
 
 BLOCK_ELEMENTS = 1 << 15
 """Elements of a block: 256 KiB of float64, so that a block and its scratch stay in the L2 cache."""
+
+NARROW = 16
+"""Rows of so few classes are worked on transposed, in long vectors instead of many short ones."""
 
 
 def row_blocks(n: int, k: int) -> Iterator[slice]:
@@ -25,3 +29,36 @@ def row_blocks(n: int, k: int) -> Iterator[slice]:
     """
     rows = max(1, BLOCK_ELEMENTS // max(1, k))
     return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
+
+
+def for_each_block(work: Callable[[slice], None], shape: tuple[int, ...], threads: int) -> None:
+    """Calls `work` for every block of (n, k) rows, on as many threads as asked for.
+
+    A block's result depends on its rows alone, so that the number of threads changes no bit.
+    """
+    n, k = shape
+    blocks = row_blocks(n, k)
+    if threads == 1 or n * k <= BLOCK_ELEMENTS:
+        for rows in blocks:
+            work(rows)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, blocks):
+            pass
+
+
+def class_first(rows: Array) -> Array:
+    """Room of shape (k, n) for working on (n, k) rows: the rows transposed, or new memory.
+
+    Reductions over the classes and products with one factor for each row then run along
+    contiguous memory for every k: along the samples for few classes, along the classes for many.
+    """
+    n, k = rows.shape
+    return np.empty((k, n)) if k <= NARROW else rows.T
+
+
+def by_class(rows: Floats) -> Array:
+    """The (n, k) rows as (k, n) float64 in the layout of `class_first`; may share their memory."""
+    if rows.shape[1] <= NARROW:
+        return np.ascontiguousarray(rows.T, dtype=np.float64)
+    return np.asarray(rows.T, dtype=np.float64)

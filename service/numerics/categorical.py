@@ -1,44 +1,62 @@
-"""Softmax and its cross-entropy, with the gradient beside the loss."""
+"""Softmax, its logarithm and its normaliser."""
 
 import numpy as np
 
-from service.numerics.arrays import Array, Floats, Integers
-from service.numerics.logarithms import BITS_PER_NAT, log_one_plus
-from service.numerics.shift import shifted
+from service.numerics.arrays import Array, Floats, Integers, by_class, class_first, for_each_block
+from service.numerics.exponentials import exponentials, quotients
 
 
-def softmax(logits: Floats, temperature: float = 1.0) -> Array:
+def softmax(logits: Floats, temperature: float = 1.0, *, threads: int = 1) -> Array:
     """Probabilities exp(z_j / T) / sum_c exp(z_c / T).
 
     Args:
         logits: (n, k), finite or -inf, a finite one in every row.
         temperature: T > 0.
+        threads: how many work at the same time; changes no bit.
 
     Returns:
         (n, k) probabilities.
     """
-    rows = shifted(logits, temperature)
-    return rows.weights / (1.0 + rows.others)[:, None]
+    answer = np.empty(logits.shape)
+
+    @np.errstate(all="ignore")  # weights that vanish and rows that need a shift are meant
+    def work(rows: slice) -> None:
+        out = answer[rows]
+        weights = class_first(out)
+        exponentials(logits[rows], temperature, weights)
+        np.divide(weights, weights.sum(axis=0), out=out.T)
+
+    for_each_block(work, logits.shape, threads)
+    return answer
 
 
-def log_softmax(logits: Floats, temperature: float = 1.0) -> Array:
+def log_softmax(logits: Floats, temperature: float = 1.0, *, threads: int = 1) -> Array:
     """Logarithms of the probabilities, (z_j - z_top) / T - log1p(S).
 
-    Both terms are <= 0, so nothing cancels (Blanchard, Higham & Higham, IMA JNA 41, 2021).
+    Both terms are <= 0, so that nothing cancels.
 
     Args:
         logits: (n, k), finite or -inf, a finite one in every row.
         temperature: T > 0.
+        threads: how many work at the same time; changes no bit.
 
     Returns:
         (n, k) log-probabilities, in nats.
     """
-    rows = shifted(logits, temperature)
-    return rows.gaps - np.log1p(rows.others)[:, None]
+    answer = np.empty(logits.shape)
+
+    @np.errstate(all="ignore")  # as in softmax
+    def work(rows: slice) -> None:
+        _, top, _, others = without_top(logits[rows], temperature)
+        gaps = distances(logits[rows], top, temperature)
+        np.subtract(gaps, np.log1p(others), out=answer[rows].T)
+
+    for_each_block(work, logits.shape, threads)
+    return answer
 
 
 def logsumexp(logits: Floats) -> Array:
-    """Logarithm of the sum of exponentials, log sum_c exp(z_c).
+    """Logarithm of the sum of exponentials, log sum_c exp(z_c) = z_top + log1p(S).
 
     Args:
         logits: (n, k), finite or -inf, a finite one in every row.
@@ -46,84 +64,36 @@ def logsumexp(logits: Floats) -> Array:
     Returns:
         (n,) logarithms, in nats.
     """
-    rows = shifted(logits, 1.0)
-    largest = np.take_along_axis(np.asarray(logits, np.float64), rows.top[:, None], axis=1)
-    return largest[:, 0] + np.log1p(rows.others)
+    answer = np.empty(len(logits))
+
+    @np.errstate(all="ignore")  # as in softmax
+    def work(rows: slice) -> None:
+        _, top, _, others = without_top(logits[rows], 1.0)
+        largest = logits[rows][np.arange(top.size), top]
+        np.add(largest, np.log1p(others), out=answer[rows], dtype=np.float64)
+
+    for_each_block(work, logits.shape, 1)
+    return answer
 
 
-def cross_entropy(
-    logits: Floats,
-    labels: Integers,
-    *,
-    temperature: float = 1.0,
-    bits: bool = False,
-    scale: Array | None = None,
-) -> tuple[Array, Array | None]:
-    """Loss of hard labels and its gradient: -log p_y, and scale (p - onehot) / T.
+def without_top(logits: Floats, temperature: float) -> tuple[Array, Integers, Array, Array]:
+    """Weights, the column of the largest one, its weight, and the sum of the others over it.
 
-    The entry of the true class is minus the sum of the others, never p_y - 1, which is 0 for a
-    confident prediction.
-
-    Args:
-        logits: (n, k), finite or -inf, a finite one in every row.
-        labels: (n,) integers in 0..k-1.
-        temperature: T > 0.
-        bits: losses and gradient in bits instead of nats.
-        scale: (n,) factors of the losses whose gradient is wanted.
-
-    Returns:
-        (n,) losses, inf where the label's logit is -inf, and the (n, k) gradient, if wanted.
+    The top stays out of the sum because log1p(S) of a confident row needs every digit of S.
     """
-    rows = shifted(logits, temperature)
-    at = labels[:, None]
-    distance = -np.take_along_axis(rows.gaps, at, axis=1)[:, 0]
-    losses = _distance(distance, bits) + log_one_plus(rows.others, bits=bits)
-    if scale is None:
-        return losses, None
-    gradient = rows.weights
-    np.put_along_axis(gradient, at, 0.0, axis=1)
-    wrong = gradient.sum(axis=1)
-    np.put_along_axis(gradient, at, 0.0 - wrong[:, None], axis=1)
-    gradient *= (_gradient_unit(scale, temperature, bits) / (1.0 + rows.others))[:, None]
-    return losses, gradient
+    weights = class_first(np.empty(logits.shape))
+    exponentials(logits, temperature, weights)
+    top = logits.argmax(axis=1)
+    columns = np.arange(top.size)
+    largest = weights[top, columns]
+    weights[top, columns] = 0.0
+    others = weights.sum(axis=0) / largest
+    weights[top, columns] = largest
+    return weights, top, largest, others
 
 
-def soft_cross_entropy(
-    logits: Floats,
-    coefficients: Array,
-    *,
-    temperature: float = 1.0,
-    bits: bool = False,
-    scale: Array | None = None,
-) -> tuple[Array, Array | None]:
-    """Loss of weighted classes and its gradient: sum_c u_c (-log p_c), 0 * inf = 0.
-
-    Args:
-        logits: (n, k), finite or -inf, a finite one in every row.
-        coefficients: (n, k) u >= 0, any row sum: targets times class weights.
-        temperature: T > 0.
-        bits: losses and gradient in bits instead of nats.
-        scale: (n,) factors of the losses whose gradient is wanted.
-
-    Returns:
-        (n,) losses and, if wanted, the (n, k) gradient scale (p sum(u) - u) / T.
-    """
-    rows = shifted(logits, temperature)
-    surprisal = _distance(-rows.gaps, bits) + log_one_plus(rows.others, bits=bits)[:, None]
-    surprisal[coefficients == 0.0] = 0.0
-    losses = (coefficients * surprisal).sum(axis=1)
-    if scale is None:
-        return losses, None
-    gradient = rows.weights
-    gradient *= (coefficients.sum(axis=1) / (1.0 + rows.others))[:, None]
-    gradient -= coefficients
-    gradient *= _gradient_unit(scale, temperature, bits)[:, None]
-    return losses, gradient
-
-
-def _distance(nats: Array, bits: bool) -> Array:
-    return nats * BITS_PER_NAT if bits else nats
-
-
-def _gradient_unit(scale: Array, temperature: float, bits: bool) -> Array:
-    return scale / temperature * BITS_PER_NAT if bits else scale / temperature
+def distances(logits: Floats, top: Integers, temperature: float) -> Array:
+    """(z_j - z_top) / T as (k, n), all <= 0."""
+    z = by_class(logits)
+    largest = z[top, np.arange(top.size)]
+    return z - largest if temperature == 1.0 else quotients(z, largest, temperature)[0]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from service.numerics.arrays import Array
-from service.numerics.shift import two_product
+from service.numerics.errorfree import two_product
 
 BUCKET = 256
 """Exponents of a bucket: far from the limits of float64 on both sides."""

@@ -9,6 +9,11 @@ from service.numerics.arrays import Array
 BITS_PER_NAT = 1.0 / math.log(2.0)
 
 
+def nats_to_unit(nats: Array, *, bits: bool) -> Array:
+    """The same amount in bits, or unchanged."""
+    return nats * BITS_PER_NAT if bits else nats
+
+
 def log_one_plus(x: Array, *, bits: bool) -> Array:
     """log(1 + x) for x >= 0, in nats or, with the same accuracy, in bits.
 
