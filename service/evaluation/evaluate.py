@@ -14,7 +14,7 @@ from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
 
 MAX_BINS = 1000
-MAX_WORST = 10_000
+MAX_WORST = 1000
 
 
 def evaluate(
@@ -48,7 +48,7 @@ def evaluate(
             bounded (`"clip"`), or the input is refused (`"reject"`).
         clip: the smallest probability under `"clip"`, in (0, 1).
         bins: of the calibration, 1 to 1,000.
-        worst: how many of the worst rows to report, 0 to 10,000.
+        worst: how many of the worst rows to report, 0 to 1,000.
 
     Returns:
         The report; the same bits in whatever order the rows come.

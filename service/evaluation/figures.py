@@ -80,12 +80,12 @@ class Totals:
     def numbers(self, name: str) -> Sequence[float]:
         """Weights as they are reported: numbers of rows as integers."""
         if self.weighted:
-            return [ratio(total, self.one) for total in self.sums[name]]
+            return [ratio(total, self.one) if total else 0.0 for total in self.sums[name]]
         return self.counts(name)
 
     def counts(self, name: str) -> list[int]:
         """Numbers of rows."""
-        return [total // self.one for total in self.sums[name]]
+        return [total // self.one if total else 0 for total in self.sums[name]]
 
     def share(self, part: str, whole: str) -> list[float]:
         """Quotients of two sums, one by one."""

@@ -162,12 +162,13 @@ def _probabilities(
     if sums is None:
         p = softmax(block)
     elif scorer.normalize == "renormalize":
-        p = block / sums[:, None]
+        p = np.divide(block, sums[:, None], order="C")
     else:
         p, by_others = block.copy(), False
     true, confidence = p[rows, labels], p[rows, predicted]
     p[rows, labels] = 0.0
-    miss = p.sum(axis=1) if by_others else 1.0 - true
+    # einsum: several times faster than sum along rows of few classes
+    miss = np.einsum("ij->i", p) if by_others else 1.0 - true
     return true, confidence, miss * miss + np.einsum("ij,ij->i", p, p)
 
 

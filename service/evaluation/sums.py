@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.numerics.shift import two_product
+from service.numerics.errorfree import two_product
 
 Array = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
@@ -77,7 +77,10 @@ class ExactSums:
             exponent: at most that of these sums.
         """
         shift = self.exponent - exponent
-        return [self.integers.get(group, 0) << shift for group in range(self.size)]
+        totals = [0] * self.size
+        for group, integer in self.integers.items():
+            totals[group] = integer << shift
+        return totals
 
     def to_json(self) -> dict[str, Any]:
         """The sums in the one form that equal sums share, whatever led to them."""
