@@ -1,0 +1,55 @@
+"""The OpenAPI document: what FastAPI derives from the calls, with examples and error answers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service.api.examples import Example, examples
+from service.api.problems import MEDIA_TYPE
+from service.api.request import JSON
+from service.api.schemas.operations import Problem
+
+TAGS = {
+    "scoring": "Softmax, losses and gradients of what is sent; nothing is kept.",
+    "evaluation": "The evaluation report of anybody's predictions.",
+    "models": "Multinomial logistic classifiers: what they are, what they predict, how well.",
+    "operations": "Health, versions, limits and the meaning of problem codes.",
+}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document, made once."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        )
+        schema["components"]["schemas"].update(_problem_schemas())
+        shown = examples()
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                _add_examples(operation, shown[operation["operationId"]])
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _problem_schemas() -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    nested = schema.pop("$defs")
+    return {"Problem": schema, **nested}
+
+
+def _add_examples(operation: dict[str, Any], shown: Iterable[Example]) -> None:
+    for example in shown:
+        entry = {"summary": example.summary}
+        if example.body is not None:
+            content = operation["requestBody"]["content"][JSON]
+            content.setdefault("examples", {})[example.name] = {**entry, "value": example.body}
+        media_type = JSON if example.status < 400 else MEDIA_TYPE
+        answer = operation["responses"][str(example.status)]["content"][media_type]
+        answer.setdefault("examples", {})[example.name] = {**entry, "value": example.answer}

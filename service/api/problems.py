@@ -1,0 +1,220 @@
+"""From errors to answers: what each code means to HTTP and to people; problem documents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from service.errors import Code, Fault, InvalidInput, XentError
+
+MEDIA_TYPE = "application/problem+json"
+MAX_FAULTS = 20
+MAX_DETAIL = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a code means: its HTTP status, and what `/problems/{code}` says of it."""
+
+    status: int
+    title: str
+    text: str
+
+
+EXPLANATIONS: dict[Code, Explanation] = {
+    Code.INVALID_JSON: Explanation(
+        400,
+        "Not JSON",
+        "The body is not one UTF-8 JSON document. The bare words NaN and Infinity, numbers "
+        'beyond float64 such as 1e400 and trailing bytes are not JSON; spell "NaN", '
+        '"Infinity" and "-Infinity" as strings.',
+    ),
+    Code.EMPTY_BODY: Explanation(400, "Empty body", "This call takes a JSON object."),
+    Code.INVALID_STATE: Explanation(
+        400, "Not an evaluation state", "The bytes are not the state of an evaluation."
+    ),
+    Code.INVALID_MODEL_FILE: Explanation(
+        400, "Not a model file", "The bytes are not a model file, or one that was altered."
+    ),
+    Code.NOT_AN_OBJECT: Explanation(
+        422, "Not an object", "The body is JSON, but the call takes one object with members."
+    ),
+    Code.UNKNOWN_MEMBER: Explanation(
+        422,
+        "Unknown member",
+        "The request has a member that this call does not know; often a spelling mistake.",
+    ),
+    Code.DUPLICATE_MEMBER: Explanation(
+        422, "Duplicate member", "A member is given twice, so the request has two meanings."
+    ),
+    Code.MISSING_MEMBER: Explanation(
+        422, "Missing member", "The call needs a member that is absent, or null."
+    ),
+    Code.CONFLICTING_MEMBERS: Explanation(
+        422,
+        "Conflicting members",
+        "Members exclude each other, such as labels and targets, or mean nothing together.",
+    ),
+    Code.INVALID_OPTION: Explanation(
+        422, "Invalid option", "An option has the wrong type or lies outside its range."
+    ),
+    Code.NOT_A_NUMBER: Explanation(
+        422,
+        "Not a number",
+        "A numeric array holds a boolean, a string other than the three spellings of "
+        "non-finite numbers, null or an object.",
+    ),
+    Code.NOT_A_LABEL: Explanation(
+        422,
+        "Not a label",
+        "A label is a class index or, where classes are known, a class name; for binary "
+        "losses 0, 1, false or true.",
+    ),
+    Code.NOT_AN_ARRAY: Explanation(422, "Not an array", "An array is needed here."),
+    Code.RAGGED_ARRAY: Explanation(
+        422, "Ragged array", "The rows of an array differ in length, or a number stands alone."
+    ),
+    Code.EMPTY_ROW: Explanation(422, "Empty row", "A row of an array has no cells."),
+    Code.SHAPE_MISMATCH: Explanation(
+        422, "Shape mismatch", "Two arrays that belong together differ in shape."
+    ),
+    Code.NAN_VALUE: Explanation(
+        422,
+        "NaN",
+        "A value that enters the computation is NaN. Rows with an ignored label or a sample "
+        "weight of 0 may hold anything.",
+    ),
+    Code.INFINITE_VALUE: Explanation(
+        422, "Infinite value", "An Infinity stands where only finite numbers mean something."
+    ),
+    Code.IMPOSSIBLE_ROW: Explanation(
+        422,
+        "Impossible row",
+        "Every logit of a row is -Infinity, so no class is possible and softmax has no value.",
+    ),
+    Code.AMBIGUOUS_ROW: Explanation(
+        422, "Ambiguous row", "Two logits of a row are +Infinity: only one can be certain."
+    ),
+    Code.LABEL_OUT_OF_RANGE: Explanation(
+        422, "Label out of range", "With K classes a label is an integer from 0 to K - 1."
+    ),
+    Code.UNKNOWN_LABEL: Explanation(
+        422, "Unknown label", "A label or a class weight names a class that does not exist."
+    ),
+    Code.PROBABILITY_OUT_OF_RANGE: Explanation(
+        422, "Probability out of range", "A probability or target lies outside [0, 1]."
+    ),
+    Code.NOT_NORMALIZED: Explanation(
+        422,
+        "Row does not sum to 1",
+        "A row of probabilities or targets sums to something else. normalize "
+        '"renormalize" divides each row by its sum, "off" takes rows as they are.',
+    ),
+    Code.NEGATIVE_WEIGHT: Explanation(422, "Negative weight", "A weight is a number >= 0."),
+    Code.ZERO_PROBABILITY: Explanation(
+        422,
+        "Probability 0 for what is true",
+        'The loss is infinite there, and zero_probability "reject" refuses it.',
+    ),
+    Code.WEIGHT_OVERFLOW: Explanation(
+        422, "Weights overflow", "The weights add up to more than float64 can hold."
+    ),
+    Code.EMPTY_REDUCTION: Explanation(
+        422,
+        "Mean of nothing",
+        "No sample enters, or all weights are 0, so a mean does not exist. The sum is 0.",
+    ),
+    Code.UNKNOWN_MODEL: Explanation(404, "Unknown model", "GET /v1/models lists the models."),
+    Code.UNKNOWN_VERSION: Explanation(
+        404, "Unknown version", "GET /v1/models/{name}/versions lists the versions."
+    ),
+    Code.UNKNOWN_PROBLEM: Explanation(
+        404, "Unknown problem code", "GET /problems lists the codes."
+    ),
+    Code.BODY_TOO_LARGE: Explanation(
+        413, "Body too large", "GET /limits tells every limit and the setting that moves it."
+    ),
+    Code.TOO_MANY_ELEMENTS: Explanation(
+        413, "Too many elements", "The arrays of one request together hold too many numbers."
+    ),
+    Code.TOO_MANY_CLASSES: Explanation(
+        413, "Too many classes", "The class axis is longer than the limit."
+    ),
+    Code.NESTING_TOO_DEEP: Explanation(
+        413, "Nesting too deep", "Arrays are nested deeper than any shape that is served."
+    ),
+    Code.NOT_FOUND: Explanation(404, "Not found", "There is nothing at this path."),
+    Code.METHOD_NOT_ALLOWED: Explanation(
+        405, "Method not allowed", "The path exists; Allow lists the methods it takes."
+    ),
+    Code.NOT_ACCEPTABLE: Explanation(
+        406, "Not acceptable", "Accept asks for a media type that this call cannot answer in."
+    ),
+    Code.UNSUPPORTED_MEDIA_TYPE: Explanation(
+        415, "Unsupported media type", "Send Content-Type: application/json."
+    ),
+    Code.UNSUPPORTED_ENCODING: Explanation(
+        415, "Unsupported content encoding", "Send the body without Content-Encoding."
+    ),
+    Code.URL_TOO_LONG: Explanation(414, "URL too long", "The path and query are too long."),
+    Code.HEADERS_TOO_LARGE: Explanation(
+        431, "Headers too large", "The request headers are too large."
+    ),
+    Code.BAD_REQUEST: Explanation(
+        400, "Bad request", "The request breaks HTTP, or its body never arrived whole."
+    ),
+    Code.INTERNAL_ERROR: Explanation(
+        500,
+        "Internal error",
+        "A fault of the service, logged under the request id; the request was not at fault.",
+    ),
+}
+
+
+def problem(
+    code: Code,
+    detail: str,
+    request_id: str,
+    *,
+    faults: tuple[Fault, ...] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document (RFC 9457): at most 20 faults, never the input.
+
+    Its member `error` repeats `detail`, since the clients of inference servers read that one.
+
+    Args:
+        code: the stable word, which has its status.
+        detail: the sentence.
+        request_id: of the request that is answered.
+        faults: the offending members, in full; the first 20 are shown, all are counted.
+        headers: further headers of the answer.
+    """
+    detail, status = _short(detail), EXPLANATIONS[code].status
+    document: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": EXPLANATIONS[code].title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "errors": [
+            {"pointer": _short(f.pointer), "code": f.code, "detail": _short(f.detail)}
+            for f in faults[:MAX_FAULTS]
+        ],
+        "error_count": len(faults),
+        "request_id": request_id,
+        "error": detail,
+    }
+    return Response(orjson.dumps(document), status, headers, MEDIA_TYPE)
+
+
+def problem_of(error: XentError, request_id: str) -> Response:
+    """The problem document of an error."""
+    faults = error.faults if isinstance(error, InvalidInput) else ()
+    return problem(error.code, error.detail, request_id, faults=faults)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_DETAIL else text[: MAX_DETAIL - 1] + "…"

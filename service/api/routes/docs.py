@@ -1,0 +1,45 @@
+"""The documentation page: Swagger UI from an installed package, so that it works offline."""
+
+from importlib.resources import files
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+
+ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
+PARAMETERS = {"tryItOutEnabled": True, "filter": True, "syntaxHighlight": False}
+
+
+def add_docs(router: APIRouter, app: FastAPI) -> None:
+    """Adds `/docs` and its three files; every address in the page is relative to it."""
+    page = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=app.title,
+        swagger_js_url="docs/swagger-ui-bundle.js",
+        swagger_css_url="docs/swagger-ui.css",
+        swagger_favicon_url="docs/favicon-32x32.png",
+        swagger_ui_parameters=PARAMETERS,
+    )
+    folder = files("fastapi_swagger") / "resources"
+    served = {name: (folder / name).read_bytes() for name in ASSETS}
+
+    async def docs() -> Response:
+        return HTMLResponse(page.body)
+
+    router.add_api_route("/docs", docs, include_in_schema=False)
+    for name, media_type in ASSETS.items():
+        router.add_api_route(
+            f"/docs/{name}", _sender(served[name], media_type), include_in_schema=False
+        )
+
+
+def _sender(content: bytes, media_type: str):  # type: ignore[no-untyped-def]
+    async def send() -> Response:
+        headers = {"Cache-Control": "public, max-age=86400"}
+        return Response(content, media_type=media_type, headers=headers)
+
+    return send

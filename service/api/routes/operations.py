@@ -1,0 +1,85 @@
+"""Health, versions, limits and the meaning of problem codes."""
+
+import platform
+from importlib.metadata import version as installed
+from typing import Any
+
+from fastapi import APIRouter
+
+from service import __version__
+from service.api.operation import add_operation
+from service.api.problems import EXPLANATIONS
+from service.api.schemas.operations import (
+    ExplanationAnswer,
+    ExplanationsAnswer,
+    HealthAnswer,
+    LimitsAnswer,
+    VersionAnswer,
+)
+from service.errors import Code, NotFound
+from service.settings import PREFIX, Settings
+from service.wire.arrays import MAX_NESTING
+
+PACKAGES = ("numpy", "scipy", "fastapi", "starlette", "uvicorn", "pydantic", "orjson")
+
+
+def livez() -> dict[str, str]:
+    """Whether the process answers; touches nothing else."""
+    return {"status": "alive"}
+
+
+def readyz() -> dict[str, str]:
+    """Whether requests are to be sent here."""
+    return {"status": "ready"}
+
+
+def version() -> dict[str, Any]:
+    """What is running: Xent, Python and the libraries that compute and serve."""
+    return {
+        "name": "xent",
+        "version": __version__,
+        "python": platform.python_version(),
+        "packages": {name: installed(name) for name in PACKAGES},
+    }
+
+
+def list_problems() -> dict[str, Any]:
+    """Every problem code and what it means."""
+    return {"problems": [_explained(code) for code in Code]}
+
+
+def explain_problem(code: str) -> dict[str, Any]:
+    """What a problem code means."""
+    if code not in EXPLANATIONS:
+        raise NotFound(Code.UNKNOWN_PROBLEM, "there is no problem of that code; see /problems")
+    return _explained(Code(code))
+
+
+def _explained(code: Code) -> dict[str, Any]:
+    entry = EXPLANATIONS[code]
+    return {"code": code, "status": entry.status, "title": entry.title, "text": entry.text}
+
+
+def add_operations(router: APIRouter, settings: Settings) -> None:
+    """Adds the calls about the service itself."""
+
+    def limits() -> dict[str, Any]:
+        """Every limit of this server, with the setting that moves it."""
+        found: dict[str, Any] = {
+            name.removeprefix("max_"): {
+                "value": getattr(settings, name),
+                "description": field.description,
+                "setting": (PREFIX + name).upper(),
+            }
+            for name, field in Settings.model_fields.items()
+            if name.startswith("max_")
+        }
+        found["nesting"] = {"value": MAX_NESTING, "description": "Arrays inside arrays"}
+        return {"limits": found}
+
+    add_operation(router, "/livez", livez, HealthAnswer, "operations")
+    add_operation(router, "/readyz", readyz, HealthAnswer, "operations")
+    add_operation(router, "/version", version, VersionAnswer, "operations")
+    add_operation(router, "/limits", limits, LimitsAnswer, "operations")
+    add_operation(router, "/problems", list_problems, ExplanationsAnswer, "operations")
+    add_operation(router, "/problems/{code}", explain_problem, ExplanationAnswer, "operations", 404)

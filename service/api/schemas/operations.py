@@ -1,0 +1,73 @@
+"""Health, versions, limits and problem documents."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from service.api.schemas.types import Answer
+
+
+class HealthAnswer(Answer):
+    """Alive, or ready."""
+
+    status: Literal["alive", "ready"]
+
+
+class VersionAnswer(Answer):
+    """What is running."""
+
+    name: str
+    version: str
+    python: str
+    packages: dict[str, str] = Field(description="Versions of what computes and serves")
+
+
+class LimitAnswer(Answer):
+    """One limit."""
+
+    value: int
+    description: str
+    setting: str | None = Field(None, description="The environment variable that moves it")
+
+
+class LimitsAnswer(Answer):
+    """Every limit of this server."""
+
+    limits: dict[str, LimitAnswer]
+
+
+class ExplanationAnswer(Answer):
+    """What a problem code means."""
+
+    code: str
+    status: int
+    title: str
+    text: str
+
+
+class ExplanationsAnswer(Answer):
+    """Every problem code."""
+
+    problems: list[ExplanationAnswer]
+
+
+class FaultAnswer(Answer):
+    """One offending member of a request."""
+
+    pointer: str = Field(description="JSON pointer of the first bad cell")
+    code: str
+    detail: str
+
+
+class Problem(Answer):
+    """A problem document, RFC 9457."""
+
+    type: str = Field(description="/problems/{code}")
+    title: str
+    status: int
+    code: str = Field(description="A stable word; GET /problems/{code} explains it")
+    detail: str
+    errors: list[FaultAnswer] = Field(description="At most 20, one for each offending member")
+    error_count: int = Field(description="All of them")
+    request_id: str
+    error: str = Field(description="The same as detail")

@@ -1,0 +1,175 @@
+"""Softmax, sigmoid, the losses and the explanation."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.api.schemas.types import (
+    Answer,
+    ClassWeights,
+    Label,
+    Labels,
+    Number,
+    Numbers,
+    Request,
+    Row,
+)
+
+Logits = Annotated[Numbers, Field(description="Raw scores, shape (..., K); one row may be (K,)")]
+Probabilities = Annotated[Numbers, Field(description="Rows of probabilities, shape (..., K)")]
+LogProbabilities = Annotated[Numbers, Field(description="Rows of natural log-probabilities")]
+SampleWeights = Annotated[
+    Numbers, Field(description="Weight of each sample, >= 0; one of weight 0 is left out unread")
+]
+Temperature = Annotated[float, Field(gt=0, description="Divides the logits")]
+Axis = Annotated[int, Field(description="The class axis; 1 is the layout of PyTorch")]
+Log = Annotated[bool, Field(description="Whether to answer with logarithms")]
+Classes = Annotated[
+    list[Label], Field(description="Class names in column order; labels are then names")
+]
+Smoothing = Annotated[
+    float, Field(ge=0, le=1, description="Share of every label spread evenly over the classes")
+]
+Ignore = Annotated[
+    int | list[int], Field(description="The label, or labels, of samples to leave out unread")
+]
+Gradient = Annotated[bool, Field(description="Whether to answer with the gradient")]
+Clip = Annotated[
+    float, Field(gt=0, lt=1, description='Smallest probability under zero_probability "clip"')
+]
+Reduction = Annotated[
+    Literal["mean", "sum", "none"], Field(description="How the losses of samples are put together")
+]
+Unit = Annotated[Literal["nat", "bit"], Field(description="Unit of loss and gradient")]
+ZeroProbability = Annotated[
+    Literal["infinite", "clip", "reject"],
+    Field(description="Where what is true has probability 0: an infinite loss, a bound, or a 422"),
+]
+Normalize = Annotated[
+    Literal["reject", "renormalize", "off"],
+    Field(description="Rows whose sum is off 1: refused, divided by it, or taken as they are"),
+]
+
+
+class SoftmaxRequest(Request):
+    """Logits to be turned into probabilities."""
+
+    logits: Logits
+    temperature: Temperature = 1.0
+    axis: Axis = -1
+    log: Log = False
+
+
+class SigmoidRequest(Request):
+    """Logits of independent binary predictions."""
+
+    logits: Annotated[Numbers, Field(description="Raw scores, any shape")]
+    log: Log = False
+
+
+class ProbabilitiesAnswer(Answer):
+    """Probabilities, or their logarithms, in the shape of the logits."""
+
+    probabilities: Numbers | None = Field(None, description="Absent when log is true")
+    log_probabilities: Numbers | None = Field(None, description="Present when log is true")
+
+
+class LossRequest(Request):
+    """What every loss takes."""
+
+    sample_weights: SampleWeights | None = None
+    ignore_index: Ignore | None = None
+    label_smoothing: Smoothing = 0.0
+    reduction: Reduction = "mean"
+    gradient: Gradient = False
+    unit: Unit = "nat"
+    zero_probability: ZeroProbability = "infinite"
+    clip: Clip = 2.0**-52
+
+
+class CrossEntropyRequest(LossRequest):
+    """Predictions over K classes, and what is true."""
+
+    logits: Logits | None = None
+    probabilities: Probabilities | None = None
+    log_probabilities: LogProbabilities | None = None
+    labels: Annotated[
+        Labels | None, Field(description="Class indices 0..K-1, or names, shape (...)")
+    ] = None
+    targets: Annotated[
+        Numbers | None, Field(description="Rows of probabilities instead of labels")
+    ] = None
+    classes: Classes | None = None
+    class_weights: Annotated[
+        ClassWeights | None,
+        Field(description="(K,) in class order, or by class name (1 where not named), >= 0"),
+    ] = None
+    axis: Axis = -1
+    temperature: Temperature = 1.0
+    normalize: Normalize = "reject"
+
+
+class BinaryCrossEntropyRequest(LossRequest):
+    """Binary predictions, any shape, and what is true."""
+
+    logits: Annotated[Numbers | None, Field(description="Raw scores, any shape")] = None
+    probabilities: Annotated[
+        Numbers | None, Field(description="Probabilities of the positive class")
+    ] = None
+    log_probabilities: Annotated[
+        Numbers | None, Field(description="Natural log-probabilities of the positive class")
+    ] = None
+    labels: Annotated[Labels | None, Field(description="0/1 or booleans, the same shape")] = None
+    targets: Annotated[Numbers | None, Field(description="Numbers in [0, 1] instead of labels")] = (
+        None
+    )
+    positive_weight: Annotated[
+        float, Field(ge=0, description="Factor of the positive part of the loss")
+    ] = 1.0
+
+
+class LossAnswer(Answer):
+    """A loss with what went into it."""
+
+    loss: Numbers = Field(description="A number; under none an array of the samples' shape")
+    reduction: Reduction
+    unit: Unit
+    count: int = Field(description="Samples that entered")
+    weight: Number = Field(description="Denominator of the mean: the sum of the weights")
+    ignored: int = Field(description="Samples left out for their label or a weight of 0")
+    infinite: int = Field(description="Samples whose true class was given the probability 0")
+    overflowed: int = Field(description="Samples whose finite loss exceeds float64")
+    clipped: int = Field(description="Samples whose loss was bounded by clip")
+    uniform_baseline: Number = Field(description="This loss at the uniform prediction")
+    max_sum_deviation: Number | None = Field(
+        None, description="Largest distance from 1 of a row's sum; present where rows were given"
+    )
+    gradient: Numbers | None = Field(
+        None, description="Of the reduced loss (under none: of the sum), in the input's shape"
+    )
+
+
+class ExplainRequest(Request):
+    """One row of logits and what is true of it."""
+
+    logits: Annotated[Row, Field(description="One row of raw scores, shape (K,)")]
+    label: Annotated[int | None, Field(description="The true class, from 0")] = None
+    target: Annotated[Row | None, Field(description="(K,) probabilities instead of a label")] = None
+
+
+class ExplainAnswer(Answer):
+    """Every step from logits to gradient, in order."""
+
+    logits: Row = Field(description="z")
+    maximum: Number = Field(description="m = max(z)")
+    shifted: Row = Field(description="z - m")
+    exp: Row = Field(description="exp(z - m)")
+    exp_sum: Number = Field(description="S = sum(exp(z - m))")
+    softmax: Row = Field(description="p = exp(z - m) / S")
+    log_softmax: Row = Field(description="log p = (z - m) - log S")
+    target: Row = Field(description="t, one-hot for a label")
+    loss: Number = Field(description="-sum(t * log p)")
+    gradient: Row = Field(description="p - t, for the logits")
+    predicted: int = Field(description="argmax(z)")
+    uniform_baseline: Number = Field(description="log K: the loss of knowing nothing")
+    formulas: dict[str, str] = Field(description="Each step as a formula")

@@ -1,0 +1,104 @@
+"""The types that members are made of: arrays with a schema, numbers that may be infinite."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from service.errors import Code, InvalidInput, cell
+from service.wire import labels_from, numbers_from
+
+NON_FINITE: dict[str, Any] = {"type": "string", "enum": ["Infinity", "-Infinity", "NaN"]}
+NUMBER: dict[str, Any] = {"anyOf": [{"type": "number"}, NON_FINITE]}
+
+
+class Request(BaseModel):
+    """A request object: no unknown members, no coercion between types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+    def arguments(self) -> dict[str, Any]:
+        """The members that were given."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Answer(BaseModel):
+    """An answer object; it describes what is sent, and is not built on the way."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+@dataclass(frozen=True, eq=False)  # hashed by identity: Annotated wants a hash
+class _Array:
+    """Pydantic's view of an array: built by `convert`, described by `cell` nested in arrays."""
+
+    convert: Callable[[str, Any], npt.NDArray[Any]]
+    cell: Mapping[str, Any]
+    rank: int | None
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        def convert(value: Any, info: core_schema.ValidationInfo) -> npt.NDArray[Any]:
+            if isinstance(value, np.ndarray):
+                return value
+            return self.convert(str(info.field_name), value)
+
+        return core_schema.with_info_plain_validator_function(convert)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        if self.rank is not None:
+            nested: dict[str, Any] = dict(self.cell)
+            for _ in range(self.rank):
+                nested = {"type": "array", "items": nested}
+            return nested
+        deeper = {"type": "array", "items": {}}
+        return {
+            "anyOf": [dict(self.cell), {"type": "array", "items": {"anyOf": [self.cell, deeper]}}]
+        }
+
+
+def _class_weights(value: Any, info: core_schema.ValidationInfo) -> Any:
+    if not isinstance(value, dict):
+        return value if isinstance(value, np.ndarray) else numbers_from("class_weights", value)
+    for name, weight in value.items():
+        if type(weight) not in (int, float):
+            pointer = "/class_weights/" + cell(name[:64])[0][1:]
+            raise InvalidInput.at(pointer, Code.NOT_A_NUMBER, "a class weight is a number >= 0")
+    return value
+
+
+class _ClassWeights:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(_class_weights)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        weight = {"type": "number", "minimum": 0}
+        return {
+            "anyOf": [
+                {"type": "array", "items": weight},
+                {"type": "object", "additionalProperties": weight},
+            ]
+        }
+
+
+_LABEL = {"anyOf": [{"type": "integer"}, {"type": "string"}, {"type": "boolean"}]}
+
+Numbers = Annotated[npt.NDArray[np.float64], _Array(numbers_from, NUMBER, None)]
+Row = Annotated[npt.NDArray[np.float64], _Array(numbers_from, NUMBER, 1)]
+Matrix = Annotated[npt.NDArray[np.float64], _Array(numbers_from, NUMBER, 2)]
+Labels = Annotated[npt.NDArray[Any], _Array(labels_from, _LABEL, None)]
+ClassWeights = Annotated[Any, _ClassWeights()]
+Number = float | Literal["Infinity", "-Infinity", "NaN"]
+Label = int | str

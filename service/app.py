@@ -1,0 +1,110 @@
+"""Assembly, and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from service import __version__
+from service.api.guard import Guard, request_id
+from service.api.openapi import document
+from service.api.problems import problem, problem_of
+from service.api.routes.docs import add_docs
+from service.api.routes.models import add_models
+from service.api.routes.operations import add_operations
+from service.api.routes.scoring import add_scoring
+from service.classifier import shipped_models
+from service.errors import Code, XentError
+from service.logs import configure_logging
+from service.settings import Settings
+
+DESCRIPTION = """\
+Softmax, cross-entropy and their gradients to the last digit; multinomial logistic classifiers
+judged by log loss. Non-finite numbers travel as the strings "Infinity", "-Infinity" and "NaN".
+Every error is a problem document (RFC 9457) that names the bad cell.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application.
+
+    Args:
+        settings: read from the environment when absent.
+    """
+    settings = Settings() if settings is None else settings
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # One large request at a time: NumPy and the parser share the cores of this process.
+        app.state.limiter = CapacityLimiter(1)
+        yield
+
+    app = FastAPI(
+        title="Xent",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    add_scoring(app.router)
+    add_models(app.router, shipped_models())
+    add_operations(app.router, settings)
+    add_docs(app.router, app)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    app.add_exception_handler(XentError, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type", "X-Request-Id"],
+            expose_headers=["X-Request-Id"],
+        )
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+def served_app() -> FastAPI:
+    """The application of a server process, which also owns the log."""
+    settings = Settings()
+    configure_logging(settings.log_level)
+    return create_app(settings)
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, XentError)
+    return problem_of(error, request_id(request.scope))
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    """Errors of routing; OPTIONS on a path that exists is answered here as well."""
+    assert isinstance(error, HTTPException)
+    name = request_id(request.scope)
+    if error.status_code == 404:
+        return problem(Code.NOT_FOUND, "there is nothing at this path; see /docs", name)
+    if error.status_code == 405:
+        allowed = ", ".join(_allowed(request))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allowed})
+        text = f"this path takes {allowed}"
+        return problem(Code.METHOD_NOT_ALLOWED, text, name, headers={"Allow": allowed})
+    return problem(Code.BAD_REQUEST, "the request breaks HTTP", name)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method that some route takes at this path, not only those of the first to match."""
+    methods = {"OPTIONS"}
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))

@@ -1,0 +1,73 @@
+"""`xent`, or `python -m service`: serve, and the commands that make the files that ship."""
+
+import json
+from pathlib import Path
+
+import click
+import uvicorn
+
+from service import __version__
+from service.settings import Settings
+
+# Workers that parse a large body hold the interpreter for a while; they are not dead.
+WORKER_TIMEOUT = 30
+GRACE = 25
+
+
+@click.group(invoke_without_command=True)
+@click.version_option(__version__, prog_name="xent")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Softmax, cross-entropy and log loss over HTTP. Without a command: serve."""
+    if context.invoked_subcommand is None:
+        context.invoke(serve)
+
+
+@main.command()
+def serve() -> None:
+    """Serve until SIGTERM or SIGINT; XENT_ environment variables are the settings."""
+    settings = Settings()
+    uvicorn.run(
+        "service.app:served_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=WORKER_TIMEOUT,
+    )
+
+
+@main.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from service.app import create_app  # the other commands need no web framework
+
+    document = create_app(Settings()).openapi()
+    click.echo(json.dumps(document, indent=2))
+
+
+@main.command("train-shipped")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
+def train_shipped(directory: Path | None) -> None:
+    """Train the models that ship, into DIRECTORY (default: where they ship from)."""
+    from service import classifier  # SciPy is slow to import, and serving does not need it
+
+    target = classifier.SHIPPED if directory is None else directory
+    for path in classifier.train_shipped(target):
+        click.echo(path)
+
+
+@main.command("write-examples")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+def write_examples(directory: Path) -> None:
+    """Write request bodies of the models' held-out rows into DIRECTORY."""
+    from service import classifier
+
+    for path in classifier.write_examples(directory):
+        click.echo(path)

@@ -1,0 +1,34 @@
+"""Writes the answers of service/api/examples.json as the service gives them now.
+
+    python tests/api/record_examples.py
+
+Read the difference before committing it: the examples are the contract that users copy from.
+"""
+
+import json
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+import service.api
+from service.app import create_app
+from service.settings import Settings
+
+PATH = Path(service.api.__file__).parent / "examples.json"
+
+
+def record() -> None:
+    content = json.loads(PATH.read_text())
+    with TestClient(create_app(Settings())) as client:
+        for entries in content.values():
+            for entry in entries:
+                method = "GET" if entry["body"] is None else "POST"
+                answer = client.request(
+                    method, entry["path"], json=entry["body"], headers={"X-Request-Id": "example"}
+                )
+                entry["status"], entry["answer"] = answer.status_code, answer.json()
+    PATH.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    record()
