@@ -41,8 +41,10 @@ def score(
     check_shared(reduction="none", unit="nat", zero_probability=zero_probability, clip=clip)
     one_of("normalize", normalize, ("reject", "renormalize", "off"))
     member, given = exactly_one(logits=logits, probabilities=probabilities)
+    rows = Rows.of(member, given)
     scorer = Categorical(
-        rows=Rows.of(member, given),
+        # sums along strided rows add in another order: a row must not depend on the layout
+        rows=replace(rows, array=np.ascontiguousarray(rows.array)),
         labels=None,
         targets=None,
         class_weights=None,
@@ -54,7 +56,7 @@ def score(
         normalize=normalize,
     )
     truth = _truth(scorer, labels, classes, sample_weights, row_ids)
-    return _score(replace(scorer, labels=truth.labels), truth), scorer.rows.classes
+    return _score(replace(scorer, labels=truth.labels), truth), rows.classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def _probabilities(
     if sums is None:
         p = softmax(block)
     elif scorer.normalize == "renormalize":
-        p = np.divide(block, sums[:, None], order="C")
+        p = block / sums[:, None]
     else:
         p, by_others = block.copy(), False
     true, confidence = p[rows, labels], p[rows, predicted]

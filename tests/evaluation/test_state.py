@@ -56,6 +56,20 @@ def test_batches_added_one_by_one_give_the_same_bytes(noisy):
     assert repr(state.finish()) == repr(whole.finish())
 
 
+@pytest.mark.parametrize("classes", [2, 17, 100, 999])
+@pytest.mark.parametrize("member", ["logits", "probabilities"])
+def test_a_row_counts_the_same_alone_and_among_others(member, classes):
+    rng = np.random.default_rng(classes)
+    rows, labels = rng.random((40, classes)), rng.integers(0, classes, 40)
+    options = {} if member == "logits" else {"normalize": "renormalize"}
+    whole, apart = State(classes), State(classes)
+    whole.add(score(**{member: np.asfortranarray(rows)}, labels=labels, **options)[0])
+    for i in range(40):
+        part = slice(i, i + 1)
+        apart.add(score(**{member: rows[part]}, labels=labels[part], row_ids=[i], **options)[0])
+    assert apart.to_bytes() == whole.to_bytes()
+
+
 def test_the_state_does_not_grow_with_the_rows(noisy):
     once = state_of(noisy, np.arange(400))
     often = state_of(noisy, np.arange(400))
