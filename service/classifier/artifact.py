@@ -1,0 +1,104 @@
+"""Models as files: two tensors and a JSON description, in the safetensors format.
+
+The file holds no code, so reading one can at worst fail. Its tensors are `coefficients` and
+`intercepts` in float64; its `__metadata__["model"]` is the JSON of everything else.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from service.classifier.model import Model
+from service.errors import Code, MalformedBody
+
+FORMAT = "xent-model/1"
+MEMBERS = {
+    "format": str,
+    "name": str,
+    "version": int,
+    "classes": list,
+    "feature_names": list,
+    "metadata": dict,
+}
+TENSORS = ("coefficients", "intercepts")
+
+
+def to_bytes(model: Model) -> bytes:
+    """Write a model as a safetensors file; equal models give equal bytes.
+
+    Args:
+        model: the model.
+
+    Returns:
+        The file.
+    """
+    description = {
+        "format": FORMAT,
+        "name": model.name,
+        "version": model.version,
+        "classes": list(model.classes),
+        "feature_names": list(model.feature_names),
+        "metadata": dict(model.metadata),
+    }
+    text = json.dumps(description, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    tensors = {name: np.ascontiguousarray(getattr(model, name)) for name in TENSORS}
+    # One metadata entry: the order of several is the library's own affair.
+    return save(tensors, {"model": text})
+
+
+def read_model(path: Path) -> Model:
+    """Read a model from a safetensors file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The model, with read-only arrays.
+
+    Raises:
+        MalformedBody: not a safetensors file, or not one that holds a model.
+        InvalidInput: a model whose parts do not fit together.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            description = (file.metadata() or {}).get("model")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise _malformed("is not a safetensors file") from error
+    members = _described(description)
+    if set(tensors) != set(TENSORS) or any(t.dtype != np.float64 for t in tensors.values()):
+        raise _malformed("needs exactly the float64 tensors coefficients and intercepts")
+    return Model(
+        name=members["name"],
+        version=members["version"],
+        classes=tuple(members["classes"]),
+        feature_names=tuple(members["feature_names"]),
+        metadata=members["metadata"],
+        **tensors,
+    )
+
+
+def _described(text: str | None) -> dict[str, Any]:
+    try:
+        members = json.loads(text or "")
+    except ValueError as error:
+        raise _malformed("has no JSON in its metadata entry `model`") from error
+    if not isinstance(members, dict) or set(members) != set(MEMBERS):
+        raise _malformed(f"needs the metadata members {', '.join(MEMBERS)}")
+    for member, kind in MEMBERS.items():
+        if type(members[member]) is not kind:
+            raise _malformed(f"has a metadata member {member} that is no {kind.__name__}")
+    if members["format"] != FORMAT:
+        raise _malformed(f"has another format than {FORMAT}")
+    for member in ("classes", "feature_names"):
+        if not all(type(name) in (str, int) for name in members[member]):
+            raise _malformed(f"has {member} that are neither strings nor integers")
+    return members
+
+
+def _malformed(detail: str) -> MalformedBody:
+    return MalformedBody(Code.INVALID_MODEL_FILE, f"the model file {detail}")

@@ -1,0 +1,215 @@
+"""The multinomial logistic model: features to logits, probabilities and named labels."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.classifier.rows import Array, feature_rows
+from service.errors import Code, Fault, InvalidInput, cell
+from service.numerics import linear, softmax
+
+Label = str | int
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Class probabilities of a batch, with the names they belong to.
+
+    Attributes:
+        model: the model's name.
+        version: its version.
+        classes: the class names, in column order.
+        labels: the name of the most probable class of every row, N of them.
+        probabilities: shape (N, K).
+        top_labels: the k most probable classes of every row, the most probable first, or None.
+        top_probabilities: their probabilities, shape (N, k), or None.
+    """
+
+    model: str
+    version: int
+    classes: tuple[Label, ...]
+    labels: tuple[Label, ...]
+    probabilities: Array
+    top_labels: tuple[tuple[Label, ...], ...] | None = None
+    top_probabilities: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A multinomial logistic model; its arrays are read-only copies.
+
+        logits = inputs coefficients^T + intercepts
+
+    With two classes the coefficients may be (1, D): those of the second class against the first,
+    whose logit is then 0.
+
+    Attributes:
+        name: `[a-z0-9][a-z0-9._-]{0,62}`.
+        version: at least 1.
+        classes: K distinct names, all strings or all integers, in column order.
+        feature_names: D distinct names, in column order.
+        coefficients: shape (K, D), or (1, D) with two classes, finite.
+        intercepts: shape (K,), or (1,) with two classes, finite.
+        metadata: what is known about the model: its data, its training, its figures.
+
+    Raises:
+        InvalidInput: a field that means nothing, with a pointer to it.
+    """
+
+    name: str
+    version: int
+    classes: tuple[Label, ...]
+    feature_names: tuple[str, ...]
+    coefficients: Array
+    intercepts: Array
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for member in ("coefficients", "intercepts"):
+            array = np.array(getattr(self, member), dtype=np.float64)
+            array.setflags(write=False)
+            object.__setattr__(self, member, array)
+        object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        faults = list(_faults(self))
+        if faults:
+            raise InvalidInput(faults)
+
+    def logits(self, inputs: npt.ArrayLike) -> Array:
+        """The raw scores of feature rows; the bits of a row do not depend on its batch.
+
+        Args:
+            inputs: shape (N, D), finite numbers in the units of the features; `[]` is no rows.
+
+        Returns:
+            Shape (N, K).
+
+        Raises:
+            InvalidInput: a wrong shape, a cell that is not finite, or a row whose logits exceed
+                float64.
+        """
+        rows = self._checked(inputs)
+        # Products beyond float64 are reported below, with their row.
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = linear(rows, self.coefficients, self.intercepts)
+        beyond = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+        if len(beyond):
+            pointer, place = cell("inputs", int(beyond[0]))
+            detail = f"{place} has numbers so large that its logits exceed float64"
+            raise InvalidInput.at(pointer, Code.INFINITE_VALUE, detail)
+        if len(self.coefficients) < len(self.classes):
+            return np.hstack([np.zeros_like(logits), logits])
+        return logits
+
+    def predict(self, inputs: npt.ArrayLike, top: int | None = None) -> Prediction:
+        """Class probabilities and labels; of equally probable classes the earlier one wins.
+
+            probabilities = softmax(logits)
+
+        Args:
+            inputs: shape (N, D), as in `logits`.
+            top: also list this many of the most probable classes of every row, 1 to K.
+
+        Returns:
+            The prediction.
+
+        Raises:
+            InvalidInput: as in `logits`, or `top` is out of range.
+        """
+        size = len(self.classes)
+        if top is not None and (isinstance(top, bool) or not 1 <= top <= size):
+            detail = f"top must be an integer from 1 to {size}, the number of classes"
+            raise InvalidInput.at("/top", Code.INVALID_OPTION, detail)
+        probabilities = softmax(self.logits(inputs))
+        labels = self._names(probabilities.argmax(axis=1))
+        if top is None:
+            return Prediction(self.name, self.version, self.classes, labels, probabilities)
+        # A stable sort keeps equal probabilities in class order.
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        return Prediction(
+            self.name,
+            self.version,
+            self.classes,
+            labels,
+            probabilities,
+            tuple(self._names(row) for row in order),
+            np.take_along_axis(probabilities, order, axis=1),
+        )
+
+    def _names(self, indices: npt.NDArray[np.intp]) -> tuple[Label, ...]:
+        return tuple(self.classes[index] for index in indices.tolist())
+
+    def _checked(self, inputs: npt.ArrayLike) -> Array:
+        rows, width = feature_rows(inputs), len(self.feature_names)
+        if len(rows) == 0:
+            return np.empty((0, width))
+        if rows.shape[1] != width:
+            detail = f"inputs has rows of {rows.shape[1]} numbers; {self.name} takes {width}: "
+            raise InvalidInput.at("/inputs", Code.SHAPE_MISMATCH, detail + self._features())
+        return rows
+
+    def _features(self) -> str:
+        shown = ", ".join(self.feature_names[:8])
+        return shown if len(self.feature_names) <= 8 else f"{shown}, ..."
+
+
+def _faults(model: Model) -> list[Fault]:
+    """Every member of a model that means nothing."""
+    size, width = len(model.classes), len(model.feature_names)
+    types = {type(label) for label in model.classes}
+    rows = 1 if size == 2 and model.coefficients.shape[:1] == (1,) else size
+    rules = (
+        (
+            "name",
+            Code.INVALID_OPTION,
+            NAME.fullmatch(model.name) is not None,
+            f"must match {NAME.pattern}, whole",
+        ),
+        (
+            "version",
+            Code.INVALID_OPTION,
+            type(model.version) is int and model.version >= 1,
+            "must be a positive integer",
+        ),
+        (
+            "classes",
+            Code.NOT_A_LABEL,
+            size >= 2 and len(set(model.classes)) == size and types in ({str}, {int}),
+            "must be two or more distinct names, all strings or all integers",
+        ),
+        (
+            "feature_names",
+            Code.SHAPE_MISMATCH,
+            width >= 1
+            and len(set(model.feature_names)) == width
+            and all(type(name) is str for name in model.feature_names),
+            "must be one or more distinct strings",
+        ),
+        (
+            "coefficients",
+            Code.SHAPE_MISMATCH,
+            model.coefficients.shape == (rows, width),
+            f"must have shape ({rows}, {width}): classes by features",
+        ),
+        (
+            "intercepts",
+            Code.SHAPE_MISMATCH,
+            model.intercepts.shape == (rows,),
+            f"must have shape ({rows},), like the rows of the coefficients",
+        ),
+    )
+    faults = [
+        Fault(f"/{m}", code, f"{m} {detail}") for m, code, holds, detail in rules if not holds
+    ]
+    for member in ("coefficients", "intercepts"):
+        if not np.isfinite(getattr(model, member)).all():
+            faults.append(Fault(f"/{member}", Code.INFINITE_VALUE, f"{member} must be finite"))
+    return faults

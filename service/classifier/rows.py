@@ -1,0 +1,42 @@
+"""Feature rows at the door: their shape and every cell, checked once."""
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, InvalidInput, cell
+
+Array = npt.NDArray[np.float64]
+
+
+def feature_rows(inputs: npt.ArrayLike) -> Array:
+    """Rows of finite numbers, in float64.
+
+    Args:
+        inputs: shape (N, D); `[]` is no rows.
+
+    Returns:
+        Shape (N, D), or (0, 0) for `[]`.
+
+    Raises:
+        InvalidInput: not numbers, not two-dimensional, or a cell that is NaN or infinite.
+    """
+    try:
+        rows = np.asarray(inputs)
+    except ValueError as error:
+        detail = "inputs must be rows of equally many numbers"
+        raise InvalidInput.at("/inputs", Code.RAGGED_ARRAY, detail) from error
+    if rows.shape == (0,):
+        return np.empty((0, 0))
+    if rows.dtype.kind not in "fiu":
+        raise InvalidInput.at("/inputs", Code.NOT_A_NUMBER, "inputs must hold numbers only")
+    if rows.ndim != 2:
+        detail = f"inputs must be rows of numbers, shape (N, D); it has {rows.ndim} dimensions"
+        raise InvalidInput.at("/inputs", Code.SHAPE_MISMATCH, detail)
+    rows = rows.astype(np.float64, copy=False)
+    if not np.isfinite(rows).all():
+        row, column = (int(index) for index in np.argwhere(~np.isfinite(rows))[0])
+        nan = bool(np.isnan(rows[row, column]))
+        pointer, place = cell("inputs", row, column)
+        detail = f"{place} is {'NaN' if nan else 'infinite'}; features are finite numbers"
+        raise InvalidInput.at(pointer, Code.NAN_VALUE if nan else Code.INFINITE_VALUE, detail)
+    return rows
