@@ -1,0 +1,192 @@
+"""The models that ship: how they are trained, and how they are loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.classifier.artifact import read_model, to_bytes
+from service.classifier.datasets import (
+    HELD_OUT_FRACTION,
+    LICENCE,
+    LICENCE_URL,
+    SEED,
+    SHIPPED,
+    SOURCES,
+    Dataset,
+    load_dataset,
+    rank_within_class,
+)
+from service.classifier.evaluate import evaluate
+from service.classifier.fit import fit
+from service.classifier.model import Model
+from service.classifier.objective import Objective
+from service.classifier.refine import refine
+
+DIGITS = 12  # significant digits of every stored figure
+FOLDS = 5
+PENALTIES = (100.0, 10.0, 1.0, 0.1, 0.01)
+OBJECTIVE = "sum_i loss_i + (l2 / 2) |coefficients|^2, intercepts free"
+PENALTY_RULE = (
+    f"the power of ten with the least mean log loss in {FOLDS}-fold cross-validation on the "
+    "training rows, searched from the strongest penalty down until the log loss rises"
+)
+SPLIT_RULE = (
+    "of every class the first rows in the order of SHA-256('{seed}/{row}') are held out, "
+    "row counting from 0"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A penalty and its cross-validated log loss in nats."""
+
+    l2: float
+    log_loss: float
+
+
+def train_shipped(directory: Path) -> list[Path]:
+    """Train the shipped models and write their files.
+
+    Args:
+        directory: where to write; made if absent.
+
+    Returns:
+        The files, one for each model.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name in SOURCES:
+        path = directory / f"{name}.safetensors"
+        path.write_bytes(to_bytes(train(load_dataset(name))))
+        paths.append(path)
+    return paths
+
+
+def shipped_models() -> dict[str, Model]:
+    """The models that ship, by name.
+
+    Returns:
+        Fresh, read-only models.
+    """
+    return {name: read_model(SHIPPED / f"{name}.safetensors") for name in SOURCES}
+
+
+def train(data: Dataset) -> Model:
+    """Fit a data set's training rows and judge the model by its held-out rows.
+
+    Args:
+        data: the data set.
+
+    Returns:
+        Version 1 of the model, its parameters rounded to 12 significant digits.
+    """
+    candidates = penalty_search(data)
+    l2 = min(candidates, key=lambda candidate: candidate.log_loss).l2
+    inputs, labels = data.inputs[~data.held_out], data.labels[~data.held_out]
+    size = len(data.classes)
+    found = fit(inputs, labels, classes=size, l2=l2)
+    objective = Objective(inputs, labels, np.ones(len(labels)), size, l2)
+    parameters, gradient_norm = refine(
+        objective, np.column_stack([found.coefficients, found.intercepts]), DIGITS
+    )
+    training = {
+        "objective": OBJECTIVE,
+        "l2": l2,
+        "l2_rule": PENALTY_RULE,
+        "l2_candidates": [
+            {"l2": candidate.l2, "log_loss": _stored(candidate.log_loss, 6)}
+            for candidate in candidates
+        ],
+        "objective_value": _stored(found.objective),
+        "gradient_norm": _stored(gradient_norm, 3),
+        "log_likelihood": _stored(found.log_likelihood),
+        "null_log_likelihood": _stored(found.null_log_likelihood),
+        "significant_digits": DIGITS,
+    }
+    model = _model(data, parameters, {})
+    facts = {
+        "data": _data_facts(data),
+        "split": {
+            "rule": SPLIT_RULE,
+            "seed": SEED,
+            "held_out_fraction": HELD_OUT_FRACTION,
+            "training_rows": int((~data.held_out).sum()),
+            "held_out_rows": int(data.held_out.sum()),
+        },
+        "training": training,
+        "metrics": {
+            "training": _figures(model, data, ~data.held_out),
+            "held_out": _figures(model, data, data.held_out),
+        },
+    }
+    return _model(data, parameters, facts)
+
+
+def penalty_search(data: Dataset) -> list[Candidate]:
+    """Cross-validate penalties on the training rows, the strongest first, until they get worse.
+
+    Args:
+        data: the data set; its held-out rows are not read.
+
+    Returns:
+        The penalties that were tried, in order; folds are stratified by the split's seed.
+    """
+    inputs, labels = data.inputs[~data.held_out], data.labels[~data.held_out]
+    fold = rank_within_class(labels, SEED) % FOLDS
+    candidates: list[Candidate] = []
+    for l2 in PENALTIES:
+        total = 0.0
+        for number in range(FOLDS):
+            rest, part = fold != number, fold == number
+            found = fit(inputs[rest], labels[rest], classes=len(data.classes), l2=l2)
+            parameters = np.column_stack([found.coefficients, found.intercepts])
+            unpenalised = Objective(
+                inputs[part], labels[part], np.ones(part.sum()), len(data.classes), 0.0
+            )
+            total += unpenalised.value_and_gradient(parameters)[0]
+        candidates.append(Candidate(l2, total / len(labels)))
+        if len(candidates) > 1 and candidates[-1].log_loss > candidates[-2].log_loss:
+            break
+    return candidates
+
+
+def _model(data: Dataset, parameters: np.ndarray[Any, Any], metadata: dict[str, Any]) -> Model:
+    return Model(
+        name=data.name,
+        version=1,
+        classes=data.classes,
+        feature_names=data.feature_names,
+        coefficients=parameters[:, :-1],
+        intercepts=parameters[:, -1],
+        metadata=metadata,
+    )
+
+
+def _data_facts(data: Dataset) -> dict[str, Any]:
+    source = data.source
+    return {
+        "title": source.title,
+        "attribution": source.attribution,
+        "licence": LICENCE,
+        "licence_url": LICENCE_URL,
+        "url": source.url,
+        "doi": source.doi,
+        "note": source.note,
+        "feature_unit": source.feature_unit,
+        "rows": len(data.labels),
+        "sha256": data.sha256,
+    }
+
+
+def _figures(model: Model, data: Dataset, rows: np.ndarray[Any, Any]) -> dict[str, Any]:
+    labels = np.array(data.classes)[data.labels[rows]]
+    report = evaluate(model, data.inputs[rows], labels)
+    figures = ("log_loss", "uniform_baseline", "prior_baseline", "skill", "accuracy", "brier")
+    return {"rows": int(rows.sum())} | {name: _stored(getattr(report, name)) for name in figures}
+
+
+def _stored(value: float, digits: int = DIGITS) -> float:
+    """A figure to so many significant digits, so that a rebuild elsewhere writes the same."""
+    return float(f"{value:.{digits - 1}e}")
