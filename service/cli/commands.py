@@ -1,6 +1,8 @@
 """`xent`, or `python -m service`: serve, and the commands that make the files that ship."""
 
 import json
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -27,6 +29,9 @@ def main(context: click.Context) -> None:
 def serve() -> None:
     """Serve until SIGTERM or SIGINT; XENT_ environment variables are the settings."""
     settings = Settings()
+    # uvicorn finishes what it has begun and then raises the signal again: a stop that was asked
+    # for is no failure. Before uvicorn listens to it, the signal ends the start.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     uvicorn.run(
         "service.app:served_app",
         factory=True,
