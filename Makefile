@@ -48,8 +48,9 @@ openapi: $(VENV)/.runtime ## write openapi/openapi.json from the code
 	$(BIN)/python -m service openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
 
-train-shipped: $(VENV)/.runtime ## train the models that ship
+train-shipped: $(VENV)/.runtime ## train the models that ship, and write the request bodies of docs/examples
 	$(BIN)/python -m service train-shipped
+	$(BIN)/python -m service write-examples docs/examples
 
 lock: $(VENV)/.dev ## resolve the dependencies again (LOCKFLAGS=--upgrade: to their newest)
 	$(LOCK) $(LOCKFLAGS) --output-file requirements.lock
