@@ -125,7 +125,7 @@ class Model:
             InvalidInput: as in `logits`, or `top` is out of range.
         """
         size = len(self.classes)
-        if top is not None and (isinstance(top, bool) or not 1 <= top <= size):
+        if top is not None and (type(top) is not int or not 1 <= top <= size):
             detail = f"top must be an integer from 1 to {size}, the number of classes"
             raise InvalidInput.at("/top", Code.INVALID_OPTION, detail)
         probabilities = softmax(self.logits(inputs))

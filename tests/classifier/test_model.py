@@ -61,7 +61,7 @@ def test_top_lists_the_most_probable_classes_and_breaks_ties_by_class_order(mode
     assert everything.top_labels == (("b", "c", "a"),)
 
 
-@pytest.mark.parametrize("top", [0, -1, 4, True])
+@pytest.mark.parametrize("top", [0, -1, 4, True, 1.5])
 def test_top_outside_the_classes_is_refused(model, top):
     assert refused(model.predict, [[0.0, 0.0]], top=top) == [("/top", Code.INVALID_OPTION)]
 

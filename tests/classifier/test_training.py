@@ -1,5 +1,8 @@
 """The models that ship: what they claim, and that they can be built again."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from safetensors import safe_open
@@ -123,3 +126,13 @@ def test_the_penalties_are_all_tried_while_the_log_loss_falls(monkeypatch):
     candidates = penalty_search(load_dataset("iris"))
     assert [candidate.l2 for candidate in candidates] == [100.0, 10.0]
     assert candidates[0].log_loss > candidates[1].log_loss
+
+
+def test_predicting_does_not_load_scipy():
+    # Only the fit needs it, and every start of the service would pay for its import.
+    script = (
+        "import sys; from service.classifier import shipped_models; "
+        "shipped_models()['iris'].predict([[5.1, 3.5, 1.4, 0.2]]); "
+        "sys.exit('scipy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
