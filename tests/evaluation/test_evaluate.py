@@ -199,6 +199,20 @@ def test_infinite_losses_are_counted_and_come_first(noisy):
     assert math.isfinite(report.brier)
 
 
+def test_rows_of_all_blocks_are_counted():
+    probabilities = np.full((40_000, 2), 0.5)
+    probabilities[[0, 1, -1]] = [1.0, 0.0]
+    probabilities[-2] = [0.5, 0.5 + 1e-7]
+    members = {"probabilities": probabilities, "labels": np.ones(40_000, int)}
+    report = evaluate(**members)
+    assert report.infinite == 3
+    assert report.max_sum_deviation == pytest.approx(1e-7, rel=1e-8)
+    assert [row.row for row in report.worst[:4]] == [0, 1, 39_999, 2]
+    assert evaluate(**members, zero_probability="clip").clipped == 3
+    logits = np.where(probabilities == 0, -1.7e308, np.where(probabilities == 1, 1.7e308, 0))
+    assert evaluate(logits=logits, labels=members["labels"]).overflowed == 3
+
+
 def test_clip_bounds_the_loss_and_is_counted():
     report = evaluate(
         probabilities=np.array([[1.0, 0.0], [1.0, 0.0]]),
@@ -257,7 +271,7 @@ def test_rows_that_do_not_sum_to_one_are_refused_or_taken_as_they_are():
 
 def test_the_brier_score_keeps_the_digits_of_a_confident_prediction():
     report = evaluate(logits=np.array([[0.0, -40.0]]), labels=np.array([0]))
-    assert report.brier == pytest.approx(2 * math.exp(-40) ** 2, rel=1e-14)
+    assert report.brier == pytest.approx(2 * math.exp(-40) ** 2, rel=1e-14, abs=0)
     assert report.log_loss == 4.248354255291589e-18
 
 

@@ -157,10 +157,14 @@ def test_merging_an_empty_state_changes_nothing(noisy):
     before = state.to_bytes()
     state.merge(State(6, worst=5))
     assert state.to_bytes() == before
+    empty = State(6, worst=5)
+    empty.merge(state)
+    assert empty.to_bytes() == before
 
 
 def test_the_worst_rows_of_equal_losses_are_the_lowest_ids(noisy):
     batch, _ = score(logits=np.zeros((9, 3)), labels=np.zeros(9, int), row_ids=[*range(9)][::-1])
+    assert sorted(row.row for row in batch.worst(4)) == [0, 1, 2, 3]
     state = State(3, worst=4)
     state.add(batch)
     assert [row.row for row in state.finish().worst] == [0, 1, 2, 3]
