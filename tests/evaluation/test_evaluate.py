@@ -300,6 +300,13 @@ def test_tiny_and_huge_weights_lose_nothing():
     ]
 
 
+@pytest.mark.parametrize("member", ["logits", "probabilities"])
+def test_integers_are_numbers_too(member):
+    rows, labels = np.array([[1, 0], [0, 1]]), np.array([0, 0])
+    whole = evaluate(**{member: rows}, labels=labels)
+    assert same(whole, evaluate(**{member: rows.astype(float)}, labels=labels))
+
+
 def test_one_class_is_always_right():
     report = evaluate(logits=np.array([[3.0], [-2.0]]), labels=np.array([0, 0]))
     assert (report.log_loss, report.accuracy, report.brier) == (0.0, 1.0, 0.0)
