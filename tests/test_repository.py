@@ -173,7 +173,7 @@ class TestFiles:
     @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
     def test_every_make_verb_that_a_document_names_exists(self, name: str) -> None:
         verbs = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
-        named = set(re.findall(r"(?:^|`)(?:\w+=\S+ )*make ([a-z-]+)", read(name), re.MULTILINE))
+        named = set(re.findall(r"(?:^[ $]*|`)(?:\w+=\S+ )*make ([a-z-]+)", read(name), re.MULTILINE))
         assert named
         assert named <= verbs
 
