@@ -1,5 +1,6 @@
 """The repository's frame: versions, locks, the image, and what a file may not say."""
 
+import ast
 import importlib.util
 import re
 import sys
@@ -79,6 +80,25 @@ class TestVersion:
         released = headings[1:]
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for _, day in released)
         assert not released or released[0][0] == service.__version__
+
+
+class TestDependencies:
+    NAMED = {"httptools", "uvloop", "fastapi_swagger"}
+    """Used without an import: uvicorn is given two by name, of the third only files are read."""
+
+    def test_what_is_imported_is_declared_and_what_is_declared_is_used(self) -> None:
+        declared = {
+            Requirement(line).name.replace("-", "_") for line in PROJECT["project"]["dependencies"]
+        }
+        imported: set[str] = set()
+        for path in (ROOT / "service").rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    imported.add(node.module.split(".")[0])
+        imported.discard("pydantic_core")  # the half of pydantic that it pins to the digit itself
+        assert imported - sys.stdlib_module_names - {"service"} == declared - self.NAMED
 
 
 class TestLocks:
@@ -173,7 +193,9 @@ class TestFiles:
     @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
     def test_every_make_verb_that_a_document_names_exists(self, name: str) -> None:
         verbs = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
-        named = set(re.findall(r"(?:^[ $]*|`)(?:\w+=\S+ )*make ([a-z-]+)", read(name), re.MULTILINE))
+        named = set(
+            re.findall(r"(?:^[ $]*|`)(?:\w+=\S+ )*make ([a-z-]+)", read(name), re.MULTILINE)
+        )
         assert named
         assert named <= verbs
 
