@@ -8,6 +8,16 @@ from service.numerics.arrays import Array, row_blocks
 from service.numerics.binary import binary_cross_entropy, log_sigmoid, sigmoid, softplus
 from service.numerics.categorical import log_softmax, logsumexp, softmax
 from service.numerics.cross_entropy import cross_entropy, soft_cross_entropy
+from service.numerics.divergence import (
+    entropy,
+    entropy_from_logs,
+    expm1_minus,
+    jensen_shannon,
+    jensen_shannon_from_logs,
+    kullback_leibler,
+    kullback_leibler_from_logs,
+    log1p_minus,
+)
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
 
@@ -16,8 +26,16 @@ __all__ = [
     "ExactSum",
     "binary_cross_entropy",
     "cross_entropy",
+    "entropy",
+    "entropy_from_logs",
+    "expm1_minus",
+    "jensen_shannon",
+    "jensen_shannon_from_logs",
+    "kullback_leibler",
+    "kullback_leibler_from_logs",
     "linear",
     "log1mexp",
+    "log1p_minus",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",

@@ -1,9 +1,12 @@
 """The sigmoid and its cross-entropy, with the gradient beside the loss. Every shape is welcome."""
 
-import numpy as np
+from typing import Any
 
-from service.numerics.arrays import Array, Floats
-from service.numerics.logarithms import BITS_PER_NAT, log_one_plus
+import numpy as np
+import numpy.typing as npt
+
+from service.numerics.arrays import Array, Floats, for_each_block
+from service.numerics.logarithms import log_one_plus, nats_to_unit
 
 
 def sigmoid(x: Floats) -> Array:
@@ -42,9 +45,10 @@ def log_sigmoid(x: Floats) -> Array:
     Returns:
         Nats, of the same shape.
     """
-    return -softplus(-np.asarray(x, dtype=np.float64))
+    return 0.0 - softplus(-np.asarray(x, dtype=np.float64))
 
 
+@np.errstate(over="ignore")  # what exceeds float64 is infinite
 def binary_cross_entropy(
     logits: Floats,
     targets: Array,
@@ -52,11 +56,13 @@ def binary_cross_entropy(
     positive_weight: float = 1.0,
     bits: bool = False,
     scale: Array | None = None,
+    threads: int = 1,
 ) -> tuple[Array, Array | None]:
     """Loss w y softplus(-z) + (1 - y) softplus(z) and its gradient, element by element.
 
-    Both terms are >= 0 and 0 * inf = 0; the gradient scale ((1 - y) p - w y (1 - p)) takes 1 - p
-    as sigmoid(-z), so that it does not cancel for y in {0, 1}.
+    Written as log1p(exp(-|z|)) (w y + 1 - y) plus |z| times the weight of the class that z is
+    against: both terms are >= 0, and 0 * inf = 0. The gradient scale ((1 - y) p - w y (1 - p))
+    takes 1 - p as sigmoid(-z), so that it does not cancel for y in {0, 1}.
 
     Args:
         logits: any shape, finite or infinite.
@@ -64,29 +70,34 @@ def binary_cross_entropy(
         positive_weight: w >= 0, the factor of the positive class.
         bits: losses and gradient in bits instead of nats.
         scale: the same shape, factors of the losses whose gradient is wanted.
+        threads: how many work at the same time; changes no bit.
 
     Returns:
         The losses and, if wanted, the gradient, both of the same shape.
     """
-    z = np.asarray(logits, dtype=np.float64)
-    positive, negative = positive_weight * targets, 1.0 - targets
-    distance = np.abs(z)
-    tail = np.exp(-distance)
-    rest = log_one_plus(tail, bits=bits)
-    far = (distance * BITS_PER_NAT if bits else distance) + rest
-    right = z >= 0.0
-    losses = _product(positive, np.where(right, rest, far))
-    losses += _product(negative, np.where(right, far, rest))
-    if scale is None:
-        return losses, None
-    larger = 1.0 / (1.0 + tail)
-    smaller = tail * larger
-    gradient = negative * np.where(right, larger, smaller)
-    gradient -= positive * np.where(right, smaller, larger)
-    gradient *= scale * BITS_PER_NAT if bits else scale
+    losses = np.empty(logits.shape)
+    gradient = None if scale is None else np.empty(logits.shape)
+    arrays = (logits, targets, losses, scale, gradient)
+    flat: list[npt.NDArray[Any]] = [a.reshape(-1) for a in arrays if a is not None]
+
+    @np.errstate(all="ignore")  # losses that exceed float64 are meant, 0 * inf is mended
+    def work(part: slice) -> None:
+        z, y, out, *rest = (a[part] for a in flat)
+        distance, right = np.abs(z, dtype=np.float64), z >= 0.0
+        tail = np.exp(-distance)
+        positive, negative = positive_weight * y, 1.0 - y
+        wrong = np.where(right, negative, positive)
+        far = distance * wrong
+        np.copyto(far, 0.0, where=wrong == 0.0)
+        near = log_one_plus(tail, bits=bits) * (positive + negative)
+        np.add(nats_to_unit(far, bits=bits), near, out=out)
+        if rest:
+            factors, slope = rest
+            likely = 1.0 / (1.0 + tail)
+            unlikely = tail / (1.0 + tail)
+            np.multiply(negative, np.where(right, likely, unlikely), out=slope)
+            slope -= positive * np.where(right, unlikely, likely)
+            slope *= nats_to_unit(factors, bits=bits)
+
+    for_each_block(work, (logits.size, 1), threads)
     return losses, gradient
-
-
-def _product(factor: Array, loss: Array) -> Array:
-    """Factor times loss, 0 where the factor is 0 even if the loss is infinite."""
-    return np.multiply(factor, loss, out=np.zeros_like(loss), where=factor != 0.0)

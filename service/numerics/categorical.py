@@ -21,10 +21,11 @@ def softmax(logits: Floats, temperature: float = 1.0, *, threads: int = 1) -> Ar
 
     @np.errstate(all="ignore")  # weights that vanish and rows that need a shift are meant
     def work(rows: slice) -> None:
-        out = answer[rows]
-        weights = class_first(out)
-        exponentials(logits[rows], temperature, weights)
-        np.divide(weights, weights.sum(axis=0), out=out.T)
+        z, out = logits[rows], answer[rows]
+        top = z.argmax(axis=1)
+        weights, own, _, total, _ = exponentials(z, temperature, top, class_first(out))
+        np.divide(weights, total.high, out=out.T)
+        out[np.arange(top.size), top] = own / total.high
 
     for_each_block(work, logits.shape, threads)
     return answer
@@ -47,9 +48,11 @@ def log_softmax(logits: Floats, temperature: float = 1.0, *, threads: int = 1) -
 
     @np.errstate(all="ignore")  # as in softmax
     def work(rows: slice) -> None:
-        _, top, _, others = without_top(logits[rows], temperature)
-        gaps = distances(logits[rows], top, temperature)
-        np.subtract(gaps, np.log1p(others), out=answer[rows].T)
+        z = logits[rows]
+        top = z.argmax(axis=1)
+        _, own, others, _, _ = exponentials(z, temperature, top, class_first(answer[rows]))
+        rest = np.log1p(others.high / own)
+        np.subtract(distances(z, top, temperature), rest, out=answer[rows].T)
 
     for_each_block(work, logits.shape, threads)
     return answer
@@ -68,32 +71,18 @@ def logsumexp(logits: Floats) -> Array:
 
     @np.errstate(all="ignore")  # as in softmax
     def work(rows: slice) -> None:
-        _, top, _, others = without_top(logits[rows], 1.0)
-        largest = logits[rows][np.arange(top.size), top]
-        np.add(largest, np.log1p(others), out=answer[rows], dtype=np.float64)
+        z = logits[rows]
+        top = z.argmax(axis=1)
+        _, own, others, _, _ = exponentials(z, 1.0, top, class_first(np.empty(z.shape)))
+        rest = np.log1p(others.high / own)
+        np.add(z[np.arange(top.size), top], rest, out=answer[rows], dtype=np.float64)
 
-    for_each_block(work, logits.shape, 1)
+    for_each_block(work, logits.shape, threads=1)
     return answer
-
-
-def without_top(logits: Floats, temperature: float) -> tuple[Array, Integers, Array, Array]:
-    """Weights, the column of the largest one, its weight, and the sum of the others over it.
-
-    The top stays out of the sum because log1p(S) of a confident row needs every digit of S.
-    """
-    weights = class_first(np.empty(logits.shape))
-    exponentials(logits, temperature, weights)
-    top = logits.argmax(axis=1)
-    columns = np.arange(top.size)
-    largest = weights[top, columns]
-    weights[top, columns] = 0.0
-    others = weights.sum(axis=0) / largest
-    weights[top, columns] = largest
-    return weights, top, largest, others
 
 
 def distances(logits: Floats, top: Integers, temperature: float) -> Array:
     """(z_j - z_top) / T as (k, n), all <= 0."""
     z = by_class(logits)
     largest = z[top, np.arange(top.size)]
-    return z - largest if temperature == 1.0 else quotients(z, largest, temperature)[0]
+    return z - largest if temperature == 1.0 else quotients(z, largest, temperature).high

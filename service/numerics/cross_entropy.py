@@ -1,14 +1,30 @@
 """Cross-entropy of softmax, with the gradient beside the loss."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from service.numerics.arrays import Array, Floats, Integers, by_class, class_first, for_each_block
-from service.numerics.categorical import distances, without_top
+from service.numerics.arrays import (
+    Array,
+    Floats,
+    Integers,
+    by_class,
+    class_first,
+    for_each_block,
+)
+from service.numerics.categorical import distances
+from service.numerics.errorfree import Pair, column_sums, quotient, two_product
 from service.numerics.exponentials import FAINT, exponentials, quotients
-from service.numerics.logarithms import log_one_plus, nats_to_unit
+from service.numerics.logarithms import NAT_IN_BITS, log_one_plus, nats_to_unit
+
+Exponents = npt.NDArray[np.int64]
+
+MODERATE = 300
+"""Factors within 2**±300 can be multiplied and divided with their errors."""
+
+SHRINK = 2.0**-600
 
 
 def cross_entropy(
@@ -43,24 +59,18 @@ def cross_entropy(
     def work(rows: slice) -> None:
         z, y = logits[rows], labels[rows]
         out = np.empty(z.shape) if gradient is None else gradient[rows]
-        weights, columns = class_first(out), np.arange(y.size)
-        references = exponentials(z, temperature, weights)
-        label_weights = weights[y, columns]
-        weights[y, columns] = 0.0
-        others = weights.sum(axis=0)
-        total = others + label_weights
-        losses[rows] = log_one_plus(others / label_weights, bits=bits)
-        faint = np.flatnonzero(label_weights < FAINT)
+        weights, own, others, total, references = exponentials(z, temperature, y, class_first(out))
+        losses[rows] = log_one_plus(others.high / own, bits=bits)
+        faint = np.flatnonzero(own < FAINT)
         if faint.size:  # the quotient would overflow or have lost digits, and this cannot cancel
             z_y = z[faint, y[faint]].astype(np.float64)
-            gaps, _ = quotients(z_y[None], references[faint], temperature)
-            nearest = np.log(total[faint]) - gaps[0]
-            losses[rows][faint] = nats_to_unit(nearest, bits=bits)
+            gaps = quotients(z_y[None], references[faint], temperature).high[0]
+            losses[rows][faint] = nats_to_unit(np.log(total.high[faint]) - gaps, bits=bits)
         if scale is not None:
             factors, exponents = _gradient_factors(scale[rows], temperature, bits)
-            factors /= total
-            np.multiply(weights, factors, out=out.T)
-            out[columns, y] = 0.0 - others * factors
+            per_weight = quotient(factors, total)
+            np.multiply(weights, per_weight, out=out.T)
+            out[np.arange(y.size), y] = 0.0 - others.high * per_weight
             _rescale(out, exponents)
 
     for_each_block(work, logits.shape, threads)
@@ -98,46 +108,74 @@ def soft_cross_entropy(
     @np.errstate(all="ignore")  # as above; 0 * inf is mended
     def work(rows: slice) -> None:
         z, u = logits[rows], by_class(coefficients[rows])
-        weights, top, largest, others = without_top(z, temperature)
-        terms = nats_to_unit(-distances(z, top, temperature), bits=bits)
-        terms += log_one_plus(others, bits=bits)
-        np.copyto(terms, 0.0, where=u == 0.0)
-        terms *= u
-        losses[rows] = terms.sum(axis=0)
+        top, room = z.argmax(axis=1), class_first(np.empty(z.shape))
+        weights, largest, others, total, _ = exponentials(z, temperature, top, room)
+        rest = log_one_plus(others.high / largest, bits=bits)
+        losses[rows] = _expected(distances(z, top, temperature), rest, u, bits)
+        overflowed = np.flatnonzero(np.isposinf(losses[rows]))
+        if overflowed.size:  # a distance beyond float64 may have a coefficient that brings it back
+            z_far, u_far, top_far = z[overflowed] * SHRINK, u[:, overflowed], top[overflowed]
+            gaps = distances(z_far, top_far, temperature)
+            losses[rows][overflowed] = _expected(gaps, 0.0, u_far, bits) / SHRINK
         if scale is not None and gradient is not None:
+            out, columns = gradient[rows], np.arange(top.size)
             factors, exponents = _gradient_factors(scale[rows], temperature, bits)
-            mass, columns, total = u.sum(axis=0), np.arange(top.size), 1.0 + others
-            weights *= mass / (largest * total)
-            weights -= u
-            at_top = u[top, columns]
-            weights[top, columns] = ((mass - at_top) - at_top * others) / total
-            np.multiply(weights, factors, out=gradient[rows].T)
-            _rescale(gradient[rows], exponents)
+            _, more = _moderate(u.sum(axis=0))
+            if more.any():
+                u, exponents = np.ldexp(u, -more), exponents + more
+            mass, u_top = column_sums(u), u[top, columns]
+            weights *= quotient(_product(factors, mass), total)
+            np.subtract(weights, u * factors.high, out=out.T)
+            at_top = (mass.high - u_top) * largest - u_top * others.high
+            out[columns, top] = at_top * quotient(factors, total)
+            _rescale(out, exponents)
 
     for_each_block(work, logits.shape, threads)
     return losses, gradient
 
 
-def _gradient_factors(
-    scale: Array, temperature: float, bits: bool
-) -> tuple[Array, npt.NDArray[np.int64] | None]:
-    """Scale / T in the unit as factor * 2**exponent; exponents only where the plain one is extreme.
+def _expected(gaps: Array, rest: Array | float, u: Array, bits: bool) -> Array:
+    """Sums of u (-log p) over the classes, 0 * inf = 0."""
+    terms: Array = nats_to_unit(-gaps, bits=bits)
+    terms += rest
+    terms *= u
+    np.copyto(terms, 0.0, where=u == 0.0)
+    answer: Array = terms.sum(axis=0)
+    return answer
+
+
+def _gradient_factors(scale: Array, temperature: float, bits: bool) -> tuple[Pair, Exponents]:
+    """Scale / T in the unit as factor * 2**exponent, both (n,), the factor of moderate size.
 
     A factor outside float64 (T = 1e-310) may belong to a gradient inside.
     """
-    factors = nats_to_unit(scale / temperature, bits=bits)
-    sizes = np.abs(factors)
-    extreme = ((sizes < 2.0**-600) | (sizes > 2.0**600)) & (scale != 0.0)
-    if not extreme.any():
-        return factors, None
     mantissa, exponent = math.frexp(temperature)
-    mantissas, exponents = np.frexp(scale[extreme])
-    factors[extreme] = nats_to_unit(mantissas / mantissa, bits=bits)
-    answer = np.zeros(scale.shape, dtype=np.int64)
-    answer[extreme] = exponents - exponent
-    return factors, answer
+    scale, exponents = _moderate(scale)
+    if abs(exponent) > MODERATE:
+        exponents = exponents - exponent
+    else:
+        scale = np.ldexp(scale, -exponent)
+    unit = (NAT_IN_BITS if bits else Fraction(1)) / Fraction(mantissa)
+    high = float(unit)
+    factors = two_product(scale, high)
+    return Pair(factors.high, factors.low + scale * float(unit - Fraction(high))), exponents
 
 
-def _rescale(gradient: Array, exponents: npt.NDArray[np.int64] | None) -> None:
-    if exponents is not None:
+def _product(a: Pair, b: Pair) -> Pair:
+    product = two_product(a.high, b.high)
+    return Pair(product.high, product.low + (a.high * b.low + a.low * b.high))
+
+
+def _moderate(values: Array) -> tuple[Array, Exponents]:
+    """Values >= 0 as v * 2**e; e is 0, and v the value itself, where that is within 2**±300."""
+    extreme = ((values < 2.0**-MODERATE) & (values > 0.0)) | (values > 2.0**MODERATE)
+    exponents = np.zeros(values.shape, dtype=np.int64)
+    if extreme.any():
+        values = values.copy()
+        values[extreme], exponents[extreme] = np.frexp(values[extreme])
+    return values, exponents
+
+
+def _rescale(gradient: Array, exponents: Exponents) -> None:
+    if exponents.any():
         np.ldexp(gradient, exponents[:, None], out=gradient)

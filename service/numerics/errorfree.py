@@ -1,24 +1,33 @@
-"""Differences and products together with what their rounding lost."""
+"""Sums, products and quotients together with what their rounding lost."""
+
+from typing import NamedTuple
+
+import numpy as np
 
 from service.numerics.arrays import Array
 
 SPLITTER = 134217729.0  # 2**27 + 1, Veltkamp's constant for float64
 
-
-def two_difference(a: Array, b: Array) -> tuple[Array, Array]:
-    """The rounded a - b and its rounding error: their exact sum is a - b.
-
-    Source: D. Knuth, The Art of Computer Programming 2, section 4.2.2 (TwoSum).
-    """
-    difference = a - b
-    virtual = difference - a
-    return difference, (a - (difference - virtual)) - (b + virtual)
+FOLDED = 64
+"""Columns longer than this are folded before they are summed."""
 
 
-def two_product(a: Array, b: Array | float) -> tuple[Array, Array]:
-    """The rounded a b and its rounding error: their exact sum is a b.
+class Pair(NamedTuple):
+    """The unevaluated sum of a rounded value and what the rounding lost."""
 
-    Exact for |a| and |b| below 2**996 and |a b| above 2**-969.
+    high: Array
+    low: Array
+
+
+def two_sum(a: Array, b: Array) -> Pair:
+    """A + b exactly (D. Knuth, The Art of Computer Programming 2, section 4.2.2)."""
+    total = a + b
+    virtual = total - a
+    return Pair(total, (a - (total - virtual)) + (b - virtual))
+
+
+def two_product(a: Array, b: Array | float) -> Pair:
+    """A b exactly, for |a| and |b| below 2**996 and |a b| above 2**-969.
 
     Source: T. Dekker, "A floating-point technique for extending the available precision" (1971).
     """
@@ -27,4 +36,36 @@ def two_product(a: Array, b: Array | float) -> tuple[Array, Array]:
     a_high, b_high = a_high - (a_high - a), b_high - (b_high - b)
     a_low, b_low = a - a_high, b - b_high
     error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
-    return product, error
+    return Pair(product, error)
+
+
+def quotient(a: Pair, b: Pair) -> Array:
+    """A / b, rounded about once; within the range of `two_product`."""
+    first = a.high / b.high
+    product = two_product(first, b.high)
+    rest = ((a.high - product.high) - product.low) + (a.low - first * b.low)
+    return first + rest / b.high
+
+
+def column_sums(terms: Array) -> Pair:
+    """Sums of (k, n) terms >= 0 over the first axis, about as good as rounding once.
+
+    A plain sum in which one term is large loses a bit each time a small one is added to it. The
+    terms are cut at a common power of two above their sum instead: the heads add up exactly and
+    the error of the tails hardly counts (Rump, Ogita & Oishi, SIAM J. Sci. Comput. 31, 2008).
+    Long columns are folded twice before, which costs two roundings and saves most of the work.
+    """
+    if len(terms) > FOLDED:
+        terms = _fold(_fold(terms))
+    bounds = np.ldexp(2.0, np.frexp(terms.sum(axis=0))[1])
+    heads = terms + bounds
+    heads -= bounds
+    high = heads.sum(axis=0)
+    return two_sum(high, np.subtract(terms, heads, out=heads).sum(axis=0))
+
+
+def _fold(terms: Array) -> Array:
+    half = len(terms) // 2
+    folded: Array = terms[:half] + terms[half : 2 * half]
+    folded[: len(terms) % 2] += terms[2 * half :]
+    return folded

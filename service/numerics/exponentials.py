@@ -8,11 +8,12 @@ carry the error of the shift along.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from service.numerics.arrays import Array, Floats, by_class
-from service.numerics.errorfree import two_difference, two_product
+from service.numerics.arrays import Array, Floats, Integers, by_class
+from service.numerics.errorfree import Pair, column_sums, two_product, two_sum
 
 LARGEST_TOTAL = 2.0**100
 SMALLEST_TOTAL = 2.0**-100
@@ -23,34 +24,71 @@ VANISHED = -800.0
 """exp is 0 below this, so a remainder there has no effect (and may not be finite)."""
 
 
-def exponentials(logits: Floats, temperature: float, weights: Array) -> Array:
-    """Fills in exp((z_j - r) / T) for one reference r of each row.
+class Exponentials(NamedTuple):
+    """Weights exp((z_j - r) / T) of rows of logits, for one reference r of each row.
 
-    The largest weight of a row and their sum are within 2**±100, and a weight is below the normal
-    range only if its share of the sum is.
+    The total of a row is within 2**±100, and a weight is below float64's normal range only if its
+    share of the total is.
+
+    Attributes:
+        weights: (k, n), with 0 at the class that was taken out.
+        own: (n,) the weight of that class.
+        others: (n,) the sum of the other weights.
+        total: (n,) the sum of all.
+        references: (n,) r: 0, or the row's largest logit.
+    """
+
+    weights: Array
+    own: Array
+    others: Pair
+    total: Pair
+    references: Array
+
+
+def exponentials(
+    logits: Floats, temperature: float, classes: Integers, weights: Array
+) -> Exponentials:
+    """Exponentiates rows of logits and takes one class of each row out of the sum.
 
     Args:
         logits: (n, k), finite or -inf, a finite one in every row.
         temperature: T > 0.
-        weights: (k, n), receives the exponentials.
+        classes: (n,) the class to take out.
+        weights: (k, n), where the weights are to be put.
 
     Returns:
-        (n,) the references: 0, or the row's largest logit.
+        The weights and their sums.
     """
-    references = np.zeros(len(logits))
     if temperature != 1.0:
-        weights[...], references[...] = _shifted(logits, temperature)
-        return references
+        shifted, references = _shifted(logits, temperature)
+        np.copyto(weights, shifted)
+        return Exponentials(weights, *_sums(weights, classes), references)
     np.copyto(weights, logits.T)
     np.exp(weights, out=weights)
-    total = weights.sum(axis=0)
-    rows = np.flatnonzero((total < 1.0) | (total > LARGEST_TOTAL))
+    own, others, total = _sums(weights, classes)
+    references = np.zeros(len(logits))
+    rows = np.flatnonzero((total.high < 1.0) | ~(total.high < LARGEST_TOTAL))
     if rows.size:
-        total = total[rows]
-        small = (total > SMALLEST_TOTAL) & (total < 1.0)
-        rows = rows[~(small & (weights[:, rows].min(axis=0) > FAINT))]
-        weights[:, rows], references[rows] = _shifted(logits[rows], temperature)
-    return references
+        small = (total.high[rows] < 1.0) & (total.high[rows] > SMALLEST_TOTAL)
+        part = weights[:, rows]
+        part[classes[rows], np.arange(rows.size)] = own[rows]
+        rows = rows[~(small & (part.min(axis=0) > FAINT))]
+        shifted, references[rows] = _shifted(logits[rows], temperature)
+        own[rows], again, sums = _sums(shifted, classes[rows])
+        weights[:, rows] = shifted
+        others.high[rows], others.low[rows] = again
+        total.high[rows], total.low[rows] = sums
+    return Exponentials(weights, own, others, total, references)
+
+
+def _sums(weights: Array, classes: Integers) -> tuple[Array, Pair, Pair]:
+    """Takes a class of each row out of the weights: it, the sum of the others, the sum of all."""
+    columns = np.arange(len(classes))
+    own = weights[classes, columns]
+    weights[classes, columns] = 0.0
+    others = column_sums(weights)
+    total = two_sum(others.high, own)
+    return own, others, Pair(total.high, total.low + others.low)
 
 
 def _shifted(logits: Floats, temperature: float) -> tuple[Array, Array]:
@@ -69,7 +107,7 @@ def _shifted(logits: Floats, temperature: float) -> tuple[Array, Array]:
     return weights, largest
 
 
-def quotients(z: Array, references: Array, temperature: float) -> tuple[Array, Array]:
+def quotients(z: Array, references: Array, temperature: float) -> Pair:
     """(z - reference) / T rounded, and the remainder of both roundings.
 
     Args:
@@ -81,19 +119,17 @@ def quotients(z: Array, references: Array, temperature: float) -> tuple[Array, A
         The quotients, -inf where they exceed float64, and their remainders, meaningful (to first
         order) where the quotient is above -800.
     """
-    gaps, remainders = two_difference(z, references)
+    gaps, remainders = two_sum(z, -references)
     if temperature == 1.0:
-        return gaps, remainders
+        return Pair(gaps, remainders)
     mantissa, exponent = math.frexp(temperature)
     exponents = np.full(references.shape, -exponent)
     # A difference beyond float64 may come back into range by the division: take a quarter of it.
     wide = (np.isneginf(gaps) & np.isfinite(z)).any(axis=0)
     if wide.any():
-        gaps[:, wide], remainders[:, wide] = two_difference(
-            z[:, wide] * 0.25, references[wide] * 0.25
-        )
+        gaps[:, wide], remainders[:, wide] = two_sum(z[:, wide] * 0.25, references[wide] * -0.25)
         exponents[wide] += 2
     gaps, remainders = np.ldexp(gaps, exponents), np.ldexp(remainders, exponents)
     answer = gaps / mantissa
     high, low = two_product(answer, mantissa)
-    return answer, (((gaps - high) - low) + remainders) / mantissa
+    return Pair(answer, (((gaps - high) - low) + remainders) / mantissa)

@@ -1,12 +1,16 @@
 """Logarithms near 1, in nats or in bits."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
 from service.numerics.arrays import Array
 
 BITS_PER_NAT = 1.0 / math.log(2.0)
+
+NAT_IN_BITS = Fraction(BITS_PER_NAT) + Fraction(2.0355273740931033e-17)
+"""1 / ln 2 to 106 bits."""
 
 
 def nats_to_unit(nats: Array, *, bits: bool) -> Array:
@@ -36,7 +40,7 @@ def log1mexp(x: Array) -> Array:
         x: any shape, <= 0, -inf allowed.
 
     Returns:
-        The logarithm: -inf at 0, -0 at -inf.
+        The logarithm: -inf at 0, 0 at -inf.
 
     Source: M. Maechler, "Accurately computing log(1 - exp(-|a|))" (Rmpfr, 2012).
     """
@@ -44,4 +48,4 @@ def log1mexp(x: Array) -> Array:
     with np.errstate(all="ignore"):  # each branch is evaluated everywhere, used where it is right
         near = np.log(-np.expm1(x))
         far = np.log1p(-np.exp(x))
-    return np.where(x > -math.log(2.0), near, far)
+    return np.where(x > -math.log(2.0), near, far) + 0.0  # no negative zero

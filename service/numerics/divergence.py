@@ -1,0 +1,166 @@
+"""Entropy and divergences of rows of probabilities, in nats, without cancellation."""
+
+import math
+
+import numpy as np
+
+from service.numerics.arrays import Array
+
+SERIES = tuple(1.0 / (2 * i + 3) for i in range(18))
+"""atanh(s) = s + s^3 (1/3 + s^2/5 + ...); 18 terms reach 2**-57 at s = 1/3."""
+
+FACTORIALS = tuple(1.0 / math.factorial(i) for i in range(2, 20))
+"""exp(t) = 1 + t + t^2 (1/2! + t/3! + ...); 18 terms reach 2**-57 at t = 1."""
+
+
+def log1p_minus(x: Array) -> Array:
+    """log1p(x) - x, to full accuracy near 0, where the two cancel.
+
+    With s = x / (2 + x), log1p(x) = 2 atanh(s), and the difference is -s (x - 2 s^2 (1/3 + ...)).
+
+    Args:
+        x: any shape, >= -1.
+
+    Returns:
+        Values <= 0 of the same shape; -inf at -1.
+    """
+    with np.errstate(all="ignore"):  # log1p(-1) is -inf; the series overflows where it is not used
+        s = x / (2.0 + x)
+        square = s * s
+        near = s * (2.0 * square * _polynomial(SERIES, square) - x)
+        return np.where((x >= -0.5) & (x <= 1.0), near, np.log1p(x) - x)
+
+
+def expm1_minus(t: Array) -> Array:
+    """expm1(t) - t, to full accuracy near 0, where the two cancel.
+
+    Args:
+        t: any shape.
+
+    Returns:
+        Values >= 0 of the same shape.
+    """
+    with np.errstate(all="ignore"):  # overflow is meant; the series is not used there
+        near = t * t * _polynomial(FACTORIALS, t)
+        return np.where(np.abs(t) <= 1.0, near, np.expm1(t) - t)
+
+
+def entropy(p: Array) -> Array:
+    """Entropies sum_c -p log p, 0 log 0 = 0.
+
+    Args:
+        p: (n, k) probabilities.
+
+    Returns:
+        (n,) entropies, in nats.
+    """
+    return _sum(p * -np.log(np.where(p > 0.0, p, 1.0)))
+
+
+def entropy_from_logs(log_p: Array) -> Array:
+    """Entropies sum_c -p log p of log-probabilities.
+
+    Args:
+        log_p: (n, k) log-probabilities, -inf allowed.
+
+    Returns:
+        (n,) entropies, in nats.
+    """
+    return _sum(np.exp(log_p) * np.where(np.isneginf(log_p), 0.0, -log_p))
+
+
+def kullback_leibler(p: Array, q: Array) -> Array:
+    """Divergences sum_c (p log(p / q) - p + q).
+
+    The textbook's sum where both rows sum to 1; every term is >= 0, so that the result is, and
+    nothing cancels between the classes.
+
+    Args:
+        p: (n, k) probabilities.
+        q: (n, k) probabilities; p > 0 = q makes the divergence inf.
+
+    Returns:
+        (n,) divergences, in nats, >= 0.
+    """
+    return _sum(_relative(p, q, q - p))
+
+
+def kullback_leibler_from_logs(log_p: Array, log_q: Array) -> Array:
+    """Divergences sum_c (p (log p - log q) - p + q) of log-probabilities.
+
+    With t = log q - log p a term is p (expm1(t) - t).
+
+    Args:
+        log_p: (n, k) log-probabilities, -inf allowed.
+        log_q: (n, k) log-probabilities, -inf allowed.
+
+    Returns:
+        (n,) divergences, in nats, >= 0.
+    """
+    with np.errstate(all="ignore"):  # -inf - -inf belongs to p = 0, where the term is q
+        p, q, t = np.exp(log_p), np.exp(log_q), log_q - log_p
+        far = q - p * (1.0 + t)
+        terms = np.where(np.abs(t) <= 1.0, p * expm1_minus(t), far)
+    return _sum(np.where(p == 0.0, q, terms))
+
+
+def jensen_shannon(p: Array, q: Array) -> Array:
+    """Divergences (KL(p, m) + KL(q, m)) / 2 from the middle m = (p + q) / 2.
+
+    m is never rounded: m - p = (q - p) / 2 keeps the digits in which p and q differ.
+
+    Args:
+        p: (n, k) probabilities.
+        q: (n, k) probabilities.
+
+    Returns:
+        (n,) divergences, in nats, between 0 and log 2.
+    """
+    middle, half = 0.5 * (p + q), 0.5 * (q - p)
+    return _sum(0.5 * (_relative(p, middle, half) + _relative(q, middle, -half)))
+
+
+def jensen_shannon_from_logs(log_p: Array, log_q: Array) -> Array:
+    """Jensen-Shannon divergences of log-probabilities.
+
+    Args:
+        log_p: (n, k) log-probabilities, -inf allowed.
+        log_q: (n, k) log-probabilities, -inf allowed.
+
+    Returns:
+        (n,) divergences, in nats, between 0 and log 2.
+    """
+    with np.errstate(all="ignore"):  # -inf - -inf belongs to p = q = 0
+        p, q, t = np.exp(log_p), np.exp(log_q), log_q - log_p
+        half = 0.5 * np.where(np.abs(t) <= 1.0, p * np.expm1(t), q - p)
+    return _sum(0.5 * (_relative(p, p + half, half) + _relative(q, p + half, -half)))
+
+
+def _relative(p: Array, q: Array, difference: Array) -> Array:
+    """The terms p log(p / q) - p + q, where q - p is known better than q; q where p = 0.
+
+    They are -p (log1p(x) - x) with x = (q - p) / p. Far from x = 0 the logarithm of the ratio is
+    taken, or, should the ratio leave float64, the difference of the logarithms.
+    """
+    with np.errstate(all="ignore"):  # branches that are not used may divide by 0 or overflow
+        x = difference / p
+        ratio = p / q
+        inside = (ratio > 0.0) & (ratio < np.inf)
+        logarithm = np.where(inside, np.log(ratio), np.log(p) - np.log(q))
+        near = -p * log1p_minus(x)
+        terms = np.where((x >= -0.5) & (x <= 1.0), near, p * logarithm + difference)
+    return np.where(p == 0.0, q, terms)
+
+
+def _sum(terms: Array) -> Array:
+    answer: Array = terms.sum(axis=-1)
+    return answer
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
+    """The sum of coefficients[i] x**i, by Horner's rule."""
+    answer = np.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        answer *= x
+        answer += coefficient
+    return answer
