@@ -8,7 +8,7 @@ from service import numerics
 from service.errors import Code, InvalidInput, cell
 from service.losses.options import within
 from service.losses.result import Numbers
-from service.losses.rows import Rows, certain, finite, logit_fault
+from service.losses.rows import Rows, certain, finite, floating, logit_fault
 
 
 def softmax(
@@ -41,7 +41,8 @@ def softmax(
             if fault is not None:
                 raise InvalidInput([fault])
             block = certain(block)
-        answer[selection] = function(block, temperature)
+        with np.errstate(over="ignore"):  # a logarithm may be beyond the dtype that was sent
+            answer[selection] = function(block, temperature)
     return rows.restore(answer)
 
 
@@ -60,6 +61,7 @@ def sigmoid(logits: Numbers, *, log: bool = False) -> Numbers:
 
     Source: Mächler, "Accurately computing log(1 - exp(-|a|))", 2012.
     """
+    logits = floating(logits)
     bad = np.argwhere(np.isnan(logits))
     if bad.size:
         pointer, name = cell("logits", *(int(i) for i in bad[0]))

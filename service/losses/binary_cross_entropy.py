@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Faults, InvalidInput, cell
-from service.losses.categorical import LOG2_E, log_in
 from service.losses.options import check_shared, exactly_one, uniform_loss, within
-from service.losses.reduction import Scored, Selection, Weighting, reduce_losses
+from service.losses.reduction import Scored, Selection, Weighting, reduce_losses, scaled
 from service.losses.result import Array, LossResult, Numbers, Reduction, Unit, ZeroProbability
-from service.losses.truth import Mask, check_weights, ignored_labels, shape_fault
+from service.losses.rows import floating
+from service.losses.shares import LOG2_E, log_in
+from service.losses.truth import Mask, check_weights, ignored_labels, numbered, shape_fault
 from service.numerics import binary_cross_entropy as logit_losses
 from service.numerics import log1mexp, row_blocks, sigmoid
 
@@ -75,6 +76,7 @@ def binary_cross_entropy(
     member, given = exactly_one(
         logits=logits, probabilities=probabilities, log_probabilities=log_probabilities
     )
+    given = floating(given)
     exactly_one(labels=labels, targets=targets)
     if targets is not None and ignore_index is not None:
         raise InvalidInput.at(
@@ -96,7 +98,9 @@ def binary_cross_entropy(
     uniform = None
     if positive_weight != 1:
         uniform = positive_weight * truth + (1.0 - truth)
-        uniform = uniform if samples is None else samples * uniform
+        if samples is not None:
+            with np.errstate(over="ignore"):  # the baseline is then infinite
+                uniform = samples * uniform
     dtype = given.dtype
     result = reduce_losses(
         replace(scorer, truth=truth),
@@ -137,8 +141,8 @@ class _Binary:
             losses, gradient = logit_losses(
                 values, truth, positive_weight=self.positive_weight, bits=self.bits, scale=scale
             )
-            with np.errstate(invalid="ignore"):
-                dead = (np.isposinf(values) & (truth < 1)) | (np.isneginf(values) & (truth > 0))
+            positive = self.positive_weight * truth
+            dead = (np.isposinf(values) & (truth < 1)) | (np.isneginf(values) & (positive > 0))
             scored = Scored(losses, gradient, dead if dead.any() else None)
         else:
             scored = self._from_logs(values, truth, scale)
@@ -196,7 +200,7 @@ class _Binary:
         gradient = None
         if scale is not None:
             unit = LOG2_E if self.bits else 1.0
-            gradient = self._slope(values, active_yes, active_no) * scale * unit
+            gradient = scaled(self._slope(values, active_yes, active_no), scale * unit)
         return Scored(losses, gradient, impossible, clipped)
 
     def _logs(self, values: Array) -> tuple[Array, Array]:
@@ -289,8 +293,7 @@ def _binary_truth(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Ar
         InvalidInput: at the first one that is neither.
     """
     flat = given.reshape(-1)
-    numeric = flat.dtype.kind in ("biuf" if member == "labels" else "iuf")
-    values = flat.astype(np.float64) if numeric else np.full(flat.size, np.nan)
+    values = numbered(flat, booleans=member == "labels").astype(np.float64)
     good = (values == 0) | (values == 1) if member == "labels" else (values >= 0) & (values <= 1)
     if kept is not None:
         values = np.where(kept, values, 0.0)
@@ -302,7 +305,7 @@ def _binary_truth(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Ar
             wanted, code = "a binary label is 0, 1, false or true", Code.LABEL_OUT_OF_RANGE
         else:
             wanted, code = "a target is a number in [0, 1]", Code.PROBABILITY_OUT_OF_RANGE
-        found = flat[int(np.argmin(good))]
-        shown = f"is {found.item()!r}" if numeric else "is no number"
+        found = values[int(np.argmin(good))]
+        shown = "is no number" if np.isnan(found) else f"is {float(found)!r}"
         raise InvalidInput.at(pointer, code, f"{name} {shown}; {wanted}")
     return values

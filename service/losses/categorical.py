@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Fault, InvalidInput
-from service.losses.reduction import Scored, Selection
+from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array, Normalize, ZeroProbability
 from service.losses.rows import (
     Rows,
@@ -17,10 +17,9 @@ from service.losses.rows import (
     probability_fault,
     sum_tolerance,
 )
+from service.losses.shares import LOG2_E, divided, log_in, log_shares, rest_of, through_sum
 from service.losses.truth import Indices
 from service.numerics import cross_entropy, log_softmax, soft_cross_entropy, softmax
-
-LOG2_E = 1.4426950408889634
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +63,23 @@ class Categorical:
         block, sums = self.read(selection)
         deviation = float(np.abs(sums - 1.0).max()) if sums is not None and sums.size else 0.0
         labels = None if self.labels is None else self.labels[selection]
-        if self.rows.member == "logits" or (
-            self.rows.member == "log_probabilities" and self.normalize == "renormalize"
-        ):
+        if self._as_logits:
             scored = self._from_logits(block, labels, selection, scale)
         else:
             scored = self._from_probabilities(block, sums, labels, selection, scale)
         if self.zero_probability == "reject" and scored.impossible is not None:
-            self._reject(selection, scored.impossible)
+            impossible = scored.impossible
+            if labels is not None and self.class_weights is not None:
+                impossible = impossible & (self.class_weights[labels] > 0)  # else the loss is 0
+            self._reject(selection, impossible)
         return Scored(scored.losses, scored.gradient, scored.impossible, scored.clipped, deviation)
+
+    @property
+    def _as_logits(self) -> bool:
+        """Logarithms of weights that are to be divided by their sum are logits."""
+        return self.rows.member == "logits" or (
+            self.rows.member == "log_probabilities" and self.normalize == "renormalize"
+        )
 
     def read(self, selection: Selection) -> tuple[Array, Array | None]:
         """The selected rows, checked, and the sums of their probabilities where they are such.
@@ -83,18 +90,22 @@ class Categorical:
         block = self.rows.array[selection]
         if block.dtype not in (np.float64, np.float32):
             block = block.astype(np.float64)
-        if self.rows.member == "logits":
+        if self._as_logits:
             if not finite(block):
                 self._raise(logit_fault(self.rows, self._numbers(selection), block))
                 block = certain(block)
-            return block, None
+            if self.rows.member == "logits":
+                return block, None
         block = block.astype(np.float64, copy=False)
         probabilities = block
-        if self.rows.member == "log_probabilities":
-            with np.errstate(over="ignore"):  # a positive log-probability is refused just below
-                probabilities = np.exp(block)
         with np.errstate(over="ignore", invalid="ignore"):
+            if self.rows.member == "log_probabilities":
+                probabilities = np.exp(block)
             sums = probabilities.sum(axis=1)
+            if self._as_logits:
+                return block, sums
+            if self.rows.member == "log_probabilities":  # exp of a tiny logarithm rounds to 1
+                probabilities = np.where(block > 0, np.inf, probabilities)
         self._raise(
             probability_fault(
                 self.rows,
@@ -196,10 +207,12 @@ class Categorical:
             weights = self.coefficients(selection)
         values = np.take_along_axis(block, columns, axis=1)
         unit = LOG2_E if self.bits else 1.0
+        rest: Array | None = None
         if logarithmic:
             logs = values * unit
         elif self.normalize == "renormalize":
-            logs = _log_shares(block, values, columns) * unit
+            rest = rest_of(block, values, columns)
+            logs = log_shares(values, rest) * unit
         else:
             logs = log_in(values, self.bits)
         counts = weights > 0
@@ -218,15 +231,14 @@ class Categorical:
         gradient = None
         if scale is not None:
             active = np.where(counts, weights, 0.0)
-            slope = active if logarithmic else _divided(active, values)
+            slope = active if logarithmic else divided(active, values)
             gradient = np.zeros(block.shape)
-            if not logarithmic and self.normalize == "renormalize" and sums is not None:
-                gradient += (active.sum(axis=1) / sums)[:, None]
-            np.put_along_axis(
-                gradient, columns, np.take_along_axis(gradient, columns, axis=1) - slope, axis=1
-            )
-            with np.errstate(over="ignore", invalid="ignore"):
-                gradient *= (scale * unit)[:, None]
+            if rest is not None and sums is not None:
+                with np.errstate(over="ignore"):
+                    gradient += (active.sum(axis=1) / sums)[:, None]
+                slope = through_sum(slope, rest, sums, gradient, columns, alone=hard)
+            np.put_along_axis(gradient, columns, 0.0 - slope, axis=1)
+            gradient = scaled(gradient, (scale * unit)[:, None])
         return Scored(losses, gradient, impossible, clipped)
 
     def _numbers(self, selection: Selection) -> npt.NDArray[np.intp]:
@@ -235,9 +247,12 @@ class Categorical:
         return selection
 
     def _reject(self, selection: Selection, impossible: npt.NDArray[np.bool_]) -> None:
+        if not impossible.any():
+            return
         first = int(np.flatnonzero(impossible)[0])
         row = int(self._numbers(selection)[first])
-        column = None if self.labels is None else int(self.labels[row])
+        # with smoothing the impossible class may be another one than the label's
+        column = None if self.labels is None or self.label_smoothing else int(self.labels[row])
         self._raise(
             self.rows.fault(
                 row,
@@ -271,32 +286,3 @@ def target_rows(targets: Rows, selection: Selection, normalize: Normalize) -> tu
     if fault is not None:
         raise InvalidInput([fault])
     return (block / sums[:, None] if normalize == "renormalize" else block), sums
-
-
-def log_in(values: Array, bits: bool) -> Array:
-    """Logarithms in nats or bits; that of 0 is -Infinity, without a warning."""
-    with np.errstate(divide="ignore"):
-        return np.log2(values) if bits else np.log(values)
-
-
-def _log_shares(block: Array, values: Array, columns: npt.NDArray[np.int64]) -> Array:
-    """log(p_c / sum p), as -log1p(rest_c / p_c): near 1 the quotient itself has lost its digits.
-
-    The rest of the largest entry is summed without it; for every other one the difference from
-    the sum keeps its digits, since such an entry is at most half of the sum.
-    """
-    largest = block.argmax(axis=1)[:, None]
-    others = block.copy()
-    np.put_along_axis(others, largest, 0.0, axis=1)
-    rest_of_largest = others.sum(axis=1, keepdims=True)
-    sums = rest_of_largest + np.take_along_axis(block, largest, axis=1)
-    rest = np.where(columns == largest, rest_of_largest, sums - values)
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        ratio = rest / values
-        direct = np.log(values) - np.log(rest)  # where the quotient overflows, 1 is nothing to it
-        return np.where(values == 0, -np.inf, np.where(np.isinf(ratio), direct, -np.log1p(ratio)))
-
-
-def _divided(weights: Array, values: Array) -> Array:
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        return np.where(weights > 0, weights / values, 0.0)  # no weight, no slope, even at p = 0

@@ -180,7 +180,7 @@ def _with_truth(
         faults.append(Fault("/classes", Code.SHAPE_MISMATCH, text))
         classes = None
     with faults.collecting():
-        if class_weights is not None:
+        if class_weights is not None and rows.sent != (0,):  # [] does not say how many classes
             factors = class_weight_array(class_weights, classes, rows.classes)
     with faults.collecting():
         if sample_weights is not None:
@@ -241,7 +241,8 @@ def _weighting(
         if not scorer.label_smoothing:
             return Weighting(kept, weights, weights), 0.0
         smooth = scorer.label_smoothing
-        uniform = (1.0 - smooth) * weights + smooth * one * per_class.mean()
+        with np.errstate(over="ignore"):  # the baseline is then infinite
+            uniform = (1.0 - smooth) * weights + smooth * one * (per_class / rows.classes).sum()
         return Weighting(kept, samples, weights, uniform), 0.0
     assert scorer.targets is not None
     weights, uniform = np.zeros(rows.size), np.zeros(rows.size)
@@ -249,9 +250,10 @@ def _weighting(
     for selection in _selections(rows, kept):
         block, sums = target_rows(scorer.targets, selection, scorer.normalize)
         deviation = max(deviation, float(np.abs(sums - 1.0).max(initial=0.0)))
-        weighted = block if per_class is None else block * per_class
-        with np.errstate(invalid="ignore"):  # a row of zeros (normalize "off") has no weight
+        # a row of zeros (normalize "off") has no weight; an infinite total is refused later
+        with np.errstate(over="ignore", invalid="ignore"):
+            weighted = block if per_class is None else block * per_class
             share = weighted.sum(axis=1) / block.sum(axis=1)
-        weights[selection] = one[selection] * np.where(sums > 0, share, 0.0)
-        uniform[selection] = one[selection] * scorer.coefficients(selection).sum(axis=1)
+            weights[selection] = one[selection] * np.where(sums > 0, share, 0.0)
+            uniform[selection] = one[selection] * scorer.coefficients(selection).sum(axis=1)
     return Weighting(kept, samples, weights, uniform), deviation

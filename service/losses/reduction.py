@@ -13,6 +13,8 @@ from service.numerics import ExactSum, row_blocks
 
 Selection = slice | npt.NDArray[np.intp]
 
+SMALLEST_NORMAL = 2.0**-1022
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -102,29 +104,34 @@ def reduce_losses(
             f"the mean needs a total weight above 0; of {size} samples {count} enter",
         )
     none = np.zeros(size, dtype) if reduction == "none" else None
+    divisor = weight if reduction == "mean" else 1.0
+    largest = 1.0 if weighting.factors is None else float(weighting.factors.max(initial=0.0))
+    # a scale that overflows is divided out of the gradient instead
+    early, late = (1.0, divisor) if math.isinf(largest / divisor) else (divisor, 1.0)
     numerator = ExactSum()
     infinite = overflowed = clipped = 0
     for block in row_blocks(count, classes):
         selection: Selection = block if entering is None else entering[block]
         factors = None if weighting.factors is None else weighting.factors[selection]
-        scored = score(
-            selection, None if gradient is None else _scale(factors, block, reduction, weight)
-        )
+        scored = score(selection, None if gradient is None else _scale(factors, block, early))
         values = _weighted(scored.losses, factors)
         impossible = scored.impossible
-        if impossible is not None and factors is not None:
-            impossible = impossible & (factors > 0)
+        clips = scored.clipped
+        if factors is not None:
+            impossible = None if impossible is None else impossible & (factors > 0)
+            clips = None if clips is None else clips & (factors > 0)
         here = 0 if impossible is None else int(np.count_nonzero(impossible))
         infinite += here
         overflowed += int(np.count_nonzero(np.isinf(values))) - here
-        clipped += 0 if scored.clipped is None else int(np.count_nonzero(scored.clipped))
+        clipped += 0 if clips is None else int(np.count_nonzero(clips))
         if sum_deviation is not None:
             sum_deviation = max(sum_deviation, scored.sum_deviation)
         _accumulate(numerator, scored.losses, factors, values)
-        if none is not None:
-            none[selection] = values
-        if gradient is not None:
-            gradient[selection] = scored.gradient
+        with np.errstate(over="ignore"):  # what the dtype that was sent cannot hold is infinite
+            if none is not None:
+                none[selection] = values
+            if gradient is not None and scored.gradient is not None:
+                gradient[selection] = scored.gradient if late == 1 else scored.gradient / late
     baseline = _uniform_baseline(uniform_loss, weighting.uniform, entering, total, reduction)
     loss = (
         none
@@ -156,9 +163,14 @@ def _total(weights: Array | None, entering: npt.NDArray[np.intp] | None, count: 
     return total
 
 
-def _scale(factors: Array | None, block: slice, reduction: Reduction, weight: float) -> Array:
-    scale = np.ones(block.stop - block.start) if factors is None else factors
-    return scale / weight if reduction == "mean" else scale
+def _scale(factors: Array | None, block: slice, divisor: float) -> Array:
+    return (np.ones(block.stop - block.start) if factors is None else factors) / divisor
+
+
+def scaled(slopes: Array, scale: Array) -> Array:
+    """Slopes times a scale, 0 where the scale is 0 even if the slope is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(scale == 0, 0.0, slopes * scale)
 
 
 def _weighted(losses: Array, factors: Array | None) -> Array:
@@ -169,12 +181,12 @@ def _weighted(losses: Array, factors: Array | None) -> Array:
 
 
 def _accumulate(total: ExactSum, losses: Array, factors: Array | None, values: Array) -> None:
-    """Adds weighted losses; one that overflows is added as an exact product of its factors."""
+    """Adds weighted losses; one beyond the normal numbers as the exact product of its factors."""
     if factors is not None:
-        over = np.isinf(values) & np.isfinite(losses)
-        if over.any():
-            total.add(losses[over], factors[over])
-            values = values[~over]
+        beyond = (np.isinf(values) | (values < SMALLEST_NORMAL)) & np.isfinite(losses)
+        if beyond.any():
+            total.add(losses[beyond], factors[beyond])
+            values = values[~beyond]
     total.add(values)
 
 

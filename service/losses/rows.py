@@ -42,7 +42,9 @@ class Rows:
         Raises:
             InvalidInput: a scalar, no such axis, or rows without a class.
         """
-        sent = array.shape
+        array, sent = floating(array), array.shape
+        if sent == (0,):
+            return cls(member, array.reshape(0, 0), (0,), 0, sent)
         if array.ndim == 0:
             raise InvalidInput.at(
                 f"/{member}", Code.NOT_AN_ARRAY, f"{member} is a number; it needs a class axis"
@@ -54,8 +56,6 @@ class Rows:
                 f"axis is {axis}; {member} has {array.ndim} axes, so it lies in "
                 f"[{-array.ndim}, {array.ndim - 1}]",
             )
-        if sent == (0,):
-            return cls(member, array.reshape(0, 0), (0,), 0, sent)
         moved = np.moveaxis(array, axis, -1)
         samples, classes = moved.shape[:-1], moved.shape[-1]
         if classes == 0 and 0 not in samples:
@@ -94,10 +94,27 @@ class Rows:
         return Fault(pointer, code, f"{name} {text}")
 
 
+def floating(array: Numbers) -> Numbers:
+    """Integers and booleans as float64, so that answers of the same dtype can hold fractions."""
+    return array.astype(np.float64) if array.dtype.kind in "biu" else array
+
+
 def finite(block: Array) -> bool:
     """Whether a block is finite, at the price of one sum; an overflowing sum also says no."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(block.sum()))
+
+
+_Bad = tuple[int, int | None, Code, str]
+"""A row of a block, a column of it or the whole row, and what is wrong."""
+
+
+def _first(rows: Rows, entering: npt.NDArray[np.intp], found: list[_Bad]) -> Fault | None:
+    """The fault of the earliest row; that of a cell before that of its row."""
+    if not found:
+        return None
+    row, column, code, text = min(found, key=lambda bad: bad[0])
+    return rows.fault(int(entering[row]), column, code, text)
 
 
 def logit_fault(rows: Rows, entering: npt.NDArray[np.intp], block: Array) -> Fault | None:
@@ -108,29 +125,21 @@ def logit_fault(rows: Rows, entering: npt.NDArray[np.intp], block: Array) -> Fau
         entering: (n,) the row numbers of the block.
         block: (n, K) logits.
     """
+    found: list[_Bad] = []
     bad = np.argwhere(np.isnan(block))
     if bad.size:
-        row, column = bad[0]
-        return rows.fault(int(entering[row]), int(column), Code.NAN_VALUE, "is NaN")
+        found.append((int(bad[0, 0]), int(bad[0, 1]), Code.NAN_VALUE, "is NaN"))
     ambiguous = np.flatnonzero(np.count_nonzero(block == np.inf, axis=1) > 1)
     if ambiguous.size:
         row = int(ambiguous[0])
         column = int(np.flatnonzero(block[row] == np.inf)[1])
-        return rows.fault(
-            int(entering[row]),
-            column,
-            Code.AMBIGUOUS_ROW,
-            "is the second +Infinity of its row; only one class can be certain",
-        )
+        text = "is the second +Infinity of its row; only one class can be certain"
+        found.append((row, column, Code.AMBIGUOUS_ROW, text))
     impossible = np.flatnonzero((block == -np.inf).all(axis=1))
     if impossible.size:
-        return rows.fault(
-            int(entering[impossible[0]]),
-            None,
-            Code.IMPOSSIBLE_ROW,
-            "has no possible class: every logit is -Infinity",
-        )
-    return None
+        text = f"has no possible class: every one of its {rows.member} is -Infinity"
+        found.append((int(impossible[0]), None, Code.IMPOSSIBLE_ROW, text))
+    return _first(rows, entering, found)
 
 
 def certain(block: Array) -> Array:
@@ -155,43 +164,39 @@ def probability_fault(
     Args:
         rows: where the block comes from.
         entering: (n,) the row numbers of the block.
-        block: (n, K) probabilities.
+        block: (n, K) probabilities; Infinity stands for what is beyond them.
         sums: (n,) their sums.
         normalize: `"renormalize"` allows any weights >= 0 with a sum above 0.
         tolerance: of the sums.
     """
+    found: list[_Bad] = []
     bad = np.argwhere(np.isnan(block))
     if bad.size:
-        row, column = bad[0]
-        return rows.fault(int(entering[row]), int(column), Code.NAN_VALUE, "is NaN")
+        found.append((int(bad[0, 0]), int(bad[0, 1]), Code.NAN_VALUE, "is NaN"))
     upper = np.finfo(np.float64).max if normalize == "renormalize" else 1.0
     bad = np.argwhere((block < 0) | (block > upper))
     if bad.size:
-        row, column = bad[0]
-        return rows.fault(
-            int(entering[row]),
-            int(column),
-            Code.PROBABILITY_OUT_OF_RANGE,
-            f"is {float(block[row, column])!r}; a probability lies in [0, 1]"
-            + ("" if block[row, column] < 0 else ' (weights need normalize "renormalize")'),
-        )
-    if normalize == "off":
-        return None
-    if normalize == "reject":
-        off = np.flatnonzero(~(np.abs(sums - 1.0) <= tolerance))
-        why = f'more than {tolerance:g} off 1; see normalize ("renormalize" or "off")'
-    else:
+        row, column = (int(i) for i in bad[0])
+        sent = float(rows.array[entering[row], column])
+        text = f"is {sent!r}; "
+        if rows.member == "log_probabilities":
+            text += "the logarithm of a probability is at most 0"
+        else:
+            text += "a probability lies in [0, 1]"
+        if sent > 0:
+            text += ' (weights need normalize "renormalize")'
+        found.append((row, column, Code.PROBABILITY_OUT_OF_RANGE, text))
+    if normalize == "renormalize":
         off = np.flatnonzero((sums == 0) | np.isinf(sums))
         why = "which cannot be divided out"
+    else:
+        off = np.flatnonzero(np.abs(sums - 1.0) > (np.inf if normalize == "off" else tolerance))
+        why = f'more than {tolerance:g} off 1; see normalize ("renormalize" or "off")'
     if off.size:
         row = int(off[0])
-        return rows.fault(
-            int(entering[row]),
-            None,
-            Code.NOT_NORMALIZED,
-            f"has the sum {float(sums[row])!r}, {why}",
-        )
-    return None
+        text = f"has the sum {float(sums[row])!r}, {why}"
+        found.append((row, None, Code.NOT_NORMALIZED, text))
+    return _first(rows, entering, found)
 
 
 def sum_tolerance(array: Numbers) -> float:

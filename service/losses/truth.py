@@ -70,6 +70,8 @@ def class_weight_array(
             raise InvalidInput([fault])
         return check_weights("class_weights", weights)
     names = {str(name): i for i, name in enumerate(range(count) if classes is None else classes)}
+    if len(names) != count:
+        raise InvalidInput.at("/classes", Code.INVALID_OPTION, "classes names a class twice")
     values = np.ones(count)
     for name, weight in weights.items():
         pointer, text = cell("class_weights", *())[0] + "/" + _escape(name), "class_weights"
@@ -94,10 +96,26 @@ def ignored_labels(labels: npt.NDArray[Any], ignore: int | Sequence[int] | None)
     if ignore is None:
         return None
     values = [ignore] if isinstance(ignore, int) else list(ignore)
-    mask = np.zeros(labels.shape, dtype=np.bool_)
+    flat = numbered(labels.reshape(-1), booleans=True)
+    mask = np.zeros(flat.shape, dtype=np.bool_)
     for value in values:
-        mask |= labels == value
-    return mask.reshape(-1)
+        mask |= flat == value
+    return mask
+
+
+def numbered(flat: npt.NDArray[Any], *, booleans: bool) -> npt.NDArray[Any]:
+    """Labels (N,) as numbers wide enough to compare; NaN for what is no number.
+
+    Args:
+        flat: numbers, booleans, strings, or objects of these kinds.
+        booleans: whether false and true are 0 and 1.
+    """
+    if flat.dtype.kind in "iu":
+        return flat
+    if flat.dtype.kind == "f":
+        return flat.astype(np.float64, copy=False)
+    allowed = (int, float, bool) if booleans else (int, float)
+    return np.array([x if type(x) in allowed else np.nan for x in flat.tolist()], dtype=np.float64)
 
 
 def class_indices(
@@ -127,12 +145,10 @@ def class_indices(
         kept = np.ones(flat.shape, dtype=np.bool_)
     if classes is not None:
         return _named_indices(member, labels, kept, classes)
-    if flat.dtype.kind not in "iuf":
-        raise _label_error(member, labels, int(np.argmax(kept)), count)
-    with np.errstate(invalid="ignore"):
-        good = (flat >= 0) & (flat < count)
-        if flat.dtype.kind == "f":
-            good &= flat == np.floor(flat)
+    flat = numbered(flat, booleans=False)
+    good = (flat >= 0) & (flat < count)
+    if flat.dtype.kind == "f":
+        good &= flat == np.floor(flat)
     bad = np.flatnonzero(~good & kept)
     if bad.size:
         raise _label_error(member, labels, int(bad[0]), count)
@@ -142,7 +158,7 @@ def class_indices(
 def _label_error(member: str, labels: npt.NDArray[Any], row: int, count: int) -> InvalidInput:
     place = tuple(int(i) for i in np.unravel_index(row, labels.shape)) if labels.shape else ()
     pointer, name = cell(member, *place)
-    value = labels.reshape(-1)[row].item() if labels.size else None
+    value = labels.reshape(-1)[row : row + 1].tolist()[0]
     wanted = f"with {count} classes a label is an integer from 0 to {count - 1}"
     if isinstance(value, float) and np.isnan(value):
         return InvalidInput.at(pointer, Code.NAN_VALUE, f"{name} is NaN; {wanted}")
