@@ -125,7 +125,7 @@ def _irregular(
     )
     item = level[place]
     if isinstance(item, list):
-        size = f"has {len(item)} cells" if item else "is empty"
+        size = f"has {len(item)} cell{'s'[: len(item) > 1]}" if item else "is empty"
         code = Code.RAGGED_ARRAY if item else Code.EMPTY_ROW
         return place, _at(member, shape, place, code, f"{size}; the rows before have {width}")
     return place, _at(

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from service.errors import Code, Fault, InvalidInput, MalformedBody, cell
+from service.errors import Code, InvalidInput, MalformedBody, cell
 
 # Every string token of a valid document, with the colon that makes it a member name.
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*+(:?)')
@@ -59,29 +59,53 @@ def _count_members(value: dict[str, Any]) -> int:
     Objects inside arrays are not followed: no array of a request holds objects, and a count that
     differs only leads to the exact check.
     """
-    return len(value) + sum(_count_members(v) for v in value.values() if isinstance(v, dict))
+    count, objects = 0, [value]
+    while objects:  # no recursion: a hostile body nests a thousand levels
+        members = objects.pop()
+        count += len(members)
+        objects += [member for member in members.values() if isinstance(member, dict)]
+    return count
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Twice:
+    """Stands for an object in which a name is given twice, with the way to that name."""
+
+    path: tuple[str | int, ...]
 
 
 def _refuse_duplicates(body: bytes) -> None:
-    class Duplicate(Exception):
-        """Carries the name out of the parser."""
-
-    def check(pairs: list[tuple[str, Any]]) -> None:
+    def check(pairs: list[tuple[str, Any]]) -> _Twice | None:
         seen: set[str] = set()
-        for name, _ in pairs:
+        for name, value in pairs:
+            inner = _inside(value)
+            if inner is not None:
+                return _Twice((name, *inner.path))
             if name in seen:
-                raise Duplicate(name)
+                return _Twice((name,))
             seen.add(name)
+        return None
 
     try:
-        json.loads(body, object_pairs_hook=check)
-    except Duplicate as duplicate:
-        pointer, name = cell(str(duplicate)[:64])
-        raise InvalidInput(
-            [Fault(pointer, Code.DUPLICATE_MEMBER, f"{name} is given twice")]
-        ) from None
+        found = json.loads(body, object_pairs_hook=check)
     except RecursionError:
         raise MalformedBody(Code.NESTING_TOO_DEEP, "the body is nested too deeply") from None
+    if found is not None:
+        pointer = "".join(cell(str(step)[:64])[0] for step in found.path)
+        name = str(found.path[-1])[:64]
+        raise InvalidInput.at(pointer, Code.DUPLICATE_MEMBER, f"{name} is given twice")
+
+
+def _inside(value: Any) -> _Twice | None:
+    """The duplicate in a parsed value, where objects have given way to what was found in them."""
+    if isinstance(value, _Twice):
+        return value
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            inner = _inside(item)
+            if inner is not None:
+                return _Twice((place, *inner.path))
+    return None
 
 
 def dump_json(value: Any) -> bytes:
@@ -95,8 +119,8 @@ def dump_json(value: Any) -> bytes:
 
 def _spelled(value: Any) -> Any:
     """Replaces what JSON cannot spell; a `None` member of a dataclass is left out."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else _spell(value)
+    if isinstance(value, float | np.floating):
+        return value if math.isfinite(value) else _spell(float(value))
     if isinstance(value, np.ndarray):
         return _spelled_array(value)
     if isinstance(value, Mapping):
@@ -114,11 +138,14 @@ def _members(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _spelled_array(array: npt.NDArray[Any]) -> Any:
+    if array.dtype.kind not in "biuf":
+        return _spelled(array.tolist())
+    if array.ndim == 0:
+        return _spelled(array[()])
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return _spelled(array.tolist())
-    if array.dtype.kind == "O" or array.ndim == 0:
-        return _spelled(array.tolist())
-    return np.ascontiguousarray(array)
+        # scalars of the array's dtype keep its shortest digits; finite rows stay arrays
+        return [_spelled(item) for item in array]
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
 
 def _spell(value: float) -> str:
