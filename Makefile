@@ -16,7 +16,7 @@ LOCKFLAGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-peers coverage lint format openapi train-shipped lock clean
+.PHONY: help run test test-peers coverage lint format openapi record-examples train-shipped lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -48,7 +48,10 @@ openapi: $(VENV)/.runtime ## write openapi/openapi.json from the code
 	$(BIN)/python -m service openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
 
-train-shipped: $(VENV)/.runtime ## train the models that ship, and write the request bodies of docs/examples
+record-examples: $(VENV)/.dev ## write the answers of the API's examples as they are now
+	$(BIN)/python tests/api/record_examples.py
+
+train-shipped: $(VENV)/.runtime ## train the models that ship and write the bodies of docs/examples
 	$(BIN)/python -m service train-shipped
 	$(BIN)/python -m service write-examples docs/examples
 
