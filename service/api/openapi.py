@@ -18,6 +18,9 @@ TAGS = {
     "operations": "Health, versions, limits and the meaning of problem codes.",
 }
 
+# FastAPI's own error answer, declared wherever a path has parameters, and never given.
+FOREIGN = ("HTTPValidationError", "ValidationError")
+
 
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document, made once."""
@@ -29,11 +32,15 @@ def document(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         )
-        schema["components"]["schemas"].update(_problem_schemas())
+        schemas = schema["components"]["schemas"]
+        schemas.update(_problem_schemas())
         shown = examples()
         for methods in schema["paths"].values():
             for operation in methods.values():
+                _drop_foreign_errors(operation)
                 _add_examples(operation, shown[operation["operationId"]])
+        for name in FOREIGN:
+            schemas.pop(name, None)
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -42,6 +49,12 @@ def _problem_schemas() -> dict[str, Any]:
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     nested = schema.pop("$defs")
     return {"Problem": schema, **nested}
+
+
+def _drop_foreign_errors(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    if JSON in responses.get("422", {}).get("content", {}):
+        del responses["422"]
 
 
 def _add_examples(operation: dict[str, Any], shown: Iterable[Example]) -> None:

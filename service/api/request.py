@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from service.errors import Code, Fault, Faults, InvalidInput, TooLarge, XentError, cell
@@ -116,22 +117,32 @@ def _unknown(name: str, known: Iterable[str]) -> Fault:
 
 
 def _faults_of(error: ValidationError) -> Iterable[Fault]:
-    seen: set[str] = set()
+    by_member: dict[str, list[ErrorDetails]] = {}
     for entry in error.errors(include_url=False, include_input=False):
-        # only positions and names of members, never words of a union's branches or values
-        member = str(entry["loc"][0]) if entry["loc"] else ""
-        if member in seen:
-            continue
-        seen.add(member)
-        cause = entry.get("ctx", {}).get("error")
+        by_member.setdefault(str(entry["loc"][0]) if entry["loc"] else "", []).append(entry)
+    for member, entries in by_member.items():
+        cause = entries[0].get("ctx", {}).get("error")
         if isinstance(cause, InvalidInput):
             yield from cause.faults
-        elif entry["type"] == "missing":
+        elif entries[0]["type"] == "missing":
             yield Fault(f"/{member}", Code.MISSING_MEMBER, f"{member} is needed")
         else:
-            message = entry["msg"].removeprefix("Value error, ")
-            place = f"/{member}" if member else ""
-            yield Fault(place, Code.INVALID_OPTION, f"{member}: {message}".lstrip(": "))
+            yield _invalid_option(member, entries)
+
+
+def _invalid_option(member: str, entries: list[ErrorDetails]) -> Fault:
+    """The fault of a member, at the cell that the best branch of its union came to."""
+    # only positions and names of members, never words of a union's branches or values
+    positions = [tuple(s for s in entry["loc"][1:] if isinstance(s, int)) for entry in entries]
+    furthest = max(positions)
+    messages = dict.fromkeys(
+        entry["msg"].removeprefix("Value error, ")
+        for entry, place in zip(entries, positions, strict=True)
+        if place == furthest
+    )
+    text = " or ".join(messages).replace(" or Input should be ", " or ")
+    pointer, name = cell(member, *furthest) if member else ("", "")
+    return Fault(pointer, Code.INVALID_OPTION, f"{name}: {text}".lstrip(": "))
 
 
 def _check_sizes(value: BaseModel, settings: Settings) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from service.api.schemas.scoring import Classes, Clip, Normalize, SampleWeights, ZeroProbability
-from service.api.schemas.types import Answer, Label, Labels, Matrix, Number, Request
+from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request
 
 
 class EvaluateRequest(Request):
@@ -16,10 +16,10 @@ class EvaluateRequest(Request):
         Matrix | None, Field(description="Rows of probabilities, shape (N, K)")
     ] = None
     labels: Annotated[Labels, Field(description="Class indices, or names, shape (N,)")]
-    classes: Classes | None = None
-    sample_weights: SampleWeights | None = None
+    classes: Classes = None
+    sample_weights: SampleWeights = None
     row_ids: Annotated[
-        list[int] | list[str] | None, Field(description="Names of the rows in worst")
+        Listed[int] | Listed[str] | None, Field(description="Names of the rows in worst")
     ] = None
     normalize: Normalize = "reject"
     zero_probability: ZeroProbability = "infinite"

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from service.api.schemas.scoring import SampleWeights
-from service.api.schemas.types import Answer, Label, Labels, Matrix, Request
+from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Request
 
 Inputs = Annotated[
     Matrix, Field(description="Feature rows, shape (N, D), in the order of the model's features")
@@ -60,7 +60,7 @@ class ModelEvaluateRequest(Request):
 
     inputs: Inputs
     labels: Annotated[Labels, Field(description="Class names of the model, shape (N,)")]
-    sample_weights: SampleWeights | None = None
+    sample_weights: SampleWeights = None
     row_ids: Annotated[
-        list[int] | list[str] | None, Field(description="Names of the rows in worst")
+        Listed[int] | Listed[str] | None, Field(description="Names of the rows in worst")
     ] = None

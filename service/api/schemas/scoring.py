@@ -9,6 +9,7 @@ from service.api.schemas.types import (
     ClassWeights,
     Label,
     Labels,
+    Listed,
     Number,
     Numbers,
     Request,
@@ -16,22 +17,26 @@ from service.api.schemas.types import (
 )
 
 Logits = Annotated[Numbers, Field(description="Raw scores, shape (..., K); one row may be (K,)")]
-Probabilities = Annotated[Numbers, Field(description="Rows of probabilities, shape (..., K)")]
-LogProbabilities = Annotated[Numbers, Field(description="Rows of natural log-probabilities")]
+Probabilities = Annotated[
+    Numbers | None, Field(description="Rows of probabilities, shape (..., K)")
+]
+LogProbabilities = Annotated[Numbers | None, Field(description="Rows of natural log-probabilities")]
 SampleWeights = Annotated[
-    Numbers, Field(description="Weight of each sample, >= 0; one of weight 0 is left out unread")
+    Numbers | None,
+    Field(description="Weight of each sample, >= 0; one of weight 0 is left out unread"),
 ]
 Temperature = Annotated[float, Field(gt=0, description="Divides the logits")]
 Axis = Annotated[int, Field(description="The class axis; 1 is the layout of PyTorch")]
 Log = Annotated[bool, Field(description="Whether to answer with logarithms")]
 Classes = Annotated[
-    list[Label], Field(description="Class names in column order; labels are then names")
+    Listed[Label] | None, Field(description="Class names in column order; labels are then names")
 ]
 Smoothing = Annotated[
     float, Field(ge=0, le=1, description="Share of every label spread evenly over the classes")
 ]
 Ignore = Annotated[
-    int | list[int], Field(description="The label, or labels, of samples to leave out unread")
+    int | Listed[int] | None,
+    Field(description="The label, or labels, of samples to leave out unread"),
 ]
 Gradient = Annotated[bool, Field(description="Whether to answer with the gradient")]
 Clip = Annotated[
@@ -77,8 +82,8 @@ class ProbabilitiesAnswer(Answer):
 class LossRequest(Request):
     """What every loss takes."""
 
-    sample_weights: SampleWeights | None = None
-    ignore_index: Ignore | None = None
+    sample_weights: SampleWeights = None
+    ignore_index: Ignore = None
     label_smoothing: Smoothing = 0.0
     reduction: Reduction = "mean"
     gradient: Gradient = False
@@ -90,16 +95,18 @@ class LossRequest(Request):
 class CrossEntropyRequest(LossRequest):
     """Predictions over K classes, and what is true."""
 
-    logits: Logits | None = None
-    probabilities: Probabilities | None = None
-    log_probabilities: LogProbabilities | None = None
+    logits: Annotated[
+        Numbers | None, Field(description="Raw scores, shape (..., K); one row may be (K,)")
+    ] = None
+    probabilities: Probabilities = None
+    log_probabilities: LogProbabilities = None
     labels: Annotated[
         Labels | None, Field(description="Class indices 0..K-1, or names, shape (...)")
     ] = None
     targets: Annotated[
         Numbers | None, Field(description="Rows of probabilities instead of labels")
     ] = None
-    classes: Classes | None = None
+    classes: Classes = None
     class_weights: Annotated[
         ClassWeights | None,
         Field(description="(K,) in class order, or by class name (1 where not named), >= 0"),

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -100,5 +100,8 @@ Row = Annotated[npt.NDArray[np.float64], _Array(numbers_from, NUMBER, 1)]
 Matrix = Annotated[npt.NDArray[np.float64], _Array(numbers_from, NUMBER, 2)]
 Labels = Annotated[npt.NDArray[Any], _Array(labels_from, _LABEL, None)]
 ClassWeights = Annotated[Any, _ClassWeights()]
+Item = TypeVar("Item")
+# Stops at the first bad item: a small body could otherwise ask for a million errors.
+Listed = Annotated[list[Item], Field(fail_fast=True)]
 Number = float | Literal["Infinity", "-Infinity", "NaN"]
 Label = int | str

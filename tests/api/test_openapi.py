@@ -1,0 +1,188 @@
+"""The OpenAPI document: complete, committed, and true of the running service."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import service
+from service import classifier, evaluation, losses
+from service.api.examples import Example, examples
+from service.api.problems import EXPLANATIONS
+from service.api.schemas import evaluation as report_schemas
+from service.api.schemas import models as model_schemas
+from service.api.schemas import scoring as scoring_schemas
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = [
+    pytest.param(operation, example, id=f"{operation}-{example.name}")
+    for operation, shown in examples().items()
+    for example in shown
+]
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every operation by its id."""
+    return {
+        operation["operationId"]: operation
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    }
+
+
+def differences(expected: Any, actual: Any, at: str = "") -> list[str]:
+    """Where two JSON values differ by more than the last digits of their numbers."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        if expected.keys() != actual.keys():
+            return [f"{at}: members {sorted(expected.keys() ^ actual.keys())}"]
+        return [d for k in expected for d in differences(expected[k], actual[k], f"{at}/{k}")]
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        pairs = enumerate(zip(expected, actual, strict=True))
+        return [d for i, (a, b) in pairs for d in differences(a, b, f"{at}/{i}")]
+    numbers = type(expected) in (int, float) and type(actual) in (int, float)
+    if numbers:
+        same = math.isclose(expected, actual, rel_tol=1e-13)
+    else:
+        same = type(expected) is type(actual) and expected == actual
+    return [] if same else [f"{at}: {expected!r} is not {actual!r}"]
+
+
+class TestDocument:
+    def test_it_is_the_committed_one(self, document: dict[str, Any]) -> None:
+        committed = json.loads((ROOT / "openapi" / "openapi.json").read_text())
+        assert differences(committed, json.loads(json.dumps(document))) == []
+
+    def test_it_is_the_served_one(self, document: dict[str, Any], caller: Any) -> None:
+        assert caller.get("/openapi.json").json() == json.loads(json.dumps(document))
+
+    def test_it_is_openapi_3_1_of_this_version(self, document: dict[str, Any]) -> None:
+        assert document["openapi"].startswith("3.1.")
+        assert document["info"]["version"] == service.__version__
+
+    def test_every_schema_is_a_schema(self, document: dict[str, Any]) -> None:
+        for schema in document["components"]["schemas"].values():
+            Draft202012Validator.check_schema(schema)
+
+    def test_it_uses_every_schema_that_it_holds(self, document: dict[str, Any]) -> None:
+        text = json.dumps(document)
+        for name in document["components"]["schemas"]:
+            assert f'"#/components/schemas/{name}"' in text, name
+
+    def test_every_operation_says_what_it_does(self, document: dict[str, Any]) -> None:
+        for name, operation in operations(document).items():
+            assert operation["summary"].strip(), name
+            assert operation["description"].strip(), name
+            assert not operation["summary"].endswith("."), name
+            assert operation["tags"][0] in {tag["name"] for tag in document["tags"]}
+
+    def test_every_operation_declares_its_error_answers(self, document: dict[str, Any]) -> None:
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                expected = {"406", "414", "431", "500"}
+                if method == "post":
+                    expected |= {"400", "413", "415", "422"}
+                if "{" in path:
+                    expected |= {"404"}
+                responses = operation["responses"]
+                assert expected == {status for status in responses if status >= "400"}, path
+                for status in expected:
+                    assert set(responses[status]["content"]) == {"application/problem+json"}
+
+    def test_every_status_of_a_code_has_an_operation_or_is_405(
+        self, document: dict[str, Any]
+    ) -> None:
+        declared = {int(s) for o in operations(document).values() for s in o["responses"]}
+        assert {entry.status for entry in EXPLANATIONS.values()} - {405} <= declared
+
+    def test_every_operation_has_an_example_of_success(self, document: dict[str, Any]) -> None:
+        for name, operation in operations(document).items():
+            assert operation["responses"]["200"]["content"]["application/json"]["examples"], name
+            if "requestBody" in operation:
+                shown = operation["requestBody"]["content"]["application/json"]["examples"]
+                bad = operation["responses"]["422"]["content"]["application/problem+json"]
+                assert len(shown) >= 2, name
+                assert bad["examples"], name
+
+    def test_every_member_of_a_request_is_described(self, document: dict[str, Any]) -> None:
+        for name, schema in document["components"]["schemas"].items():
+            if name.endswith("Request"):
+                assert schema["additionalProperties"] is False
+                for member, described in schema["properties"].items():
+                    shapes = [described, *described.get("anyOf", [])]
+                    assert any(shape.get("description") for shape in shapes), f"{name}.{member}"
+
+
+class TestExamples:
+    @pytest.mark.parametrize(("operation", "example"), EXAMPLES)
+    def test_the_service_gives_the_answer_that_is_shown(
+        self, operation: str, example: Example, caller: Any
+    ) -> None:
+        ident = {"x-request-id": "example"}
+        if example.body is None:
+            answer = caller.get(example.path, **ident)
+        else:
+            answer = caller.post(example.path, example.body, **ident)
+        assert answer.status_code == example.status
+        if operation == "version":
+            assert answer.json()["version"] == example.answer["version"] == service.__version__
+            assert answer.json().keys() == example.answer.keys()
+            assert answer.json()["packages"].keys() == example.answer["packages"].keys()
+        else:
+            assert differences(example.answer, answer.json()) == []
+
+    @pytest.mark.parametrize(("operation", "example"), EXAMPLES)
+    def test_the_example_belongs_to_its_operation_and_fits_its_schemas(
+        self, operation: str, example: Example, contract: Any
+    ) -> None:
+        method = "GET" if example.body is None else "POST"
+        declared = contract.operation(method, example.path)
+        assert declared["operationId"] == operation
+        if example.body is not None:
+            schema = declared["requestBody"]["content"]["application/json"]["schema"]
+            if example.status < 400:
+                contract.conforms(schema, example.body)
+        (content,) = declared["responses"][str(example.status)]["content"].values()
+        contract.conforms(content["schema"], example.answer)
+        assert content["examples"][example.name]["value"] == example.answer
+
+    def test_every_operation_and_no_other_has_examples(self, document: dict[str, Any]) -> None:
+        assert examples().keys() == operations(document).keys()
+
+    def test_comparing_can_fail(self) -> None:
+        assert differences({"a": [1.0, "x"]}, {"a": [1.0 + 1e-14, "x"]}) == []
+        assert differences({"a": [1.0]}, {"a": [1.0 + 1e-12]}) == [
+            "/a/0: 1.0 is not 1.000000000001"
+        ]
+        assert differences({"a": 1}, {"b": 1}) == [": members ['a', 'b']"]
+        assert differences([1], [1, 2]) == [": [1] is not [1, 2]"]
+        assert differences(True, 1) == [": True is not 1"]
+
+
+class TestShapes:
+    """What a function returns and what the document says it returns are the same members."""
+
+    @pytest.mark.parametrize(
+        ("result", "answer"),
+        [
+            (losses.LossResult, scoring_schemas.LossAnswer),
+            (losses.Explanation, scoring_schemas.ExplainAnswer),
+            (evaluation.Report, report_schemas.ReportAnswer),
+            (classifier.Prediction, model_schemas.PredictAnswer),
+        ],
+    )
+    def test_fields_are_equal(self, result: Any, answer: Any) -> None:
+        assert {field.name for field in dataclasses.fields(result)} == set(answer.model_fields)
+
+    def test_members_that_may_be_absent_are_the_optional_ones(self) -> None:
+        for result, answer in [
+            (losses.LossResult, scoring_schemas.LossAnswer),
+            (evaluation.Report, report_schemas.ReportAnswer),
+            (classifier.Prediction, model_schemas.PredictAnswer),
+        ]:
+            optional = {f.name for f in dataclasses.fields(result) if "None" in str(f.type)}
+            described = {n for n, f in answer.model_fields.items() if not f.is_required()}
+            assert optional == described, result
