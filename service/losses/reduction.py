@@ -168,9 +168,9 @@ def _scale(factors: Array | None, block: slice, divisor: float) -> Array:
 
 
 def scaled(slopes: Array, scale: Array) -> Array:
-    """Slopes times a scale, 0 where the scale is 0 even if the slope is infinite."""
+    """Slopes times a scale, 0 where one of them is 0 even if the other is infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(scale == 0, 0.0, slopes * scale)
+        return np.where((scale == 0) | (slopes == 0), 0.0, slopes * scale)
 
 
 def _weighted(losses: Array, factors: Array | None) -> Array:

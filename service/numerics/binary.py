@@ -48,7 +48,6 @@ def log_sigmoid(x: Floats) -> Array:
     return 0.0 - softplus(-np.asarray(x, dtype=np.float64))
 
 
-@np.errstate(over="ignore")  # what exceeds float64 is infinite
 def binary_cross_entropy(
     logits: Floats,
     targets: Array,

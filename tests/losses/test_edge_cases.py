@@ -152,6 +152,13 @@ class TestImpossibleAndCertainClasses:
         assert faults(
             binary_cross_entropy, logits=logits, labels=labels, zero_probability="reject"
         ) == [("/logits/2", Code.ZERO_PROBABILITY)]
+        p = array([1.0, 0.0, 1.0, 0.0])
+        assert faults(
+            binary_cross_entropy, probabilities=p, labels=labels, zero_probability="reject"
+        ) == [("/probabilities/2", Code.ZERO_PROBABILITY)]
+        sure = binary_cross_entropy(probabilities=p, labels=labels, gradient=True)
+        assert (sure.loss, sure.infinite) == (INF, 2)
+        np.testing.assert_array_equal(sure.gradient, [-0.25, 0.25, INF, -INF])
         clipped = binary_cross_entropy(
             logits=logits, labels=labels, zero_probability="clip", clip=0.25, unit="bit"
         )
