@@ -185,7 +185,9 @@ class Categorical:
                 active = np.where(low[clipped], 0.0, some)
                 rows = softmax(block[clipped], self.temperature)
                 rows = rows * active.sum(axis=1, keepdims=True) - active
-                gradient[clipped] = rows * (scale[clipped] * unit / self.temperature)[:, None]
+                with np.errstate(over="ignore"):  # a tiny temperature makes slopes infinite
+                    factors = scale[clipped] * unit / self.temperature
+                gradient[clipped] = scaled(rows, factors[:, None])
         return Scored(losses, gradient, clipped=clipped)
 
     def _from_probabilities(
