@@ -10,10 +10,10 @@ Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 Integers = npt.NDArray[np.integer]
 
-BLOCK_ELEMENTS = 1 << 15
+BLOCK_ELEMENTS = 1 << 18
 """Elements of a block: 256 KiB of float64, so that a block and its scratch stay in the L2 cache."""
 
-NARROW = 16
+NARROW = 64
 """Rows of so few classes are worked on transposed, in long vectors instead of many short ones."""
 
 

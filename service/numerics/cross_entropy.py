@@ -15,7 +15,7 @@ from service.numerics.arrays import (
     for_each_block,
 )
 from service.numerics.categorical import distances
-from service.numerics.errorfree import Pair, column_sums, quotient, two_product
+from service.numerics.errorfree import Pair, column_sums, quick_column_sums, quotient, two_product
 from service.numerics.exponentials import FAINT, exponentials, quotients
 from service.numerics.logarithms import NAT_IN_BITS, log_one_plus, nats_to_unit
 
@@ -59,7 +59,9 @@ def cross_entropy(
     def work(rows: slice) -> None:
         z, y = logits[rows], labels[rows]
         out = np.empty(z.shape) if gradient is None else gradient[rows]
-        weights, own, others, total, references = exponentials(z, temperature, y, class_first(out))
+        weights, own, others, total, references = exponentials(
+            z, temperature, y, class_first(out), quick_column_sums
+        )
         losses[rows] = log_one_plus(others.high / own, bits=bits)
         faint = np.flatnonzero(own < FAINT)
         if faint.size:  # the quotient would overflow or have lost digits, and this cannot cancel
@@ -157,8 +159,11 @@ def _gradient_factors(scale: Array, temperature: float, bits: bool) -> tuple[Pai
         scale = np.ldexp(scale, -exponent)
     unit = (NAT_IN_BITS if bits else Fraction(1)) / Fraction(mantissa)
     high = float(unit)
+    low = float(unit - Fraction(high))
+    if low == 0.0 and math.frexp(high)[0] == 0.5:  # a power of two: nothing is lost
+        return Pair(scale * high, np.zeros_like(scale)), exponents
     factors = two_product(scale, high)
-    return Pair(factors.high, factors.low + scale * float(unit - Fraction(high))), exponents
+    return Pair(factors.high, factors.low + scale * low), exponents
 
 
 def _product(a: Pair, b: Pair) -> Pair:

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.numerics.arrays import Array
+from service.numerics.arrays import NARROW, Array
 
 SPLITTER = 134217729.0  # 2**27 + 1, Veltkamp's constant for float64
 
-FOLDED = 64
-"""Columns longer than this are folded before they are summed."""
+LARGE_SHARE = 0.125
+"""A term of at least this share of a sum is large."""
 
 
 class Pair(NamedTuple):
@@ -50,13 +50,11 @@ def quotient(a: Pair, b: Pair) -> Array:
 def column_sums(terms: Array) -> Pair:
     """Sums of (k, n) terms >= 0 over the first axis, about as good as rounding once.
 
-    A plain sum in which one term is large loses a bit each time a small one is added to it. The
-    terms are cut at a common power of two above their sum instead: the heads add up exactly and
-    the error of the tails hardly counts (Rump, Ogita & Oishi, SIAM J. Sci. Comput. 31, 2008).
-    Long columns are folded twice before, which costs two roundings and saves most of the work.
+    A plain sum loses a bit each time a small term is added to a large one. The terms are cut at a
+    common power of two above their sum instead: the heads add up exactly and the error of the
+    tails hardly counts (Rump, Ogita & Oishi, "Accurate floating-point summation", SIAM J. Sci.
+    Comput. 31, 2008: ExtractVector).
     """
-    if len(terms) > FOLDED:
-        terms = _fold(_fold(terms))
     bounds = np.ldexp(2.0, np.frexp(terms.sum(axis=0))[1])
     heads = terms + bounds
     heads -= bounds
@@ -64,8 +62,23 @@ def column_sums(terms: Array) -> Pair:
     return two_sum(high, np.subtract(terms, heads, out=heads).sum(axis=0))
 
 
-def _fold(terms: Array) -> Array:
-    half = len(terms) // 2
-    folded: Array = terms[:half] + terms[half : 2 * half]
-    folded[: len(terms) % 2] += terms[2 * half :]
-    return folded
+def quick_column_sums(terms: Array) -> Pair:
+    """The same at a fifth of the price where there are many terms and none is large.
+
+    Eight partial sums run side by side in NumPy and their errors average out. What does not fit
+    the eight is added afterwards, because it would meet the sum at its full size.
+    """
+    k, n = terms.shape
+    if k <= NARROW:
+        return column_sums(terms)
+    rows = terms.T  # contiguous, see `class_first`
+    eights = k // 8 * 8
+    answer = Pair(rows[:, :eights].sum(axis=1), np.zeros(n))
+    for column in range(eights, k):
+        answer.low[...] += rows[:, column]
+    answer = two_sum(*answer)
+    largest = rows[np.arange(n), rows.argmax(axis=1)]
+    heavy = np.flatnonzero(largest > LARGE_SHARE * answer.high)
+    if heavy.size:
+        answer.high[heavy], answer.low[heavy] = column_sums(rows[heavy].T)
+    return answer

@@ -8,6 +8,7 @@ carry the error of the shift along.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,11 @@ class Exponentials(NamedTuple):
 
 
 def exponentials(
-    logits: Floats, temperature: float, classes: Integers, weights: Array
+    logits: Floats,
+    temperature: float,
+    classes: Integers,
+    weights: Array,
+    sums: Callable[[Array], Pair] = column_sums,
 ) -> Exponentials:
     """Exponentiates rows of logits and takes one class of each row out of the sum.
 
@@ -55,6 +60,7 @@ def exponentials(
         temperature: T > 0.
         classes: (n,) the class to take out.
         weights: (k, n), where the weights are to be put.
+        sums: how the weights are summed.
 
     Returns:
         The weights and their sums.
@@ -62,31 +68,33 @@ def exponentials(
     if temperature != 1.0:
         shifted, references = _shifted(logits, temperature)
         np.copyto(weights, shifted)
-        return Exponentials(weights, *_sums(weights, classes), references)
+        return Exponentials(weights, *_take_out(weights, classes, sums), references)
     np.copyto(weights, logits.T)
     np.exp(weights, out=weights)
-    own, others, total = _sums(weights, classes)
+    own, others, total = _take_out(weights, classes, sums)
     references = np.zeros(len(logits))
     rows = np.flatnonzero((total.high < 1.0) | ~(total.high < LARGEST_TOTAL))
     if rows.size:
         small = (total.high[rows] < 1.0) & (total.high[rows] > SMALLEST_TOTAL)
-        part = weights[:, rows]
+        part = weights.T[rows].T
         part[classes[rows], np.arange(rows.size)] = own[rows]
         rows = rows[~(small & (part.min(axis=0) > FAINT))]
         shifted, references[rows] = _shifted(logits[rows], temperature)
-        own[rows], again, sums = _sums(shifted, classes[rows])
+        own[rows], again, all_of_them = _take_out(shifted, classes[rows], sums)
         weights[:, rows] = shifted
         others.high[rows], others.low[rows] = again
-        total.high[rows], total.low[rows] = sums
+        total.high[rows], total.low[rows] = all_of_them
     return Exponentials(weights, own, others, total, references)
 
 
-def _sums(weights: Array, classes: Integers) -> tuple[Array, Pair, Pair]:
+def _take_out(
+    weights: Array, classes: Integers, sums: Callable[[Array], Pair]
+) -> tuple[Array, Pair, Pair]:
     """Takes a class of each row out of the weights: it, the sum of the others, the sum of all."""
     columns = np.arange(len(classes))
     own = weights[classes, columns]
     weights[classes, columns] = 0.0
-    others = column_sums(weights)
+    others = sums(weights)
     total = two_sum(others.high, own)
     return own, others, Pair(total.high, total.low + others.low)
 
