@@ -120,10 +120,12 @@ class InvalidInput(XentError, ValueError):
 
     Attributes:
         faults: one for each offending member, the first one giving `code` and `detail`.
+        count: of all offending members, also those too many to list.
     """
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[Fault], uncounted: int = 0) -> None:
         self.faults = tuple(faults)
+        self.count = len(self.faults) + uncounted
         super().__init__(self.faults[0].code, self.faults[0].detail)
 
     @classmethod

@@ -29,7 +29,10 @@ class Settings(BaseSettings):
     max_elements: int = Field(20_000_000, ge=1, description="Array elements of one request")
     max_classes: int = Field(131_072, ge=1, description="Classes, K, of one request")
     max_header_bytes: int = Field(16 * 1024, ge=1024, description="Bytes of all request headers")
-    max_url_bytes: int = Field(8 * 1024, ge=256, description="Bytes of the path and query")
+    # the parser takes no URL of 64 KiB
+    max_url_bytes: int = Field(
+        8 * 1024, ge=256, le=65_535, description="Bytes of the path and query"
+    )
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -179,6 +179,7 @@ def problem(
     request_id: str,
     *,
     faults: tuple[Fault, ...] = (),
+    count: int = 0,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem document (RFC 9457): at most 20 faults, never the input.
@@ -189,7 +190,8 @@ def problem(
         code: the stable word, which has its status.
         detail: the sentence.
         request_id: of the request that is answered.
-        faults: the offending members, in full; the first 20 are shown, all are counted.
+        faults: the offending members, of which the first 20 are shown.
+        count: of all offending members.
         headers: further headers of the answer.
     """
     detail, status = _short(detail), EXPLANATIONS[code].status
@@ -203,7 +205,7 @@ def problem(
             {"pointer": _short(f.pointer), "code": f.code, "detail": _short(f.detail)}
             for f in faults[:MAX_FAULTS]
         ],
-        "error_count": len(faults),
+        "error_count": count,
         "request_id": request_id,
         "error": detail,
     }
@@ -212,8 +214,10 @@ def problem(
 
 def problem_of(error: XentError, request_id: str) -> Response:
     """The problem document of an error."""
-    faults = error.faults if isinstance(error, InvalidInput) else ()
-    return problem(error.code, error.detail, request_id, faults=faults)
+    if isinstance(error, InvalidInput):
+        faults, count = error.faults, error.count
+        return problem(error.code, error.detail, request_id, faults=faults, count=count)
+    return problem(error.code, error.detail, request_id)
 
 
 def _short(text: str) -> str:

@@ -1,5 +1,6 @@
 """From a request to a checked object: media types, limits, and pydantic's errors as ours."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -8,11 +9,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from service.api.problems import MAX_FAULTS
 from service.errors import Code, Fault, Faults, InvalidInput, TooLarge, XentError, cell
 from service.settings import Settings
 
 JSON = "application/json"
 ROW_MEMBERS = ("logits", "probabilities", "log_probabilities")
+
+_NO_QUALITY = re.compile(r"(?:^|;)\s*[qQ]\s*=\s*0(?:\.0*)?\s*(?:;|$)")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -47,13 +51,17 @@ def check_accept(request: Request) -> None:
     Raises:
         NotServed: `Accept` rules JSON out.
     """
-    accepted = request.headers.get("accept")
-    if accepted is None:
+    accepted = ",".join(request.headers.getlist("accept"))
+    if not accepted.strip():
         return
-    for choice in accepted.split(","):
-        kind, _, parameters = choice.partition(";")
-        refused = parameters.replace(" ", "").lower() in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-        if kind.strip().lower() in (JSON, "application/*", "*/*") and not refused:
+    ruled_out = {
+        kind.strip().lower(): _NO_QUALITY.search(parameters) is not None
+        for kind, _, parameters in (choice.partition(";") for choice in accepted.split(","))
+    }
+    for kind in (JSON, "application/*", "*/*"):  # the most specific range decides
+        if kind in ruled_out:
+            if ruled_out[kind]:
+                break
             return
     raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {JSON}; Accept rules it out")
 
@@ -99,13 +107,14 @@ def validate(model: type[Model], fields: dict[str, Any], settings: Settings) -> 
     """
     known = model.model_fields
     unknown = [name for name in fields if name not in known]
-    faults = Faults(_unknown(name, known) for name in unknown[:100])
+    faults = Faults(_unknown(name, known) for name in unknown[:MAX_FAULTS])
     present = {name: v for name, v in fields.items() if v is not None and name in known}
     try:
         value = model.model_validate(present)
     except ValidationError as error:
         faults.extend(_faults_of(error))
-    faults.check()
+    if faults:
+        raise InvalidInput(faults, uncounted=len(unknown[MAX_FAULTS:]))
     _check_sizes(value, settings)
     return value
 
