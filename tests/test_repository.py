@@ -85,11 +85,12 @@ class TestVersion:
 class TestDependencies:
     NAMED = {"httptools", "uvloop", "fastapi_swagger"}
     """Used without an import: uvicorn is given two by name, of the third only files are read."""
+    OTHERWISE = {"pysimdjson": "simdjson"}
+    """Distributions that are imported by another name."""
 
     def test_what_is_imported_is_declared_and_what_is_declared_is_used(self) -> None:
-        declared = {
-            Requirement(line).name.replace("-", "_") for line in PROJECT["project"]["dependencies"]
-        }
+        names = {Requirement(line).name for line in PROJECT["project"]["dependencies"]}
+        declared = {self.OTHERWISE.get(name, name.replace("-", "_")) for name in names}
         imported: set[str] = set()
         for path in (ROOT / "service").rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
