@@ -23,6 +23,8 @@ class Code(StrEnum):
     # The body as bytes
     INVALID_JSON = "invalid_json"
     EMPTY_BODY = "empty_body"
+    INVALID_TENSOR_FILE = "invalid_tensor_file"
+    INVALID_COMPRESSION = "invalid_compression"
     INVALID_STATE = "invalid_state"
     INVALID_MODEL_FILE = "invalid_model_file"
     # The body as an object

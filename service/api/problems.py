@@ -32,6 +32,17 @@ EXPLANATIONS: dict[Code, Explanation] = {
         '"Infinity" and "-Infinity" as strings.',
     ),
     Code.EMPTY_BODY: Explanation(400, "Empty body", "This call takes a JSON object."),
+    Code.INVALID_TENSOR_FILE: Explanation(
+        400,
+        "Not a tensor file",
+        "The body is not one safetensors file: 8 bytes for the length of the header, the header "
+        "in JSON, and the tensors one after the other up to the last byte.",
+    ),
+    Code.INVALID_COMPRESSION: Explanation(
+        400,
+        "Damaged compression",
+        "The body is not one whole stream of what Content-Encoding says: gzip or zstd, one layer.",
+    ),
     Code.INVALID_STATE: Explanation(
         400, "Not an evaluation state", "The bytes are not the state of an evaluation."
     ),
