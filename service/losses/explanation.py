@@ -6,9 +6,9 @@ import numpy as np
 
 from service.errors import Code, InvalidInput
 from service.losses.activations import softmax
-from service.losses.categorical import target_rows
 from service.losses.cross_entropy import cross_entropy
 from service.losses.options import exactly_one
+from service.losses.predictions import target_rows
 from service.losses.result import Array, Numbers
 from service.losses.rows import Rows
 from service.losses.truth import class_indices, shape_fault

@@ -63,7 +63,7 @@ def reduce_losses(
     gradient: Numbers | None,
     dtype: np.dtype[np.floating],
     reduction: Reduction,
-    unit: Unit,
+    unit: Unit | None,
     uniform_loss: float,
     sum_deviation: float | None,
 ) -> LossResult:

@@ -22,7 +22,7 @@ class LossResult:
     Attributes:
         loss: the reduced loss, or the losses of the samples under `reduction="none"`.
         reduction: how the samples were put together.
-        unit: of `loss`, the baseline and the gradient.
+        unit: of `loss`, the baseline and the gradient; `None` where the loss has none.
         count: the samples that entered.
         weight: the denominator of the mean, the sum of the samples' weights.
         ignored: the samples left out for their label or for a weight of 0.
@@ -38,7 +38,7 @@ class LossResult:
 
     loss: float | Numbers
     reduction: Reduction
-    unit: Unit
+    unit: Unit | None
     count: int
     weight: float
     ignored: int

@@ -1,0 +1,236 @@
+"""Binary predictions with what is true of them: read in blocks, checked, scored."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, Faults, InvalidInput, cell
+from service.losses.pointwise import Logarithm, Pointwise
+from service.losses.reduction import Scored, Selection, scaled
+from service.losses.result import Array, Numbers, ZeroProbability
+from service.losses.shares import LOG2_E, log_in
+from service.losses.truth import Mask, check_weights, ignored_labels, numbered, shape_fault
+from service.numerics import binary_cross_entropy as logit_losses
+from service.numerics import log1mexp, row_blocks, sigmoid
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Scores selected elements, before sample weights and reduction.
+
+        loss_i = positive_weight y_i f(p_i) + (1 - y_i) f(1 - p_i)
+
+    Attributes:
+        member: the name of the predictions: logits, probabilities or log_probabilities.
+        values: (N,) of them.
+        shape: that was sent.
+        truth: (N,) y in [0, 1], smoothed.
+        positive_weight: >= 0.
+        bits: whether losses are in bits; only of the logarithm.
+        zero_probability: what becomes of the loss where what is true is impossible.
+        clip: the bound on probabilities of `zero_probability="clip"`.
+        function: f.
+    """
+
+    member: str
+    values: Numbers
+    shape: tuple[int, ...]
+    truth: Array
+    positive_weight: float
+    bits: bool
+    zero_probability: ZeroProbability
+    clip: float
+    function: Pointwise
+
+    @property
+    def uniform_loss(self) -> float:
+        """What a hard label of weight 1 costs the prediction 1/2."""
+        half = np.array([-1.0 if self.bits else -math.log(2.0)])
+        return float(self.function(half, np.array([0.5]))[0][0])
+
+    def __call__(self, selection: Selection, scale: Array | None) -> Scored:
+        """Losses of the selected elements, with the gradient where a scale is given.
+
+        Raises:
+            InvalidInput: one that means nothing, or an impossible truth under `"reject"`.
+        """
+        values = self.read(selection)
+        truth = self.truth[selection]
+        fast = isinstance(self.function, Logarithm) and self.member == "logits"
+        if fast and self.zero_probability != "clip":
+            losses, gradient = logit_losses(
+                values, truth, positive_weight=self.positive_weight, bits=self.bits, scale=scale
+            )
+            positive = self.positive_weight * truth
+            dead = (np.isposinf(values) & (truth < 1)) | (np.isneginf(values) & (positive > 0))
+            scored = Scored(losses, gradient, dead if dead.any() else None)
+        else:
+            scored = self._from_logs(values, truth, scale)
+        if self.zero_probability == "reject" and scored.impossible is not None:
+            self._fail(
+                selection,
+                scored.impossible,
+                Code.ZERO_PROBABILITY,
+                'gives what is true the probability 0; see zero_probability ("infinite" or "clip")',
+            )
+        return scored
+
+    def read(self, selection: Selection) -> Array:
+        """The selected elements, checked.
+
+        Raises:
+            InvalidInput: at the first one that means nothing.
+        """
+        values = self.values[selection].astype(np.float64, copy=False)
+        self._fail(selection, np.isnan(values), Code.NAN_VALUE, "is NaN")
+        if self.member == "probabilities":
+            bad = (values < 0) | (values > 1)
+            self._fail(
+                selection, bad, Code.PROBABILITY_OUT_OF_RANGE, "is not a probability in [0, 1]"
+            )
+        elif self.member == "log_probabilities":
+            self._fail(
+                selection,
+                values > 0,
+                Code.PROBABILITY_OUT_OF_RANGE,
+                "is above 0, so no logarithm of a probability",
+            )
+        return values
+
+    def _from_logs(self, values: Array, truth: Array, scale: Array | None) -> Scored:
+        """From log p and log(1 - p): for probabilities, and wherever they are clipped."""
+        yes, no = self._logs(values)
+        positive, negative = self.positive_weight * truth, 1.0 - truth
+        floor = math.log2(self.clip) if self.bits else math.log(self.clip)
+        low_yes, low_no = (yes < floor) & (positive > 0), (no < floor) & (negative > 0)
+        clipped = impossible = None
+        active_yes, active_no = positive, negative
+        if self.zero_probability == "clip":
+            clipped = low_yes | low_no
+            yes, no = np.maximum(yes, floor), np.maximum(no, floor)
+            active_yes = np.where(low_yes, 0.0, positive)
+            active_no = np.where(low_no, 0.0, negative)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities are meant
+            f_yes, slope_yes = self.function(yes, -np.expm1(yes))
+            f_no, slope_no = self.function(no, -np.expm1(no))
+            losses = scaled(f_yes, positive) + scaled(f_no, negative)
+        if np.isinf(losses).any():
+            impossible = (np.isneginf(yes) & (positive > 0)) | (np.isneginf(no) & (negative > 0))
+        gradient = None
+        if scale is not None:
+            unit = LOG2_E if self.bits else 1.0
+            up, down = scaled(slope_yes, active_yes), scaled(slope_no, active_no)
+            gradient = scaled(self._slope(values, up, down), scale * unit)
+        return Scored(losses, gradient, impossible, clipped)
+
+    def _logs(self, values: Array) -> tuple[Array, Array]:
+        """Both log p and log(1 - p), in the unit asked for."""
+        unit = LOG2_E if self.bits else 1.0
+        if self.member == "probabilities":
+            # 1 - p is exact from 1/2 on, and log1p keeps the digits below
+            upper = values >= 0.5
+            no = log_in(np.where(upper, 1.0 - values, 1.0), self.bits)
+            small = np.log1p(-np.where(upper, 0.0, values)) * unit
+            return log_in(values, self.bits), np.where(upper, no, small)
+        if self.member == "log_probabilities":
+            return values * unit, log1mexp(values) * unit
+        one = np.ones_like(values)
+        yes = logit_losses(values, one, bits=self.bits)[0]
+        no = logit_losses(values, 0.0 * one, bits=self.bits)[0]
+        return -yes, -no
+
+    def _slope(self, values: Array, up: Array, down: Array) -> Array:
+        """The slope by what was sent, from those by log p and by log(1 - p)."""
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            if self.member == "logits":
+                return scaled(sigmoid(-values), up) - scaled(sigmoid(values), down)
+            if self.member == "probabilities":
+                return np.where(up == 0, 0.0, up / values) - np.where(
+                    down == 0, 0.0, down / (1.0 - values)
+                )
+            odds = np.exp(values) / -np.expm1(values)
+            return up - np.where(down == 0, 0.0, down * odds)
+
+    def _fail(self, selection: Selection, bad: Mask, code: Code, text: str) -> None:
+        if not bad.any():
+            return
+        first = int(np.flatnonzero(bad)[0])
+        number = selection.start + first if isinstance(selection, slice) else int(selection[first])
+        place = tuple(int(i) for i in np.unravel_index(number, self.shape)) if self.shape else ()
+        pointer, name = cell(self.member, *place)
+        raise InvalidInput.at(pointer, code, f"{name} {text}")
+
+
+def binary_truth(
+    scorer: Binary,
+    labels: npt.NDArray[Any] | None,
+    targets: Numbers | None,
+    sample_weights: Numbers | None,
+    ignore_index: int | Sequence[int] | None,
+) -> tuple[Array, Mask | None, Array | None]:
+    """Checks truth and weights, naming the faults of all members at once.
+
+    Returns:
+        (N,) y, which samples enter (`None`: all), and the sample weights.
+    """
+    faults = Faults()
+    kept: Mask | None = None
+    samples: Array | None = None
+    truth = scorer.truth
+    with faults.collecting():
+        if sample_weights is not None:
+            _same_shape("sample_weights", sample_weights, scorer)
+            samples = check_weights("sample_weights", sample_weights).reshape(-1)
+            kept = samples > 0
+    with faults.collecting():
+        member, given = ("targets", targets) if labels is None else ("labels", labels)
+        assert given is not None
+        _same_shape(member, given, scorer)
+        ignored = None if labels is None else ignored_labels(labels, ignore_index)
+        if ignored is not None:
+            kept = ~ignored if kept is None else kept & ~ignored
+        truth = _values(member, given, kept)
+    if kept is not None and kept.all():
+        kept = None
+    if faults:
+        with faults.collecting():
+            numbers = np.arange(scorer.values.size) if kept is None else np.flatnonzero(kept)
+            for block in row_blocks(numbers.size, 1):
+                scorer.read(numbers[block])
+    faults.check()
+    return truth, kept, samples
+
+
+def _same_shape(member: str, array: npt.NDArray[Any], scorer: Binary) -> None:
+    fault = shape_fault(member, array, scorer.shape, f"the shape of {scorer.member}")
+    if fault is not None:
+        raise InvalidInput([fault])
+
+
+def _values(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Array:
+    """(N,) labels 0/1 or targets in [0, 1] as float64; 0 where a sample is left out.
+
+    Raises:
+        InvalidInput: at the first one that is neither.
+    """
+    flat = given.reshape(-1)
+    values = numbered(flat, booleans=member == "labels").astype(np.float64)
+    good = (values == 0) | (values == 1) if member == "labels" else (values >= 0) & (values <= 1)
+    if kept is not None:
+        values = np.where(kept, values, 0.0)
+        good |= ~kept
+    if not good.all():
+        place = tuple(int(i) for i in np.unravel_index(int(np.argmin(good)), given.shape))
+        pointer, name = cell(member, *(place if given.shape else ()))
+        if member == "labels":
+            wanted, code = "a binary label is 0, 1, false or true", Code.LABEL_OUT_OF_RANGE
+        else:
+            wanted, code = "a target is a number in [0, 1]", Code.PROBABILITY_OUT_OF_RANGE
+        found = values[int(np.argmin(good))]
+        shown = "is no number" if np.isnan(found) else f"is {float(found)!r}"
+        raise InvalidInput.at(pointer, code, f"{name} {shown}; {wanted}")
+    return values

@@ -1,0 +1,295 @@
+"""From the arguments of a loss over classes to its result: the path that all of them take."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, Fault, Faults, InvalidInput
+from service.losses.options import check_shared, exactly_one, one_of, within
+from service.losses.predictions import Predictions, target_rows
+from service.losses.reduction import Weighting, reduce_losses
+from service.losses.result import (
+    Array,
+    LossResult,
+    Normalize,
+    Numbers,
+    Reduction,
+    Unit,
+    ZeroProbability,
+)
+from service.losses.rows import Rows
+from service.losses.truth import (
+    Indices,
+    Label,
+    Mask,
+    check_weights,
+    class_indices,
+    class_weight_array,
+    ignored_labels,
+    shape_fault,
+)
+from service.numerics import row_blocks
+
+
+class ClassMembers(TypedDict, total=False):
+    """The arguments that losses over K classes share.
+
+    Exactly one of `logits`, `probabilities`, `log_probabilities` is given, and exactly one of
+    `labels` and `targets`.
+
+    Attributes:
+        logits: (..., K) raw scores; -Infinity is an impossible class, one +Infinity a certain one.
+        probabilities: (..., K), instead of logits.
+        log_probabilities: (..., K), instead of logits.
+        labels: (...) class indices, or names where `classes` are given.
+        targets: (..., K) rows of probabilities, instead of labels.
+        classes: K names in column order.
+        class_weights: w, (K,) or by class name (1 for a class not named), >= 0.
+        sample_weights: s, (...), >= 0; a sample of weight 0 is left out unread.
+        ignore_index: the label, or labels, of samples to leave out unread.
+        label_smoothing: t' = (1 - label_smoothing) t + label_smoothing / K; in [0, 1].
+        reduction: `"mean"` (default), `"sum"` or `"none"`.
+        gradient: whether to compute that of the reduced loss (of the sum under `"none"`).
+        unit: `"nat"` (default) or `"bit"`.
+        axis: of the classes; the last one by default.
+        temperature: > 0, divides the logits.
+        zero_probability: where the true class has probability 0, the loss is `"infinite"`
+            (default), or is bounded (`"clip"`), or the input is refused (`"reject"`).
+        clip: the smallest probability under `"clip"`, in (0, 1); 2^-52 by default.
+        normalize: rows whose sum is off 1 are refused (`"reject"`, default), divided by it
+            (`"renormalize"`) or taken as they are (`"off"`).
+    """
+
+    logits: Numbers | None
+    probabilities: Numbers | None
+    log_probabilities: Numbers | None
+    labels: npt.NDArray[Any] | None
+    targets: Numbers | None
+    classes: Sequence[Label] | None
+    class_weights: Numbers | Mapping[str, float] | None
+    sample_weights: Numbers | None
+    ignore_index: int | Sequence[int] | None
+    label_smoothing: float
+    reduction: Reduction
+    gradient: bool
+    unit: Unit
+    axis: int
+    temperature: float
+    zero_probability: ZeroProbability
+    clip: float
+    normalize: Normalize
+
+
+def class_loss(  # noqa: D417 - ClassMembers documents the arguments once for all losses
+    kind: Callable[..., Predictions],
+    *,
+    logits: Numbers | None = None,
+    probabilities: Numbers | None = None,
+    log_probabilities: Numbers | None = None,
+    labels: npt.NDArray[Any] | None = None,
+    targets: Numbers | None = None,
+    classes: Sequence[Label] | None = None,
+    class_weights: Numbers | Mapping[str, float] | None = None,
+    sample_weights: Numbers | None = None,
+    ignore_index: int | Sequence[int] | None = None,
+    label_smoothing: float = 0.0,
+    reduction: Reduction = "mean",
+    gradient: bool = False,
+    unit: Unit = "nat",
+    axis: int = -1,
+    temperature: float = 1.0,
+    zero_probability: ZeroProbability = "infinite",
+    clip: float = 2.0**-52,
+    normalize: Normalize = "reject",
+) -> LossResult:
+    """Checks the arguments, scores the samples that enter, and reduces them.
+
+        mean = sum_i loss_i / sum_i s_i (sum_c w_c t_ic) / (sum_c t_ic)
+
+    The other arguments are the members of `ClassMembers`.
+
+    Args:
+        kind: makes the scorer of the loss from the fields of `Predictions`.
+
+    Returns:
+        The loss with its counts, baseline and gradient.
+
+    Raises:
+        InvalidInput: naming the first bad cell of each offending member.
+    """
+    check_shared(reduction=reduction, unit=unit, zero_probability=zero_probability, clip=clip)
+    one_of("normalize", normalize, ("reject", "renormalize", "off"))
+    within("label_smoothing", label_smoothing, 0, 1)
+    within("temperature", temperature, 0, float("inf"), low_open=True, high_open=True)
+    member, given = exactly_one(
+        logits=logits, probabilities=probabilities, log_probabilities=log_probabilities
+    )
+    rows = Rows.of(member, given, axis)
+    scorer = kind(
+        rows=rows,
+        labels=None,
+        targets=None,
+        class_weights=None,
+        label_smoothing=label_smoothing,
+        temperature=temperature,
+        bits=unit == "bit",
+        zero_probability=zero_probability,
+        clip=clip,
+        normalize=normalize,
+    )
+    if scorer.truthful:
+        truth, _ = exactly_one(labels=labels, targets=targets)
+        _check_combinations(member, truth, temperature, ignore_index)
+    else:
+        _check_combinations(member, "", temperature, None)
+    scorer, kept, samples = _with_truth(
+        scorer, labels, targets, classes, class_weights, sample_weights, ignore_index, axis
+    )
+    weighting, deviation = _weighting(scorer, kept, samples)
+    result = reduce_losses(
+        scorer,
+        weighting,
+        size=rows.size,
+        classes=rows.classes,
+        gradient=np.zeros(rows.array.shape, rows.array.dtype) if gradient else None,
+        dtype=rows.array.dtype,
+        reduction=reduction,
+        unit=unit if scorer.logarithmic else None,
+        uniform_loss=scorer.uniform_loss,
+        sum_deviation=None if member == "logits" and targets is None else deviation,
+    )
+    return replace(
+        result,
+        loss=result.loss if isinstance(result.loss, float) else result.loss.reshape(rows.samples),
+        gradient=None if result.gradient is None else rows.restore(result.gradient),
+    )
+
+
+def _check_combinations(
+    member: str, truth: str, temperature: float, ignore_index: int | Sequence[int] | None
+) -> None:
+    faults = Faults()
+    if member != "logits" and temperature != 1:
+        text = f"temperature needs logits, not {member}"
+        faults.append(Fault("/temperature", Code.CONFLICTING_MEMBERS, text))
+    if truth == "targets" and ignore_index is not None:
+        text = "ignore_index names labels, not targets; a sample weight of 0 leaves a sample out"
+        faults.append(Fault("/ignore_index", Code.CONFLICTING_MEMBERS, text))
+    faults.check()
+
+
+def _with_truth(
+    scorer: Predictions,
+    labels: npt.NDArray[Any] | None,
+    targets: Numbers | None,
+    classes: Sequence[Label] | None,
+    class_weights: Numbers | Mapping[str, float] | None,
+    sample_weights: Numbers | None,
+    ignore_index: int | Sequence[int] | None,
+    axis: int,
+) -> tuple[Predictions, Mask | None, Array | None]:
+    """Checks labels, targets and weights, naming the faults of all members at once.
+
+    Returns:
+        The scorer with its truth, which samples enter (`None`: all), and the sample weights.
+    """
+    rows = scorer.rows
+    faults = Faults()
+    kept: Mask | None = None
+    samples: Array | None = None
+    indices: Indices | None = None
+    target_array: Rows | None = None
+    factors: Array | None = None
+    if classes is not None and len(classes) != rows.classes and rows.sent != (0,):
+        text = f"classes names {len(classes)} classes; {rows.member} has {rows.classes} columns"
+        faults.append(Fault("/classes", Code.SHAPE_MISMATCH, text))
+        classes = None
+    with faults.collecting():
+        if class_weights is not None and rows.sent != (0,):  # [] does not say how many classes
+            factors = class_weight_array(class_weights, classes, rows.classes)
+    with faults.collecting():
+        if sample_weights is not None:
+            _same_shape("sample_weights", sample_weights, rows)
+            samples = check_weights("sample_weights", sample_weights).reshape(-1)
+            kept = samples > 0
+    with faults.collecting():
+        if labels is not None:
+            _same_shape("labels", labels, rows)
+            ignored = ignored_labels(labels, ignore_index)
+            if ignored is not None:
+                kept = ~ignored if kept is None else kept & ~ignored
+            indices = class_indices("labels", labels, kept, rows.classes, classes)
+        elif targets is not None:
+            fault = shape_fault("targets", targets, rows.sent, f"the shape of {rows.member}")
+            if fault is not None:
+                raise InvalidInput([fault])
+            target_array = Rows.of("targets", targets, axis)
+    if kept is not None and kept.all():
+        kept = None
+    if faults:
+        _collect_rows(scorer, kept, faults)
+    faults.check()
+    truth = replace(scorer, labels=indices, targets=target_array, class_weights=factors)
+    return truth, kept, samples
+
+
+def _same_shape(member: str, array: npt.NDArray[Any], rows: Rows) -> None:
+    fault = shape_fault(member, array, rows.samples, f"the shape of {rows.member} without classes")
+    if fault is not None:
+        raise InvalidInput([fault])
+
+
+def _collect_rows(scorer: Predictions, kept: Mask | None, faults: Faults) -> None:
+    """Adds the first fault of the predictions, so that one answer names all members."""
+    with faults.collecting():
+        for selection in _selections(scorer.rows, kept):
+            scorer.read(selection)
+
+
+def _selections(rows: Rows, kept: Mask | None) -> Iterator[slice | npt.NDArray[np.intp]]:
+    entering = None if kept is None else np.flatnonzero(kept)
+    for block in row_blocks(rows.size if entering is None else entering.size, rows.classes):
+        yield block if entering is None else entering[block]
+
+
+def _weighting(
+    scorer: Predictions, kept: Mask | None, samples: Array | None
+) -> tuple[Weighting, float]:
+    """The weights of the definition of the mean; for targets also how far their sums are off 1."""
+    rows, per_class = scorer.rows, scorer.class_weights
+    weights, deviation = samples, 0.0
+    multiples: Array | None
+    if scorer.targets is not None:
+        weights, multiples = np.zeros(rows.size), np.zeros(rows.size)
+        for selection in _selections(rows, kept):
+            shares, sums = _target_shares(scorer, scorer.targets, selection)
+            deviation = max(deviation, float(np.abs(sums - 1.0).max(initial=0.0)))
+            weights[selection] = shares if samples is None else samples[selection] * shares
+            multiples[selection] = scorer.uniform(selection)
+    else:
+        if per_class is not None and scorer.labels is not None:
+            weights = _product(samples, per_class[scorer.labels])
+        multiples = scorer.uniform(slice(0, rows.size))
+    factors = samples if scorer.inside else weights
+    uniform = None if multiples is None else _product(factors, multiples)
+    return Weighting(kept, factors, weights, uniform), deviation
+
+
+def _target_shares(
+    scorer: Predictions, targets: Rows, selection: slice | npt.NDArray[np.intp]
+) -> tuple[Array, Array]:
+    """(n,) mean class weight of target rows, and their sums; a row of zeros has no weight."""
+    block, sums = target_rows(targets, selection, scorer.normalize)
+    if scorer.class_weights is None:
+        return np.where(sums > 0, 1.0, 0.0), sums
+    with np.errstate(over="ignore", invalid="ignore"):
+        shares = (block * scorer.class_weights).sum(axis=1) / block.sum(axis=1)
+    return np.where(sums > 0, shares, 0.0), sums
+
+
+def _product(factors: Array | None, values: Array) -> Array:
+    with np.errstate(over="ignore"):  # an infinite total weight is refused by the reduction
+        return values if factors is None else factors * values

@@ -1,0 +1,247 @@
+"""Predictions over classes with what is true of them: read in blocks, checked on the way."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, Fault, InvalidInput
+from service.losses.reduction import Scored, Selection
+from service.losses.result import Array, Normalize, ZeroProbability
+from service.losses.rows import (
+    Rows,
+    certain,
+    finite,
+    logit_fault,
+    probability_fault,
+    sum_tolerance,
+)
+from service.losses.truth import Indices
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions(ABC):
+    """Rows over the classes and their truth; a loss says in `score` what a block of them costs.
+
+    For hard labels without smoothing the class weight is left to the caller: it scales the loss.
+
+    Attributes:
+        rows: the predictions, as logits, probabilities or log-probabilities.
+        labels: (N,) class indices, or `None` where there are targets.
+        targets: rows of probabilities, or `None` where there are labels.
+        class_weights: (K,), or `None`.
+        label_smoothing: in [0, 1].
+        temperature: divides logits.
+        bits: whether losses are in bits.
+        zero_probability: what becomes of the loss where the true class is impossible.
+        clip: the bound on probabilities of `zero_probability="clip"`.
+        normalize: what becomes of rows that do not sum to 1.
+    """
+
+    rows: Rows
+    labels: Indices | None
+    targets: Rows | None
+    class_weights: Array | None
+    label_smoothing: float
+    temperature: float
+    bits: bool
+    zero_probability: ZeroProbability
+    clip: float
+    normalize: Normalize
+
+    def __call__(self, selection: Selection, scale: Array | None) -> Scored:
+        """Losses of the selected samples, with the gradient where a scale is given.
+
+        Raises:
+            InvalidInput: a row that means nothing, or an impossible label under `"reject"`.
+        """
+        block, sums = self.read(selection)
+        deviation = float(np.abs(sums - 1.0).max()) if sums is not None and sums.size else 0.0
+        labels = None if self.labels is None else self.labels[selection]
+        scored = self.score(block, sums, labels, selection, scale)
+        if self.zero_probability == "reject" and scored.impossible is not None:
+            impossible = scored.impossible
+            if labels is not None and self.class_weights is not None:
+                impossible = impossible & (self.class_weights[labels] > 0)  # else the loss is 0
+            self._reject(selection, impossible)
+        return Scored(scored.losses, scored.gradient, scored.impossible, scored.clipped, deviation)
+
+    @abstractmethod
+    def score(
+        self,
+        block: Array,
+        sums: Array | None,
+        labels: Indices | None,
+        selection: Selection,
+        scale: Array | None,
+    ) -> Scored:
+        """Scores one block.
+
+        Args:
+            block: (n, K), as `read` gives it.
+            sums: (n,) of its probabilities, `None` for logits.
+            labels: (n,), `None` where there are targets.
+            selection: which rows these are.
+            scale: (n,), the gradient is that of `scale * losses`; without it none is computed.
+        """
+
+    @property
+    def truthful(self) -> bool:
+        """Whether the loss compares with labels or targets."""
+        return True
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the loss is an amount of information, which has a unit."""
+        return True
+
+    @property
+    def inside(self) -> bool:
+        """Whether class weights are inside the loss; otherwise they scale it."""
+        return not self.hard
+
+    @property
+    @abstractmethod
+    def uniform_loss(self) -> float:
+        """What a hard label costs the uniform prediction."""
+
+    def uniform(self, selection: Selection) -> Array | None:
+        """(n,) losses at the uniform prediction, in units of `uniform_loss`; `None` for all 1."""
+        if self.targets is not None:
+            return np.asarray(self.coefficients(selection).sum(axis=1))
+        if not self.inside or self.class_weights is None or self.labels is None:
+            return None
+        smooth = self.label_smoothing
+        even = smooth * float((self.class_weights / self.rows.classes).sum())
+        return (1.0 - smooth) * self.class_weights[self.labels[selection]] + even
+
+    @property
+    def hard(self) -> bool:
+        """Whether one class alone is true of a sample."""
+        return self.labels is not None and not self.label_smoothing
+
+    @property
+    def as_logits(self) -> bool:
+        """Logarithms of weights that are to be divided by their sum are logits."""
+        return self.rows.member == "logits" or (
+            self.rows.member == "log_probabilities" and self.normalize == "renormalize"
+        )
+
+    def read(self, selection: Selection) -> tuple[Array, Array | None]:
+        """The selected rows, checked, and the sums of their probabilities where they are such.
+
+        Raises:
+            InvalidInput: at the first cell or row that means nothing.
+        """
+        block = self.rows.array[selection]
+        if block.dtype not in (np.float64, np.float32):
+            block = block.astype(np.float64)
+        if self.as_logits:
+            if not finite(block):
+                self._raise(logit_fault(self.rows, self._numbers(selection), block))
+                block = certain(block)
+            if self.rows.member == "logits":
+                return block, None
+        block = block.astype(np.float64, copy=False)
+        probabilities = block
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.rows.member == "log_probabilities":
+                probabilities = np.exp(block)
+            sums = probabilities.sum(axis=1)
+            if self.as_logits:
+                return block, sums
+            if self.rows.member == "log_probabilities":  # exp of a tiny logarithm rounds to 1
+                probabilities = np.where(block > 0, np.inf, probabilities)
+        self._raise(
+            probability_fault(
+                self.rows,
+                self._numbers(selection),
+                probabilities,
+                sums,
+                self.normalize,
+                sum_tolerance(self.rows.array),
+            )
+        )
+        return block, sums
+
+    def coefficients(self, selection: Selection) -> Array:
+        """(n, K) of the factors w_c t'_ic."""
+        rows = self.truth_rows(selection)
+        return rows if self.class_weights is None else rows * self.class_weights
+
+    def truth_rows(self, selection: Selection) -> Array:
+        """(n, K) of t': one-hot rows or targets, smoothed."""
+        if self.targets is not None:
+            values = target_rows(self.targets, selection, self.normalize)[0]
+            if self.label_smoothing:
+                values = (1.0 - self.label_smoothing) * values
+        else:
+            assert self.labels is not None
+            labels = self.labels[selection]
+            values = np.zeros((labels.size, self.rows.classes))
+            values[np.arange(labels.size), labels] = 1.0 - self.label_smoothing
+        if self.label_smoothing:
+            values += self.label_smoothing / self.rows.classes
+        return values
+
+    def true_columns(
+        self, block: Array, labels: Indices | None, selection: Selection
+    ) -> tuple[Indices, Array]:
+        """The columns in which something is true of a block, and how much.
+
+        Returns:
+            (n, 1) labels and ones where one class alone is true; otherwise every column, (n, K),
+            and the factors w_c t'_ic.
+        """
+        if self.hard:
+            columns = np.asarray(labels)[:, None]
+            return columns, np.ones(columns.shape)
+        every = np.broadcast_to(np.arange(block.shape[1]), block.shape)
+        return every, self.coefficients(selection)
+
+    def _numbers(self, selection: Selection) -> npt.NDArray[np.intp]:
+        if isinstance(selection, slice):
+            return np.arange(selection.start, selection.stop)
+        return selection
+
+    def _reject(self, selection: Selection, impossible: npt.NDArray[np.bool_]) -> None:
+        if not impossible.any():
+            return
+        first = int(np.flatnonzero(impossible)[0])
+        row = int(self._numbers(selection)[first])
+        # with smoothing the impossible class may be another one than the label's
+        column = None if self.labels is None or self.label_smoothing else int(self.labels[row])
+        self._raise(
+            self.rows.fault(
+                row,
+                column,
+                Code.ZERO_PROBABILITY,
+                "gives the true class the probability 0; "
+                'see zero_probability ("infinite" or "clip")',
+            )
+        )
+
+    def _raise(self, fault: Fault | None) -> None:
+        if fault is not None:
+            raise InvalidInput([fault])
+
+
+def target_rows(targets: Rows, selection: Selection, normalize: Normalize) -> tuple[Array, Array]:
+    """Selected target rows, divided by their sums where asked for, and those sums.
+
+    Raises:
+        InvalidInput: a target outside [0, 1], or a row that does not sum to 1.
+    """
+    block = targets.array[selection].astype(np.float64, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = block.sum(axis=1)
+    numbers = (
+        np.arange(selection.start, selection.stop) if isinstance(selection, slice) else selection
+    )
+    fault = probability_fault(
+        targets, numbers, block, sums, normalize, sum_tolerance(targets.array)
+    )
+    if fault is not None:
+        raise InvalidInput([fault])
+    return (block / sums[:, None] if normalize == "renormalize" else block), sums
