@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import service
 
@@ -132,8 +133,9 @@ class TestLocks:
     def satisfies(lock: str, declared: list[str]) -> None:
         pinned = pins(lock)
         for requirement in map(Requirement, declared):
-            assert requirement.name in pinned, f"{requirement.name} is not in {lock}: make lock"
-            assert requirement.specifier.contains(pinned[requirement.name]), str(requirement)
+            name = canonicalize_name(requirement.name)
+            assert name in pinned, f"{name} is not in {lock}: make lock"
+            assert requirement.specifier.contains(pinned[name]), str(requirement)
 
 
 class TestImage:
