@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 import uvicorn
+from pydantic import ValidationError
 
 from service import __version__
-from service.settings import Settings
+from service.logs import configure_logging
+from service.settings import PREFIX, Settings
 
 # Workers that parse a large body hold the interpreter for a while; they are not dead.
 WORKER_TIMEOUT = 30
@@ -28,7 +30,8 @@ def main(context: click.Context) -> None:
 @main.command()
 def serve() -> None:
     """Serve until SIGTERM or SIGINT; XENT_ environment variables are the settings."""
-    settings = Settings()
+    settings = _settings()
+    configure_logging(settings.log_level)  # the process that starts the workers has lines as well
     # uvicorn finishes what it has begun and then raises the signal again: a stop that was asked
     # for is no failure. Before uvicorn listens to it, the signal ends the start.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
@@ -53,8 +56,19 @@ def openapi() -> None:
     """Print the OpenAPI document."""
     from service.app import create_app  # the other commands need no web framework
 
-    document = create_app(Settings()).openapi()
+    document = create_app(_settings()).openapi()
     click.echo(json.dumps(document, indent=2))
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [
+            f"{PREFIX}{str(entry['loc'][0]).upper()}: {entry['msg']}"
+            for entry in error.errors(include_url=False, include_input=False)
+        ]
+        raise click.ClickException("\n".join(wrong)) from None
 
 
 @main.command("train-shipped")

@@ -28,23 +28,33 @@ SECRET = "s3cr3t-d1e5b7-do-not-repeat"
 class Server:
     """A running `python -m service` and what it wrote to standard error."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], log: Path, host: str, port: int | None
+    ) -> None:
         self.process = process
         self._log = log
-        self.port = self._await_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = self._await(self._logged_port if port is None else lambda: port)
+        self.url = f"http://{host}:{self.port}"
+        self._await(self._is_ready)
 
-    def _await_port(self) -> int:
+    def _await(self, condition: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            text = self.log_text()
-            found = re.search(r"Uvicorn running on http://[^:]+:(\d+)", text)
-            if found and "Application startup complete" in text:
-                return int(found[1])
-            if self.process.poll() is not None:
-                break
+        while time.monotonic() < deadline and self.process.poll() is None:
+            found = condition()
+            if found:
+                return found
             time.sleep(0.02)
         raise RuntimeError(f"the server did not start: {self.log_text()}")
+
+    def _logged_port(self) -> int | None:
+        found = re.search(r"Uvicorn running on http://[^:]+:(\d+)", self.log_text())
+        return int(found[1]) if found else None
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.ConnectError:  # nobody listens yet
+            return False
 
     def log_text(self) -> str:
         return self._log.read_text(encoding="utf-8")
@@ -81,7 +91,8 @@ def _running(log: Path, settings: dict[str, str]) -> Iterator[Server]:
             start_new_session=True,
         )
         try:
-            yield Server(process, log)
+            port = int(settings["XENT_PORT"]) if "XENT_PORT" in settings else None
+            yield Server(process, log, settings.get("XENT_HOST", "127.0.0.1"), port)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
