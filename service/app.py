@@ -16,6 +16,7 @@ from service.api.guard import Guard, request_id
 from service.api.openapi import document
 from service.api.problems import problem, problem_of
 from service.api.routes.docs import add_docs
+from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
 from service.api.routes.operations import add_operations
 from service.api.routes.scoring import add_scoring
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     add_scoring(app.router)
+    add_losses(app.router)
     add_models(app.router, shipped_models())
     add_operations(app.router, settings)
     add_docs(app.router, app)

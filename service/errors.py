@@ -55,6 +55,7 @@ class Code(StrEnum):
     WEIGHT_OVERFLOW = "weight_overflow"
     EMPTY_REDUCTION = "empty_reduction"
     # Things and limits
+    UNKNOWN_LOSS = "unknown_loss"
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_VERSION = "unknown_version"
     UNKNOWN_PROBLEM = "unknown_problem"

@@ -137,6 +137,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Mean of nothing",
         "No sample enters, or all weights are 0, so a mean does not exist. The sum is 0.",
     ),
+    Code.UNKNOWN_LOSS: Explanation(404, "Unknown loss", "GET /v1/losses lists the losses."),
     Code.UNKNOWN_MODEL: Explanation(404, "Unknown model", "GET /v1/models lists the models."),
     Code.UNKNOWN_VERSION: Explanation(
         404, "Unknown version", "GET /v1/models/{name}/versions lists the versions."

@@ -231,6 +231,6 @@ def _values(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Array:
         else:
             wanted, code = "a target is a number in [0, 1]", Code.PROBABILITY_OUT_OF_RANGE
         found = values[int(np.argmin(good))]
-        shown = "is no number" if np.isnan(found) else f"is {float(found)!r}"
+        shown = "is no number" if np.isnan(found) else f"is {found:.17g}"
         raise InvalidInput.at(pointer, code, f"{name} {shown}; {wanted}")
     return values

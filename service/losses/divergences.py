@@ -1,7 +1,7 @@
 """Losses of whole rows: divergences from the targets, entropy, and the Brier score."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 import numpy as np
@@ -147,6 +147,27 @@ class Entropy(WholeRows):
     def of_rows(self, p: Array, logs: Array, t: Array) -> tuple[Array, Array, Array]:
         """See `WholeRows`."""
         return scaled(-logs, p).sum(axis=1), scaled(-(logs + 1.0), p), -(logs + 1.0)
+
+    def score(
+        self,
+        block: Array,
+        sums: Array | None,
+        labels: Indices | None,
+        selection: Selection,
+        scale: Array | None,
+    ) -> Scored:
+        """See `Predictions.score`; bits come from logarithms to the base 2."""
+        scored = WholeRows.score(self, block, sums, labels, selection, scale)
+        if not self.bits or self.rows.member == "log_probabilities":
+            return scored
+        p, _ = self._probabilities(block, sums)
+        if self.as_logits:
+            losses, _ = numerics.soft_cross_entropy(
+                block, p, temperature=self.temperature, bits=True
+            )
+        else:
+            losses = scaled(-log_in(p, bits=True), p).sum(axis=1)
+        return replace(scored, losses=losses)
 
 
 class Brier(WholeRows):

@@ -1,4 +1,4 @@
-"""Softmax, sigmoid, the losses, the explanation, and the evaluation of anybody's predictions."""
+"""Softmax, sigmoid, information, the explanation, and the evaluation of anybody's predictions."""
 
 from typing import Any
 
@@ -8,11 +8,10 @@ from service import evaluation, losses
 from service.api.operation import add_operation
 from service.api.schemas.evaluation import EvaluateRequest, ReportAnswer
 from service.api.schemas.scoring import (
-    BinaryCrossEntropyRequest,
-    CrossEntropyRequest,
     ExplainAnswer,
     ExplainRequest,
-    LossAnswer,
+    InformationAnswer,
+    InformationRequest,
     ProbabilitiesAnswer,
     SigmoidRequest,
     SoftmaxRequest,
@@ -37,25 +36,13 @@ def sigmoid(body: SigmoidRequest) -> dict[str, Any]:
     return {_named(body.log): losses.sigmoid(**body.arguments())}
 
 
-def cross_entropy(body: CrossEntropyRequest) -> losses.LossResult:
-    """Cross-entropy (negative log likelihood, log loss) and its gradient.
+def information(body: InformationRequest) -> losses.Information:
+    """Entropy of a distribution; with a second one, cross-entropy and divergences.
 
-    Send logits, probabilities or log_probabilities, and labels or targets. With s the sample
-    weights, w the class weights and t' the smoothed one-hot or target row:
-    `mean = sum_i s_i sum_c w_c t'_ic (-log p_ic) / sum_i s_i (sum_c w_c t_ic) / (sum_c t_ic)`.
-    Over hard labels that is PyTorch's mean. The gradient is that of the reduced loss, for what was
-    sent: for logits `softmax - onehot`, scaled.
+    Weights are counts or probabilities, in arrays or by event; they are divided by their exact
+    sums. Of named events the union is taken, and a missing one has weight 0.
     """
-    return losses.cross_entropy(**body.arguments())
-
-
-def binary_cross_entropy(body: BinaryCrossEntropyRequest) -> losses.LossResult:
-    """Binary cross-entropy and its gradient, any shape.
-
-    `loss = positive_weight y (-log p) + (1 - y) (-log(1 - p))`, p the sigmoid of the logits. Its
-    derivative by the logit is `p - y` (with positive_weight 1), by p it is not.
-    """
-    return losses.binary_cross_entropy(**body.arguments())
+    return losses.information(**body.arguments())
 
 
 def explain(body: ExplainRequest) -> losses.Explanation:
@@ -84,9 +71,6 @@ def add_scoring(router: APIRouter) -> None:
     """Adds the stateless calls."""
     add_operation(router, "/v1/softmax", softmax, ProbabilitiesAnswer, "scoring")
     add_operation(router, "/v1/sigmoid", sigmoid, ProbabilitiesAnswer, "scoring")
-    add_operation(router, "/v1/losses/cross-entropy", cross_entropy, LossAnswer, "scoring")
-    add_operation(
-        router, "/v1/losses/binary-cross-entropy", binary_cross_entropy, LossAnswer, "scoring"
-    )
+    add_operation(router, "/v1/information", information, InformationAnswer, "scoring")
     add_operation(router, "/v1/explain", explain, ExplainAnswer, "scoring")
     add_operation(router, "/v1/evaluate", evaluate, ReportAnswer, "evaluation")

@@ -6,14 +6,13 @@ from pydantic import Field
 
 from service.api.schemas.types import (
     Answer,
-    ClassWeights,
     Label,
-    Labels,
     Listed,
     Number,
     Numbers,
     Request,
     Row,
+    Weights,
 )
 
 Logits = Annotated[Numbers, Field(description="Raw scores, shape (..., K); one row may be (K,)")]
@@ -79,68 +78,12 @@ class ProbabilitiesAnswer(Answer):
     log_probabilities: Numbers | None = Field(None, description="Present when log is true")
 
 
-class LossRequest(Request):
-    """What every loss takes."""
-
-    sample_weights: SampleWeights = None
-    ignore_index: Ignore = None
-    label_smoothing: Smoothing = 0.0
-    reduction: Reduction = "mean"
-    gradient: Gradient = False
-    unit: Unit = "nat"
-    zero_probability: ZeroProbability = "infinite"
-    clip: Clip = 2.0**-52
-
-
-class CrossEntropyRequest(LossRequest):
-    """Predictions over K classes, and what is true."""
-
-    logits: Annotated[
-        Numbers | None, Field(description="Raw scores, shape (..., K); one row may be (K,)")
-    ] = None
-    probabilities: Probabilities = None
-    log_probabilities: LogProbabilities = None
-    labels: Annotated[
-        Labels | None, Field(description="Class indices 0..K-1, or names, shape (...)")
-    ] = None
-    targets: Annotated[
-        Numbers | None, Field(description="Rows of probabilities instead of labels")
-    ] = None
-    classes: Classes = None
-    class_weights: Annotated[
-        ClassWeights | None,
-        Field(description="(K,) in class order, or by class name (1 where not named), >= 0"),
-    ] = None
-    axis: Axis = -1
-    temperature: Temperature = 1.0
-    normalize: Normalize = "reject"
-
-
-class BinaryCrossEntropyRequest(LossRequest):
-    """Binary predictions, any shape, and what is true."""
-
-    logits: Annotated[Numbers | None, Field(description="Raw scores, any shape")] = None
-    probabilities: Annotated[
-        Numbers | None, Field(description="Probabilities of the positive class")
-    ] = None
-    log_probabilities: Annotated[
-        Numbers | None, Field(description="Natural log-probabilities of the positive class")
-    ] = None
-    labels: Annotated[Labels | None, Field(description="0/1 or booleans, the same shape")] = None
-    targets: Annotated[Numbers | None, Field(description="Numbers in [0, 1] instead of labels")] = (
-        None
-    )
-    positive_weight: Annotated[
-        float, Field(ge=0, description="Factor of the positive part of the loss")
-    ] = 1.0
-
-
 class LossAnswer(Answer):
     """A loss with what went into it."""
 
     loss: Numbers = Field(description="A number; under none an array of the samples' shape")
     reduction: Reduction
-    unit: Unit
+    unit: Unit | None = Field(None, description="Absent where the loss is a pure number")
     count: int = Field(description="Samples that entered")
     weight: Number = Field(description="Denominator of the mean: the sum of the weights")
     ignored: int = Field(description="Samples left out for their label or a weight of 0")
@@ -154,6 +97,28 @@ class LossAnswer(Answer):
     gradient: Numbers | None = Field(
         None, description="Of the reduced loss (under none: of the sum), in the input's shape"
     )
+
+
+class InformationRequest(Request):
+    """One or two distributions over the same events."""
+
+    p: Annotated[Weights, Field(description="Weights >= 0 of events: counts or probabilities")]
+    q: Annotated[Weights | None, Field(description="The same events, in the same form")] = None
+    unit: Unit = "nat"
+
+
+class InformationAnswer(Answer):
+    """What a distribution P holds, and what it costs to take it for Q."""
+
+    unit: Unit
+    entropy: Number = Field(description="H(P) = sum p (-log p)")
+    perplexity: Number = Field(description="How many equally likely events are as undecided")
+    information_content: Row | dict[str, Number] = Field(description="-log p of every event")
+    p_total: Number = Field(description="The sum that divides the weights of P")
+    q_total: Number | None = Field(None, description="The sum that divides those of Q")
+    cross_entropy: Number | None = Field(None, description="H(P, Q) = sum p (-log q)")
+    kl_divergence: Number | None = Field(None, description="sum p log(p / q), >= 0")
+    js_divergence: Number | None = Field(None, description="Mean divergence from the mean")
 
 
 class ExplainRequest(Request):

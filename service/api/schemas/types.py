@@ -65,21 +65,24 @@ class _Array:
         }
 
 
-def _class_weights(value: Any, info: core_schema.ValidationInfo) -> Any:
+def _weights(value: Any, info: core_schema.ValidationInfo) -> Any:
+    member = str(info.field_name)
     if not isinstance(value, dict):
-        return value if isinstance(value, np.ndarray) else numbers_from("class_weights", value)
+        return value if isinstance(value, np.ndarray) else numbers_from(member, value)
     for name, weight in value.items():
         if type(weight) not in (int, float):
-            pointer = "/class_weights/" + cell(name[:64])[0][1:]
-            raise InvalidInput.at(pointer, Code.NOT_A_NUMBER, "a class weight is a number >= 0")
+            pointer, text = cell(member, name)
+            raise InvalidInput.at(pointer, Code.NOT_A_NUMBER, f"{text}: a weight is a number >= 0")
     return value
 
 
-class _ClassWeights:
+class _Weights:
+    """Numbers in order or by name."""
+
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(_class_weights)
+        return core_schema.with_info_plain_validator_function(_weights)
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -99,7 +102,7 @@ Numbers = Annotated[npt.NDArray[np.float64], _Array(numbers_from, NUMBER, None)]
 Row = Annotated[npt.NDArray[np.float64], _Array(numbers_from, NUMBER, 1)]
 Matrix = Annotated[npt.NDArray[np.float64], _Array(numbers_from, NUMBER, 2)]
 Labels = Annotated[npt.NDArray[Any], _Array(labels_from, _LABEL, None)]
-ClassWeights = Annotated[Any, _ClassWeights()]
+Weights = Annotated[Any, _Weights()]
 Item = TypeVar("Item")
 # Stops at the first bad item: a small body could otherwise ask for a million errors.
 Listed = Annotated[list[Item], Field(fail_fast=True)]

@@ -1,0 +1,94 @@
+"""The losses of the catalogue: one call for each, and the catalogue itself."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+
+from service.api.examples import examples
+from service.api.operation import add_operation
+from service.api.schemas.losses import MEMBERS, LossEntry, LossesAnswer, request_model
+from service.api.schemas.scoring import LossAnswer
+from service.api.schemas.types import Request
+from service.errors import Code, NotFound
+from service.losses import CATALOGUE, Loss, LossResult
+
+INPUTS = ("logits", "probabilities", "log_probabilities")
+TRUTH = ("labels", "targets")
+
+
+def add_losses(router: APIRouter) -> None:
+    """Adds a call for every loss, and the two that describe them."""
+    for loss in CATALOGUE:
+        add_operation(router, f"/v1/losses/{loss.name}", _call(loss), LossAnswer, "scoring")
+    entries = {loss.name: _entry(loss) for loss in CATALOGUE}
+
+    def list_losses() -> dict[str, Any]:
+        """The catalogue of losses: formula, range, members, equivalents in other libraries."""
+        return {"losses": list(entries.values())}
+
+    def show_loss(name: str) -> dict[str, Any]:
+        """One loss of the catalogue."""
+        if name not in entries:
+            text = f"there is no loss of that name; there is {', '.join(entries)}"
+            raise NotFound(Code.UNKNOWN_LOSS, text)
+        return entries[name]
+
+    async def unknown_loss(name: str) -> None:
+        show_loss(name)
+
+    add_operation(router, "/v1/losses", list_losses, LossesAnswer, "scoring")
+    add_operation(router, "/v1/losses/{name}", show_loss, LossEntry, "scoring", 404)
+    # without it, scoring by an unknown loss would be answered 405: the path exists for GET
+    router.add_api_route(
+        "/v1/losses/{name}", unknown_loss, methods=["POST"], include_in_schema=False
+    )
+
+
+def _call(loss: Loss) -> Callable[..., LossResult]:
+    """The function of a call: named and described after the loss."""
+
+    def call(body: Request) -> LossResult:
+        return loss.function(**body.arguments())
+
+    call.__annotations__["body"] = request_model(loss)
+    call.__name__ = operation_id(loss)
+    call.__doc__ = (
+        f"{_summary(loss)}\n\nOne sample: `{loss.formula}`, in {loss.range}. Send one of "
+        f"{', '.join(INPUTS)}{_truth(loss)}. The mean divides by the weights of the samples that "
+        "enter; the gradient is that of the reduced loss, for what was sent."
+    )
+    return call
+
+
+def operation_id(loss: Loss) -> str:
+    """Its name as an identifier."""
+    return loss.name.replace("-", "_")
+
+
+def _truth(loss: Loss) -> str:
+    taken = [name for name in TRUTH if name in loss.members]
+    return f", and {' or '.join(taken)}" if taken else ""
+
+
+def _summary(loss: Loss) -> str:
+    return inspect.cleandoc(loss.function.__doc__ or "").partition("\n\n")[0]
+
+
+def _entry(loss: Loss) -> dict[str, Any]:
+    shown = examples()[operation_id(loss)][0]
+    own = [name for name in loss.members if name not in (*INPUTS, *TRUTH)]
+    defaults = {name: default for name, (_, default) in MEMBERS.items()} | {"positive_weight": 1.0}
+    return {
+        "name": loss.name,
+        "summary": _summary(loss),
+        "formula": loss.formula,
+        "range": loss.range,
+        "units": loss.units,
+        "inputs": INPUTS,
+        "truth": [name for name in TRUTH if name in loss.members],
+        "parameters": {name: defaults[name] for name in own},
+        "equivalents": {name: call for name, call in loss.equivalents.items() if call},
+        "example": shown.body,
+    }

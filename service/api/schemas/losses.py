@@ -1,0 +1,130 @@
+"""The losses of the catalogue: a request model for each, made of the members that it takes."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, create_model
+
+from service.api.schemas.scoring import (
+    Axis,
+    Classes,
+    Clip,
+    Gradient,
+    Ignore,
+    Logits,
+    LogProbabilities,
+    Normalize,
+    Probabilities,
+    Reduction,
+    SampleWeights,
+    Smoothing,
+    Temperature,
+    Unit,
+    ZeroProbability,
+)
+from service.api.schemas.types import Answer, Labels, Numbers, Request, Weights
+from service.losses import Loss
+
+Member = tuple[Any, Any]
+
+# Name, type with its description, default. The defaults are those of the functions: a test.
+MEMBERS: dict[str, Member] = {
+    "logits": (Logits | None, None),
+    "probabilities": (Probabilities | None, None),
+    "log_probabilities": (LogProbabilities | None, None),
+    "labels": (
+        Annotated[Labels | None, Field(description="Class indices 0..K-1, or names, shape (...)")],
+        None,
+    ),
+    "targets": (
+        Annotated[Numbers | None, Field(description="Rows of probabilities instead of labels")],
+        None,
+    ),
+    "classes": (Classes, None),
+    "class_weights": (
+        Annotated[
+            Weights | None,
+            Field(description="(K,) in class order, or by class name (1 where not named), >= 0"),
+        ],
+        None,
+    ),
+    "sample_weights": (SampleWeights, None),
+    "ignore_index": (Ignore, None),
+    "label_smoothing": (Smoothing, 0.0),
+    "reduction": (Reduction, "mean"),
+    "gradient": (Gradient, False),
+    "unit": (Unit, "nat"),
+    "axis": (Axis, -1),
+    "temperature": (Temperature, 1.0),
+    "zero_probability": (ZeroProbability, "infinite"),
+    "clip": (Clip, 2.0**-52),
+    "normalize": (Normalize, "reject"),
+    "z_loss": (
+        Annotated[float, Field(ge=0, description="Weight of the squared log of the sum of exp")],
+        0.0,
+    ),
+    "gamma": (Annotated[float, Field(ge=0, le=1e6, description="Focus on what is hard")], 2.0),
+    "epsilon": (
+        Annotated[float, Field(ge=-1, le=1e6, description="Added to the first coefficient")],
+        1.0,
+    ),
+    "q": (Annotated[float, Field(gt=0, le=1, description="0 is cross-entropy, 1 is 1 - p")], 0.7),
+}
+
+# What differs where every element is a sample of its own.
+BINARY_MEMBERS: dict[str, Member] = {
+    "logits": (Annotated[Numbers | None, Field(description="Raw scores, any shape")], None),
+    "probabilities": (
+        Annotated[Numbers | None, Field(description="Probabilities of the positive class")],
+        None,
+    ),
+    "log_probabilities": (
+        Annotated[Numbers | None, Field(description="Logarithms of those probabilities")],
+        None,
+    ),
+    "labels": (
+        Annotated[Labels | None, Field(description="0/1 or booleans, the same shape")],
+        None,
+    ),
+    "targets": (
+        Annotated[Numbers | None, Field(description="Numbers in [0, 1] instead of labels")],
+        None,
+    ),
+    "positive_weight": (
+        Annotated[float, Field(ge=0, description="Factor of the positive part of the loss")],
+        1.0,
+    ),
+}
+
+
+def request_model(loss: Loss) -> type[Request]:
+    """The request model of a loss, named after it."""
+    known = MEMBERS | (BINARY_MEMBERS if "positive_weight" in loss.members else {})
+    title = "".join(word.capitalize() for word in loss.name.split("-")) + "Request"
+    members: dict[str, Any] = {name: known[name] for name in known if name in loss.members}
+    return create_model(
+        title,
+        __base__=Request,
+        __doc__=f"Predictions and what is true of them: {loss.formula}.",
+        **members,
+    )
+
+
+class LossEntry(Answer):
+    """A loss of the catalogue."""
+
+    name: str = Field(description="The last part of the path of its call")
+    summary: str
+    formula: str = Field(description="Of one sample, before its weight")
+    range: str = Field(description="Of the loss of one sample")
+    units: list[str] = Field(description="Empty for a pure number")
+    inputs: list[str] = Field(description="What predictions may be sent as, one of them")
+    truth: list[str] = Field(description="What is true of them, one of these; empty for none")
+    parameters: dict[str, Any] = Field(description="All other members, with their defaults")
+    equivalents: dict[str, str] = Field(description="By library, the calls that mean the same")
+    example: dict[str, Any] = Field(description="A request to try")
+
+
+class LossesAnswer(Answer):
+    """The catalogue."""
+
+    losses: list[LossEntry]
