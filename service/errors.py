@@ -54,6 +54,7 @@ class Code(StrEnum):
     ZERO_PROBABILITY = "zero_probability"
     WEIGHT_OVERFLOW = "weight_overflow"
     EMPTY_REDUCTION = "empty_reduction"
+    DIALECT_UNSUPPORTED = "dialect_unsupported"
     # Things and limits
     UNKNOWN_LOSS = "unknown_loss"
     UNKNOWN_MODEL = "unknown_model"

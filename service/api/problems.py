@@ -138,6 +138,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "No sample enters, or all weights are 0, so a mean does not exist. The sum is 0.",
     ),
     Code.UNKNOWN_LOSS: Explanation(404, "Unknown loss", "GET /v1/losses lists the losses."),
+    Code.DIALECT_UNSUPPORTED: Explanation(
+        422,
+        "Not in this dialect",
+        "The library has no call for this loss, member or option, or refuses the data itself; "
+        "nothing is approximated. docs/dialects.md lists what each dialect takes.",
+    ),
     Code.UNKNOWN_MODEL: Explanation(404, "Unknown model", "GET /v1/models lists the models."),
     Code.UNKNOWN_VERSION: Explanation(
         404, "Unknown version", "GET /v1/models/{name}/versions lists the versions."

@@ -1,0 +1,141 @@
+"""The members of a request as a library's call takes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, InvalidInput, cell
+from service.losses.dialects.rules import NOT_A_NUMBER, DialectLoss, Rule
+from service.losses.dialects.single import Single, single
+from service.losses.result import Numbers
+from service.losses.rows import Rows, floating
+from service.losses.truth import (
+    Indices,
+    Mask,
+    check_weights,
+    class_indices,
+    class_weight_array,
+    ignored_labels,
+    numbered,
+    shape_fault,
+)
+
+
+def unsupported(member: str, text: str) -> InvalidInput:
+    """The error of what a library has no call for, or refuses itself."""
+    return InvalidInput.at(f"/{member}" if member else "", Code.DIALECT_UNSUPPORTED, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A prediction, what is true, and options.
+
+    Attributes:
+        member: `"logits"`, `"probabilities"` or `"log_probabilities"`.
+        values: the prediction as sent.
+        truth: `"labels"` or `"targets"`.
+        true: the labels or targets as sent.
+        options: all others that are given, under Xent's names.
+    """
+
+    member: str
+    values: Numbers
+    truth: str
+    true: npt.NDArray[Any]
+    options: Mapping[str, Any]
+
+    @property
+    def reduction(self) -> str:
+        """`"mean"` unless given."""
+        return str(self.options.get("reduction", "mean"))
+
+    @property
+    def label_smoothing(self) -> float:
+        """0 unless given."""
+        return float(self.options.get("label_smoothing", 0.0))
+
+    @property
+    def ignore_index(self) -> int | None:
+        """The one label to leave out: a library takes no list."""
+        ignore = self.options.get("ignore_index")
+        if isinstance(ignore, Sequence):
+            if len(ignore) > 1:
+                raise unsupported("ignore_index", "the library leaves out one label, not several")
+            ignore = ignore[0] if ignore else None
+        return None if ignore is None else int(ignore)
+
+    def rows(self) -> Rows:
+        """The prediction as rows over the classes."""
+        return Rows.of(self.member, self.values, int(self.options.get("axis", -1)))
+
+    def indices(self, rows: Rows, *ignore: int | None) -> tuple[Indices, Mask]:
+        """The labels as (N,) class indices, and which of them enter.
+
+        Raises:
+            InvalidInput: a label that is none, and is none of `ignore`.
+        """
+        self._same_shape(self.truth, self.true, rows.samples, f"the samples of {rows.member}")
+        ignored = ignored_labels(self.true, [i for i in ignore if i is not None])
+        kept = np.ones(rows.size, np.bool_) if ignored is None else ~ignored
+        classes = self.options.get("classes")
+        return class_indices("labels", self.true, kept, rows.classes, classes), kept
+
+    def target_rows(self, rows: Rows) -> Single:
+        """(N, K) targets; labels as their one-hot rows."""
+        if self.truth == "labels":
+            indices, _ = self.indices(rows)
+            return single(np.arange(rows.classes) == indices[:, None])
+        self._same_shape("targets", self.true, rows.sent, f"the shape of {rows.member}")
+        return single(Rows.of("targets", self.true, int(self.options.get("axis", -1))).array)
+
+    def binary(self) -> Single:
+        """The binary truth, of the shape of the prediction."""
+        self._same_shape(self.truth, self.true, self.values.shape, f"the shape of {self.member}")
+        if self.truth == "targets":
+            return single(floating(self.true))
+        flat = numbered(self.true.reshape(-1), booleans=True)
+        bad = np.flatnonzero(~np.isin(flat, (0, 1)))
+        if bad.size:
+            place = np.unravel_index(bad[0], self.true.shape) if self.true.shape else ()
+            pointer, name = cell("labels", *(int(i) for i in place))
+            text = f"{name} is no label of a binary loss: these are 0, 1, false and true"
+            raise InvalidInput.at(pointer, Code.NOT_A_LABEL, text)
+        return single(flat).reshape(self.true.shape)
+
+    def class_weights(self, classes: int) -> Single | None:
+        """(K,) float32, or `None`."""
+        weights = self.options.get("class_weights")
+        if weights is None or classes == 0:  # [] does not say how many classes there are
+            return None
+        return single(class_weight_array(weights, self.options.get("classes"), classes))
+
+    def sample_weights(self, shape: tuple[int, ...]) -> Numbers | None:
+        """Of the samples' shape, or `None`."""
+        weights: Numbers | None = self.options.get("sample_weights")
+        if weights is None:
+            return None
+        self._same_shape("sample_weights", weights, shape, f"the samples of {self.member}")
+        check_weights("sample_weights", weights)
+        return weights
+
+    def _same_shape(self, name: str, array: Numbers, shape: tuple[int, ...], of: str) -> None:
+        fault = shape_fault(name, array, shape, of)
+        if fault is not None:
+            raise InvalidInput([fault])
+
+
+def answer(loss: npt.NDArray[Any] | np.floating, rules: Mapping[Rule, Any]) -> DialectLoss:
+    """The loss with those of the rules that hold."""
+    held = [rule for rule, holds in rules.items() if holds]
+    if np.ndim(loss) == 0:
+        return DialectLoss(float(loss), tuple(held))
+    return DialectLoss(np.asarray(loss), tuple(held))
+
+
+def infinities(losses: Numbers, *inputs: Numbers) -> dict[Rule, bool]:
+    """Whether a loss is NaN where no input is."""
+    made = np.isnan(losses).any() and not any(np.isnan(array).any() for array in inputs)
+    return {NOT_A_NUMBER: bool(made)}

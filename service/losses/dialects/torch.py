@@ -1,0 +1,184 @@
+"""PyTorch 2.13 on a CPU, in its default type float32.
+
+Sources: torch.nn.functional and ATen's LossNLL.cpp, Loss.cpp, SoftMaxKernel.cpp; pytorch#9882
+(clamp of BCELoss), #61309 and #107680 (denominators), #70348 (all ignored), #113708 (log_softmax).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from service.losses.dialects import rules
+from service.losses.dialects.given import Given, answer, infinities, unsupported
+from service.losses.dialects.rules import DialectLoss, Rule
+from service.losses.dialects.single import Single, exp, log, log1p, log_softmax, row_sums, total
+from service.losses.dialects.single import single as f32
+from service.losses.rows import Rows, floating
+
+DEFAULT_IGNORE_INDEX = -100
+SMALLEST_LOG = np.float32(-100)
+
+
+def cross_entropy(given: Given) -> DialectLoss:
+    """`F.cross_entropy(logits, labels, weight, ignore_index, reduction, label_smoothing)`."""
+    rows = given.rows()
+    log_probabilities, vanished = log_softmax(f32(rows.array))
+    return _labelled(given, rows, log_probabilities, {rules.REST_VANISHES: vanished})
+
+
+def nll_loss(given: Given) -> DialectLoss:
+    """`F.nll_loss(log_probabilities, labels, weight, ignore_index, reduction)`."""
+    rows = given.rows()
+    return _labelled(given, rows, f32(rows.array), {})
+
+
+def _labelled(
+    given: Given, rows: Rows, log_probabilities: Single, found: dict[Rule, Any]
+) -> DialectLoss:
+    ignore = given.ignore_index
+    by_default = ignore is None
+    indices, kept = given.indices(rows, DEFAULT_IGNORE_INDEX if ignore is None else ignore)
+    weights = given.class_weights(rows.classes)
+    picked = -log_probabilities[np.arange(rows.size), indices]
+    divisor = np.float32(np.count_nonzero(kept))
+    if weights is not None:
+        picked = picked * weights[indices]
+        divisor = total(np.where(kept, weights[indices], np.float32(0)))
+    loss = _reduced(given, rows, np.where(kept, picked, np.float32(0)), divisor)
+    if given.label_smoothing > 0:
+        spread = log_probabilities if weights is None else log_probabilities * weights
+        smooth = np.where(kept, -row_sums(spread), np.float32(0))
+        share = np.float32(given.label_smoothing / max(rows.classes, 1))
+        loss = np.float32(1 - given.label_smoothing) * loss
+        loss = loss + share * _reduced(given, rows, smooth, divisor)
+    found = {
+        rules.FLOAT32: True,
+        **found,
+        rules.IGNORE_MINUS_100: by_default and not kept.all(),
+        rules.MEAN_OF_NOTHING_NAN: given.reduction == "mean" and divisor == 0,
+        **(infinities(picked[kept], rows.array[kept])),
+    }
+    return answer(loss, found)
+
+
+def _reduced(given: Given, rows: Rows, losses: Single, divisor: np.float32) -> Any:
+    if given.reduction == "none":
+        return losses.reshape(rows.samples)
+    return total(losses) / divisor if given.reduction == "mean" else total(losses)
+
+
+def soft_cross_entropy(given: Given) -> DialectLoss:
+    """`F.cross_entropy(logits, targets, weight, reduction, label_smoothing)`."""
+    rows = given.rows()
+    log_probabilities, vanished = log_softmax(f32(rows.array))
+    targets = given.target_rows(rows)
+    weights = given.class_weights(rows.classes)
+    if given.label_smoothing > 0:
+        share = np.float32(given.label_smoothing / max(rows.classes, 1))
+        targets = targets * np.float32(1 - given.label_smoothing) + share
+    terms = log_probabilities * targets
+    mean, unequal = given.reduction == "mean", False
+    if weights is not None:
+        terms = terms * weights
+        shares = given.target_rows(rows).astype(np.float64) @ weights.astype(np.float64)
+        unequal = mean and bool(abs(shares.sum() - rows.size) > 1e-6 * rows.size)
+    found = {
+        rules.FLOAT32: True,
+        rules.REST_VANISHES: vanished,
+        rules.DENOMINATOR_COUNT: unequal,
+        rules.MEAN_OF_NOTHING_NAN: mean and rows.size == 0,
+        **infinities(terms, rows.array, targets),
+    }
+    if given.reduction == "none":
+        return answer(-row_sums(terms).reshape(rows.samples), found)
+    return answer(-total(terms) / np.float32(rows.size) if mean else -total(terms), found)
+
+
+def bce_with_logits(given: Given) -> DialectLoss:
+    """`F.binary_cross_entropy_with_logits(logits, truth, weight, reduction, pos_weight)`."""
+    x, y = f32(given.values), given.binary()
+    losses = bce_with_logits_losses(x, y, given.options.get("positive_weight"))
+    return _elementwise(
+        given, losses, {rules.CANCELLATION: cancels(x, y), **infinities(losses, x, y)}
+    )
+
+
+def bce_with_logits_losses(x: Single, y: Single, positive_weight: float | None = None) -> Single:
+    """(1 - y) x - (1 + (positive_weight - 1) y) log sigmoid(x), element by element."""
+    log_sigmoid = np.minimum(x, np.float32(0)) - log1p(exp(-np.abs(x)))
+    if positive_weight is not None:
+        log_sigmoid = log_sigmoid * ((np.float32(positive_weight) - np.float32(1)) * y + 1)
+    return (np.float32(1) - y) * x - log_sigmoid
+
+
+def cancels(x: Single, y: Single) -> bool:
+    """Whether a negative element has a logit so low that most digits of its loss are lost."""
+    return bool(np.any((x < -4) & np.isfinite(x) & (y < 1)))
+
+
+def bce(given: Given) -> DialectLoss:
+    """`F.binary_cross_entropy(probabilities, truth, weight, reduction)`."""
+    p, y = f32(given.values), given.binary()
+    refuse_outside_unit(given.member, p)
+    refuse_outside_unit(given.truth, y)
+    held = ((p == 0) & (y > 0)) | ((p == 1) & (y < 1))
+    return _elementwise(given, bce_losses(p, y), {rules.LOG_AT_LEAST_MINUS_100: held.any()})
+
+
+def bce_losses(p: Single, y: Single) -> Single:
+    """-(y max(log p, -100) + (1 - y) max(log(1 - p), -100)), element by element."""
+    negative = (y - np.float32(1)) * np.maximum(log1p(-p), SMALLEST_LOG)
+    return np.asarray(negative - y * np.maximum(log(p), SMALLEST_LOG))
+
+
+def refuse_outside_unit(member: str, values: Single) -> None:
+    """Refuses what PyTorch answers with a RuntimeError.
+
+    Raises:
+        InvalidInput: a value outside [0, 1], or NaN.
+    """
+    if not np.all((values >= 0) & (values <= 1)):
+        text = f"PyTorch refuses {member} outside [0, 1], and NaN"
+        raise unsupported(member, text)
+
+
+def _elementwise(given: Given, losses: Single, found: dict[Rule, Any]) -> DialectLoss:
+    weights = given.sample_weights(given.values.shape)
+    mean = given.reduction == "mean"
+    if weights is not None:
+        losses = losses * f32(weights)
+        found[rules.DENOMINATOR_COUNT] = mean and losses.size and weights.sum() != losses.size
+    found = {
+        rules.FLOAT32: True,
+        **found,
+        rules.MEAN_OF_NOTHING_NAN: mean and losses.size == 0,
+    }
+    if given.reduction == "none":
+        return answer(losses, found)
+    return answer(total(losses) / np.float32(losses.size) if mean else total(losses), found)
+
+
+def kl_div(given: Given) -> DialectLoss:
+    """`F.kl_div(log_probabilities, targets, reduction)`."""
+    log_q, p = f32(floating(given.values)), f32(floating(given.true))
+    rows = given.rows()
+    given.target_rows(rows)
+    own = np.where(p == 0, np.float32(0), p * log(p))
+    terms = own - p * log_q
+    mean, none = given.reduction == "mean", given.reduction == "none"
+    found = {
+        rules.FLOAT32: True,
+        rules.DENOMINATOR_ELEMENTS: mean and rows.classes > 1,
+        rules.UNREDUCED_ELEMENTS: none,
+        rules.MEAN_OF_NOTHING_NAN: mean and terms.size == 0,
+        rules.TEXTBOOK_KL: off_balance(given.true, np.exp(given.values)),
+        **infinities(terms, log_q, p),
+    }
+    if none:
+        return answer(terms, found)
+    return answer(total(terms) / np.float32(terms.size) if mean else total(terms), found)
+
+
+def off_balance(p: Any, q: Any) -> bool:
+    """Whether p and q differ in sum, beyond rounding: sum p log(p/q) is then no divergence."""
+    return bool(abs(np.sum(p, dtype=np.float64) - np.sum(q, dtype=np.float64)) > 1e-9 * np.size(p))
