@@ -190,8 +190,8 @@ class Contract:
         assert problem["type"] == f"/problems/{problem['code']}"
         assert problem["error"] == problem["detail"]
         assert problem["request_id"] == answer.headers["x-request-id"]
-        assert len(problem["errors"]) == min(problem["error_count"], 20)
-        if problem["errors"]:
+        assert len(problem["errors"]) <= min(problem["error_count"], 20)
+        if problem["error_count"]:
             assert problem["errors"][0]["code"] == problem["code"]
         assert SECRET not in answer.text
         assert SECRET not in str(answer.headers)
