@@ -43,7 +43,7 @@ def compare(
     y = torch.from_numpy(labels)
 
     def ours() -> object:
-        return cross_entropy(logits, labels, scale=scale, threads=threads)
+        return cross_entropy(logits, labels, scale=scale, threads=threads, dtype=logits.dtype.type)
 
     def theirs() -> None:
         z.grad = None

@@ -79,7 +79,6 @@ def binary_cross_entropy(
     arrays = (logits, targets, losses, scale, gradient)
     flat: list[npt.NDArray[Any]] = [a.reshape(-1) for a in arrays if a is not None]
 
-    @np.errstate(all="ignore")  # losses that exceed float64 are meant, 0 * inf is mended
     def work(part: slice) -> None:
         z, y, out, *rest = (a[part] for a in flat)
         distance, right = np.abs(z, dtype=np.float64), z >= 0.0

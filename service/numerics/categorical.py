@@ -19,7 +19,6 @@ def softmax(logits: Floats, temperature: float = 1.0, *, threads: int = 1) -> Ar
     """
     answer = np.empty(logits.shape)
 
-    @np.errstate(all="ignore")  # weights that vanish and rows that need a shift are meant
     def work(rows: slice) -> None:
         z, out = logits[rows], answer[rows]
         top = z.argmax(axis=1)
@@ -46,7 +45,6 @@ def log_softmax(logits: Floats, temperature: float = 1.0, *, threads: int = 1) -
     """
     answer = np.empty(logits.shape)
 
-    @np.errstate(all="ignore")  # as in softmax
     def work(rows: slice) -> None:
         z = logits[rows]
         top = z.argmax(axis=1)
@@ -69,7 +67,6 @@ def logsumexp(logits: Floats) -> Array:
     """
     answer = np.empty(len(logits))
 
-    @np.errstate(all="ignore")  # as in softmax
     def work(rows: slice) -> None:
         z = logits[rows]
         top = z.argmax(axis=1)

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,7 @@ def cross_entropy(
     bits: bool = False,
     scale: Array | None = None,
     threads: int = 1,
+    dtype: npt.DTypeLike = np.float64,
 ) -> tuple[Array, Array | None]:
     """Loss of hard labels and its gradient: -log p_y = log1p(S / w_y), and scale (p - onehot) / T.
 
@@ -48,17 +50,19 @@ def cross_entropy(
         bits: losses and gradient in bits instead of nats.
         scale: (n,) factors of the losses whose gradient is wanted.
         threads: how many work at the same time; changes no bit.
+        dtype: of the gradient, which is computed in float64 and rounded to it.
 
     Returns:
         (n,) losses, inf where the label's logit is -inf, and the (n, k) gradient, if wanted.
     """
     losses = np.empty(len(logits))
-    gradient = None if scale is None else np.empty(logits.shape)
+    gradient: Array = np.empty(logits.shape if scale is not None else (0, 0), dtype)
+    in_place = scale is not None and gradient.dtype == np.float64
+    unit = Unit.of(temperature, bits)
 
-    @np.errstate(all="ignore")  # weights that vanish and losses that are infinite are meant
     def work(rows: slice) -> None:
         z, y = logits[rows], labels[rows]
-        out = np.empty(z.shape) if gradient is None else gradient[rows]
+        out = gradient[rows] if in_place else np.empty(z.shape)
         weights, own, others, total, references = exponentials(
             z, temperature, y, class_first(out), quick_column_sums
         )
@@ -69,14 +73,16 @@ def cross_entropy(
             gaps = quotients(z_y[None], references[faint], temperature).high[0]
             losses[rows][faint] = nats_to_unit(np.log(total.high[faint]) - gaps, bits=bits)
         if scale is not None:
-            factors, exponents = _gradient_factors(scale[rows], temperature, bits)
+            factors, exponents = _gradient_factors(scale[rows], unit)
             per_weight = quotient(factors, total)
             np.multiply(weights, per_weight, out=out.T)
             out[np.arange(y.size), y] = 0.0 - others.high * per_weight
             _rescale(out, exponents)
+            if not in_place:
+                gradient[rows] = out
 
     for_each_block(work, logits.shape, threads)
-    return losses, gradient
+    return losses, None if scale is None else gradient
 
 
 def soft_cross_entropy(
@@ -106,8 +112,8 @@ def soft_cross_entropy(
     """
     losses = np.empty(len(logits))
     gradient = None if scale is None else np.empty(logits.shape)
+    unit = Unit.of(temperature, bits)
 
-    @np.errstate(all="ignore")  # as above; 0 * inf is mended
     def work(rows: slice) -> None:
         z, u = logits[rows], by_class(coefficients[rows])
         top, room = z.argmax(axis=1), class_first(np.empty(z.shape))
@@ -121,7 +127,7 @@ def soft_cross_entropy(
             losses[rows][overflowed] = _expected(gaps, 0.0, u_far, bits) / SHRINK
         if scale is not None and gradient is not None:
             out, columns = gradient[rows], np.arange(top.size)
-            factors, exponents = _gradient_factors(scale[rows], temperature, bits)
+            factors, exponents = _gradient_factors(scale[rows], unit)
             _, more = _moderate(u.sum(axis=0))
             if more.any():
                 u, exponents = np.ldexp(u, -more), exponents + more
@@ -146,24 +152,36 @@ def _expected(gaps: Array, rest: Array | float, u: Array, bits: bool) -> Array:
     return answer
 
 
-def _gradient_factors(scale: Array, temperature: float, bits: bool) -> tuple[Pair, Exponents]:
+class Unit(NamedTuple):
+    """1 / T, in bits if so wanted, as (high + low) * 2**exponent."""
+
+    high: float
+    low: float
+    exponent: int
+
+    @classmethod
+    def of(cls, temperature: float, bits: bool) -> "Unit":
+        """The reciprocal of a temperature."""
+        mantissa, exponent = math.frexp(temperature)
+        exact = (NAT_IN_BITS if bits else Fraction(1)) / Fraction(mantissa)
+        high = float(exact)
+        return cls(high, float(exact - Fraction(high)), -exponent)
+
+
+def _gradient_factors(scale: Array, unit: Unit) -> tuple[Pair, Exponents]:
     """Scale / T in the unit as factor * 2**exponent, both (n,), the factor of moderate size.
 
     A factor outside float64 (T = 1e-310) may belong to a gradient inside.
     """
-    mantissa, exponent = math.frexp(temperature)
     scale, exponents = _moderate(scale)
-    if abs(exponent) > MODERATE:
-        exponents = exponents - exponent
+    if abs(unit.exponent) > MODERATE:
+        exponents += unit.exponent
     else:
-        scale = np.ldexp(scale, -exponent)
-    unit = (NAT_IN_BITS if bits else Fraction(1)) / Fraction(mantissa)
-    high = float(unit)
-    low = float(unit - Fraction(high))
-    if low == 0.0 and math.frexp(high)[0] == 0.5:  # a power of two: nothing is lost
-        return Pair(scale * high, np.zeros_like(scale)), exponents
-    factors = two_product(scale, high)
-    return Pair(factors.high, factors.low + scale * low), exponents
+        scale = np.ldexp(scale, unit.exponent)
+    if unit.low == 0.0 and math.frexp(unit.high)[0] == 0.5:  # a power of two: nothing is lost
+        return Pair(scale * unit.high, np.zeros_like(scale)), exponents
+    factors = two_product(scale, unit.high)
+    return Pair(factors.high, factors.low + scale * unit.low), exponents
 
 
 def _product(a: Pair, b: Pair) -> Pair:
