@@ -2,23 +2,28 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
 from service import __version__
+from service.api.admission import Admission
 from service.api.cors import Cors
+from service.api.drain import Drain
 from service.api.guard import Guard, request_id
+from service.api.metrics import Metrics
 from service.api.openapi import document
-from service.api.problems import problem, problem_of
+from service.api.problems import EXPLANATIONS, problem, problem_of
 from service.api.routes.docs import add_docs
 from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
-from service.api.routes.operations import add_operations
+from service.api.routes.operations import add_metrics, add_operations
 from service.api.routes.scoring import add_scoring
 from service.classifier import shipped_models
 from service.errors import Code, XentError
@@ -32,19 +37,23 @@ Every error is a problem document (RFC 9457) that names the bad cell.
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, take_signals: bool = False) -> FastAPI:
     """The application.
 
     Args:
         settings: read from the environment when absent.
+        take_signals: whether it drains between SIGTERM and the end of its server.
     """
     settings = Settings() if settings is None else settings
+    metrics, drain = Metrics(), Drain(settings.drain_seconds)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         # One large request at a time: NumPy and the parser share the cores of this process.
         app.state.limiter = CapacityLimiter(1)
-        yield
+        if take_signals:
+            drain.take_signals()
+        yield {"settings": settings, "metrics": metrics}  # for the connections
 
     app = FastAPI(
         title="Xent",
@@ -54,12 +63,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_telemetry(settings.opentelemetry),
     )
     app.state.settings = settings
+    app.state.metrics = metrics
+    app.state.admission = Admission(
+        settings.max_inflight_bytes, settings.max_waiting, settings.queue_seconds
+    )
     add_scoring(app.router)
     add_losses(app.router)
     add_models(app.router, shipped_models())
-    add_operations(app.router, settings)
+    add_operations(app.router, settings, drain)
+    add_metrics(app.router, metrics)
     add_docs(app.router, app)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     app.add_exception_handler(XentError, _answer_error)
@@ -72,7 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=["Content-Type", "X-Request-Id"],
             expose_headers=["X-Request-Id"],
         )
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, settings=settings, metrics=metrics, drain=drain)
     return app
 
 
@@ -80,11 +95,27 @@ def served_app() -> FastAPI:
     """The application of a server process, which also owns the log."""
     settings = Settings()
     configure_logging(settings.log_level)
-    return create_app(settings)
+    return create_app(settings, take_signals=True)
+
+
+def _telemetry(on: bool) -> TelemetryConfig:
+    """FastAPI's own hook: spans and metrics of requests, exporters from OTEL_ variables.
+
+    Its log records would hold the text of exceptions.
+    """
+    return {
+        "tracing": on,
+        "metrics": on,
+        "logs": False,
+        "operation_spans": False,
+        "auto_configure": on,
+    }
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, XentError)
+    if EXPLANATIONS[error.code].status in (413, 503):
+        request.app.state.metrics.rejected(error.code)
     return problem_of(error, request_id(request.scope))
 
 

@@ -6,7 +6,8 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── MalformedBody   the bytes are not what their media type says they are
     ├── InvalidInput    well formed, but means nothing; lists the offending cells (a ValueError)
     ├── NotFound        no model, version, loss or page of that name (a LookupError)
-    └── TooLarge        over a limit; the text names the limit, its setting and its value
+    ├── TooLarge        over a limit; the text names the limit, its setting and its value
+    └── Unavailable     not now: over capacity, or about to end
 
 Every error carries a `Code`: a stable word for programs, explained at `/problems/{code}`.
 """
@@ -38,6 +39,7 @@ class Code(StrEnum):
     NOT_A_NUMBER = "not_a_number"
     NOT_A_LABEL = "not_a_label"
     NOT_AN_ARRAY = "not_an_array"
+    UNSUPPORTED_DTYPE = "unsupported_dtype"
     RAGGED_ARRAY = "ragged_array"
     EMPTY_ROW = "empty_row"
     SHAPE_MISMATCH = "shape_mismatch"
@@ -73,6 +75,9 @@ class Code(StrEnum):
     URL_TOO_LONG = "url_too_long"
     HEADERS_TOO_LARGE = "headers_too_large"
     BAD_REQUEST = "bad_request"
+    REQUEST_TIMEOUT = "request_timeout"
+    OVERLOADED = "overloaded"
+    DRAINING = "draining"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -92,13 +97,17 @@ class Fault:
     detail: str
 
 
-def cell(member: str, *indices: int) -> tuple[str, str]:
-    """The JSON pointer and the readable name of a cell: `("/logits/17/3", "logits[17][3]")`."""
-    escaped = member.replace("~", "~0").replace("/", "~1")
-    return (
-        "/" + "/".join([escaped, *map(str, indices)]),
-        member + "".join(f"[{index}]" for index in indices),
-    )
+MAX_NAME = 64
+
+
+def cell(member: str, *indices: int | str) -> tuple[str, str]:
+    """The JSON pointer and the readable name of a cell: `("/logits/17/3", "logits[17][3]")`.
+
+    Names that a client chose are cut short, so that an answer is never longer than its question.
+    """
+    names = [str(name)[:MAX_NAME] for name in (member, *indices)]
+    escaped = (name.replace("~", "~0").replace("/", "~1") for name in names)
+    return "/" + "/".join(escaped), names[0] + "".join(f"[{name}]" for name in names[1:])
 
 
 class XentError(Exception):
@@ -165,3 +174,7 @@ class NotFound(XentError, LookupError):
 
 class TooLarge(XentError):
     """Over a limit; `detail` names the limit, its setting and its value."""
+
+
+class Unavailable(XentError):
+    """Not now: over capacity, or about to end. The same request may be sent again."""

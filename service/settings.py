@@ -33,6 +33,28 @@ class Settings(BaseSettings):
     max_url_bytes: int = Field(
         8 * 1024, ge=256, le=65_535, description="Bytes of the path and query"
     )
+    max_inflight_bytes: int = Field(
+        256 * MIB, ge=1024, description="Bytes of all bodies that one process works on at one time"
+    )
+    max_waiting: int = Field(
+        64, ge=0, description="Requests that wait for room; those beyond are refused at once"
+    )
+    queue_seconds: float = Field(1.0, ge=0, le=60, description="Seconds that each of them waits")
+    header_timeout: float = Field(
+        10.0, gt=0, le=600, description="Seconds until the headers of a request are whole"
+    )
+    body_timeout: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds until a body is whole, or has grown by 16 KiB for each of them",
+    )
+    drain_seconds: float = Field(
+        1.0, ge=0, le=600, description="Seconds of service after SIGTERM, with /readyz at 503"
+    )
+    opentelemetry: bool = Field(
+        False, description="Traces and metrics by OpenTelemetry; needs the extra otel"
+    )
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -84,8 +84,8 @@ class TestVersion:
 
 
 class TestDependencies:
-    NAMED = {"httptools", "uvloop", "fastapi_swagger"}
-    """Used without an import: uvicorn is given two by name, of the third only files are read."""
+    NAMED = {"uvloop", "fastapi_swagger"}
+    """Used without an import: uvicorn is given one by name, of the other only files are read."""
     OTHERWISE = {"pysimdjson": "simdjson", "backports.zstd": "backports"}
     """Distributions that are imported by another name."""
 

@@ -21,6 +21,13 @@ CASES = {
     "max_classes": ("7", 7, ["0", "x"]),
     "max_header_bytes": ("1024", 1024, ["1023", "x"]),
     "max_url_bytes": ("256", 256, ["255", "65536", "x"]),
+    "max_inflight_bytes": ("1024", 1024, ["1023", "x"]),
+    "max_waiting": ("0", 0, ["-1", "0.5"]),
+    "queue_seconds": ("0.5", 0.5, ["-1", "61", "nan"]),
+    "header_timeout": ("0.5", 0.5, ["0", "601", "inf", "x"]),
+    "body_timeout": ("0.5", 0.5, ["0", "601", "nan"]),
+    "drain_seconds": ("0", 0.0, ["-1", "601", "x"]),
+    "opentelemetry": ("true", True, ["perhaps"]),
 }
 
 

@@ -1,20 +1,19 @@
 """The outermost ASGI layer: request ids, limits of the request line, faults, HEAD and the log."""
 
+import asyncio
 import logging
-import re
 import time
-import uuid
-from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import problem
-from service.errors import Code
+from service.api.drain import Drain
+from service.api.metrics import Metrics
+from service.api.problems import problem, problem_of
+from service.api.tracing import log_request, name_of, trace_of
+from service.errors import Code, Unavailable
 from service.settings import Settings
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _log = logging.getLogger("xent.request")
 
 
@@ -24,15 +23,18 @@ def request_id(scope: Scope) -> str:
 
 
 class Guard:
-    """Answers what goes wrong inside as a problem document, and logs one line a request.
+    """Answers what goes wrong inside as a problem document; logs and counts every request.
 
     A caller's `X-Request-Id` is kept where it is a plain word, otherwise one is made. HEAD is
-    served as GET without the body. Bodies and headers are never logged.
+    served as GET without the body. Bodies and headers are never logged, but for a valid
+    `traceparent`.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, drain: Drain) -> None:
         self._app = app
         self._settings = settings
+        self._metrics = metrics
+        self._drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection of ASGI."""
@@ -40,56 +42,72 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = Request(scope).headers
-        given = headers.get("x-request-id", "")
-        name = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        name = name_of(scope["headers"])
+        scope.setdefault("state", {})["request_id"] = name
         method = scope["method"]
         # a copy: the server still sees HEAD and leaves the body out
         inner = {**scope, "method": "GET" if method == "HEAD" else method}
-        inner["state"] = {**scope.get("state", {}), "request_id": name}
-        status = 0
+        status = received = sent = 0
+
+        async def hear() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name.encode())]
+                headers = [*message.get("headers", ()), (b"x-request-id", name.encode())]
+                if self._drain.draining:
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
+            else:
+                sent += len(message.get("body", b""))
             await send(message)
 
+        self._metrics.in_flight.inc()
         try:
             refusal = self._refuse(scope, name)
-            await (refusal or self._app)(inner, receive, answer)
+            await (refusal or self._app)(inner, hear, answer)
+        except asyncio.CancelledError:
+            if status:
+                raise
+            text = "the server ended before the request was done; send it again"
+            await problem_of(Unavailable(Code.DRAINING, text), name)(inner, hear, answer)
         except Exception:
             _log.exception("unhandled", extra={"request_id": name})
             if status:
                 raise  # the answer is half sent; only the server can break the connection
-            await _fault(name)(inner, receive, answer)
+            await _fault(name)(inner, hear, answer)
         finally:
-            self._record(inner, method, name, status, started)
+            self._metrics.in_flight.dec()
+            seconds = time.perf_counter() - started
+            # the server has answered in place of the application where the body came too late
+            status = scope["state"].get("status", status)
+            route = getattr(inner.get("route"), "path", "unmatched")
+            self._metrics.answered(method, route, status, seconds, received, sent)
+            milliseconds = round(1e3 * seconds, 3)
+            trace = trace_of(scope["headers"])
+            log_request(name, method, route, status, milliseconds=milliseconds, **trace)
 
     def _refuse(self, scope: Scope, name: str) -> Response | None:
         size = len(scope["raw_path"] or b"") + len(scope["query_string"])
         if size > self._settings.max_url_bytes:
             limit = self._settings.max_url_bytes
             text = f"the URL has {size} bytes; the limit XENT_MAX_URL_BYTES is {limit}"
-            return problem(Code.URL_TOO_LONG, text, name)
+            return self._refused(Code.URL_TOO_LONG, text, name)
         size = sum(len(key) + len(value) + 4 for key, value in scope["headers"])
         if size > self._settings.max_header_bytes:
             limit = self._settings.max_header_bytes
             text = f"the headers have {size} bytes; the limit XENT_MAX_HEADER_BYTES is {limit}"
-            return problem(Code.HEADERS_TOO_LARGE, text, name)
+            return self._refused(Code.HEADERS_TOO_LARGE, text, name)
         return None
 
-    def _record(self, scope: Scope, method: str, name: str, status: int, started: float) -> None:
-        route = scope.get("route")
-        entry: dict[str, Any] = {
-            "request_id": name,
-            "method": method,
-            "route": getattr(route, "path", "unmatched"),
-            "status": status,
-            "milliseconds": round(1e3 * (time.perf_counter() - started), 3),
-        }
-        _log.info("request", extra=entry)
+    def _refused(self, code: Code, text: str, name: str) -> Response:
+        self._metrics.rejected(code)
+        return problem(code, text, name)
 
 
 def _fault(name: str) -> Response:

@@ -6,7 +6,9 @@ bytes go past its own parser, which would make a Python object of every number a
 
 import inspect
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -15,8 +17,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from service.api.admission import Admission
+from service.api.metrics import Metrics
 from service.api.problems import MEDIA_TYPE
-from service.api.request import JSON, check_accept, check_media_types, read_body, validate
+from service.api.request import (
+    JSON,
+    announced_bytes,
+    check_accept,
+    check_media_types,
+    read_body,
+    validate,
+)
 from service.settings import Settings
 from service.wire import dump_json, parse_object
 
@@ -41,14 +52,21 @@ class Operation(APIRoute):
             settings: Settings = request.app.state.settings
             check_media_types(request)
             check_accept(request)
-            body = await read_body(request, settings.max_json_bytes)
+            admission: Admission = request.app.state.admission
             function = partial(endpoint, **request.path_params)
-            if len(body) <= INLINE_BYTES:
-                content = _perform(function, model, body, settings)
-            else:
-                limiter: CapacityLimiter = request.app.state.limiter
-                content = await run_sync(_perform, function, model, body, settings, limiter=limiter)
-            return Response(content, status, media_type=JSON)
+            async with admission.enter(announced_bytes(request, settings.max_json_bytes)):
+                body = await read_body(request, settings.max_json_bytes)
+                if len(body) <= INLINE_BYTES:
+                    done = _perform(function, model, body, settings)
+                else:
+                    limiter: CapacityLimiter = request.app.state.limiter
+                    done = await run_sync(
+                        _perform, function, model, body, settings, limiter=limiter
+                    )
+            metrics: Metrics = request.app.state.metrics
+            metrics.scored(self.path, request.path_params.get("name"), done.asked)
+            headers = {"Server-Timing": done.timing}
+            return Response(done.content, status, headers, media_type=JSON)
 
         return answer
 
@@ -63,10 +81,28 @@ class Operation(APIRoute):
         return answer
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    content: bytes
+    asked: BaseModel
+    timing: str  # of the header Server-Timing, in milliseconds
+
+
 def _perform(
     function: Callable[..., Any], model: type[BaseModel], body: bytes, settings: Settings
-) -> bytes:
-    return dump_json(function(body=validate(model, parse_object(body), settings)))
+) -> _Done:
+    start = perf_counter()
+    asked = validate(model, parse_object(body), settings)
+    parsed = perf_counter()
+    result = function(body=asked)
+    computed = perf_counter()
+    content = dump_json(result)
+    parse, compute, serialize = parsed - start, computed - parsed, perf_counter() - computed
+    timing = (
+        f"parse;dur={1e3 * parse:.3f}, compute;dur={1e3 * compute:.3f}, "
+        f"serialize;dur={1e3 * serialize:.3f}"
+    )
+    return _Done(content, asked, timing)
 
 
 def add_operation(
@@ -90,7 +126,9 @@ def add_operation(
     """
     takes_body = "body" in endpoint.__annotations__
     summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition("\n\n")
-    statuses = {406, 414, 431, 500, *errors} | ({400, 413, 415, 422} if takes_body else set())
+    statuses = {400, 406, 408, 414, 431, 500, *errors}
+    if takes_body:
+        statuses |= {413, 415, 422, 503}
     router.add_api_route(
         path,
         endpoint,
@@ -106,16 +144,17 @@ def add_operation(
 
 
 _PHRASES = {
-    400: "Not JSON",
+    400: "Not HTTP, or not JSON",
     404: "Unknown thing",
     406: "Accept rules JSON out",
+    408: "Headers or body too slow",
     413: "Over a limit",
     414: "URL too long",
     415: "Not sent as JSON",
     422: "Well formed, but means nothing",
     431: "Headers too large",
     500: "A fault of the service",
-    503: "Not ready",
+    503: "Over capacity, or about to end",
 }
 
 

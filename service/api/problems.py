@@ -8,13 +8,14 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from service.errors import Code, Fault, InvalidInput, XentError
+from service.errors import Code, Fault, InvalidInput, Unavailable, XentError
 
 MEDIA_TYPE = "application/problem+json"
 # A name of 64 characters may take six bytes for each; with this the whole stays below 16 kB.
 MAX_FAULT_BYTES = 10_000
 MAX_FAULTS = 20
 MAX_DETAIL = 400
+RETRY_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "losses 0, 1, false or true.",
     ),
     Code.NOT_AN_ARRAY: Explanation(422, "Not an array", "An array is needed here."),
+    Code.UNSUPPORTED_DTYPE: Explanation(
+        422,
+        "Unsupported tensor type",
+        "Numbers are tensors of F64, F32, F16, BF16 or integers; labels also of BOOL.",
+    ),
     Code.RAGGED_ARRAY: Explanation(
         422, "Ragged array", "The rows of an array differ in length, or a number stands alone."
     ),
@@ -140,13 +146,13 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Mean of nothing",
         "No sample enters, or all weights are 0, so a mean does not exist. The sum is 0.",
     ),
-    Code.UNKNOWN_LOSS: Explanation(404, "Unknown loss", "GET /v1/losses lists the losses."),
     Code.DIALECT_UNSUPPORTED: Explanation(
         422,
         "Not in this dialect",
         "The library has no call for this loss, member or option, or refuses the data itself; "
         "nothing is approximated. docs/dialects.md lists what each dialect takes.",
     ),
+    Code.UNKNOWN_LOSS: Explanation(404, "Unknown loss", "GET /v1/losses lists the losses."),
     Code.UNKNOWN_MODEL: Explanation(404, "Unknown model", "GET /v1/models lists the models."),
     Code.UNKNOWN_VERSION: Explanation(
         404, "Unknown version", "GET /v1/models/{name}/versions lists the versions."
@@ -185,6 +191,20 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.BAD_REQUEST: Explanation(
         400, "Bad request", "The request breaks HTTP, or its body never arrived whole."
+    ),
+    Code.REQUEST_TIMEOUT: Explanation(
+        408,
+        "Request too slow",
+        "The headers or the body did not arrive in time, and the connection was closed.",
+    ),
+    Code.OVERLOADED: Explanation(
+        503,
+        "Over capacity",
+        "More bytes of requests came at one time than the server takes in. Nothing was computed: "
+        "the same request may be sent again after the seconds in Retry-After.",
+    ),
+    Code.DRAINING: Explanation(
+        503, "Draining", "The process was told to end; send requests to another one."
     ),
     Code.INTERNAL_ERROR: Explanation(
         500,
@@ -248,7 +268,8 @@ def problem_of(error: XentError, request_id: str) -> Response:
     if isinstance(error, InvalidInput):
         faults, count = error.faults, error.count
         return problem(error.code, error.detail, request_id, faults=faults, count=count)
-    return problem(error.code, error.detail, request_id)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, Unavailable) else None
+    return problem(error.code, error.detail, request_id, headers=headers)
 
 
 def _short(text: str) -> str:

@@ -66,16 +66,27 @@ def check_accept(request: Request) -> None:
     raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {JSON}; Accept rules it out")
 
 
+def announced_bytes(request: Request, limit: int) -> int:
+    """How many bytes the body is going to have; at most `limit`, where its end is left open.
+
+    Raises:
+        TooLarge: announced beyond the limit.
+    """
+    announced = request.headers.get("content-length", "")
+    if not announced.isdigit():
+        return limit
+    if int(announced) > limit:
+        raise _too_large(limit)
+    return int(announced)
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The body, never more of it in memory than the limit.
 
     Raises:
-        TooLarge: announced or sent beyond the limit.
+        TooLarge: sent beyond the limit.
         Incomplete: the client went away.
     """
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
     while True:

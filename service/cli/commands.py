@@ -6,16 +6,11 @@ import sys
 from pathlib import Path
 
 import click
-import uvicorn
 from pydantic import ValidationError
 
 from service import __version__
 from service.logs import configure_logging
 from service.settings import PREFIX, Settings
-
-# Workers that parse a large body hold the interpreter for a while; they are not dead.
-WORKER_TIMEOUT = 30
-GRACE = 25
 
 
 @click.group(invoke_without_command=True)
@@ -30,25 +25,14 @@ def main(context: click.Context) -> None:
 @main.command()
 def serve() -> None:
     """Serve until SIGTERM or SIGINT; XENT_ environment variables are the settings."""
+    from service.api import server  # the other commands need none
+
     settings = _settings()
     configure_logging(settings.log_level)  # the process that starts the workers has lines as well
     # uvicorn finishes what it has begun and then raises the signal again: a stop that was asked
     # for is no failure. Before uvicorn listens to it, the signal ends the start.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    uvicorn.run(
-        "service.app:served_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE,
-        timeout_worker_healthcheck=WORKER_TIMEOUT,
-    )
+    server.serve(settings)
 
 
 @main.command()

@@ -120,6 +120,8 @@ class TestSettings:
             "classes": 4,
             "header_bytes": 1024,
             "url_bytes": 256,
+            "inflight_bytes": 2**28,
+            "waiting": 64,
             "nesting": 16,
         }
         assert found["url_bytes"]["setting"] == "XENT_MAX_URL_BYTES"

@@ -4,9 +4,11 @@ import platform
 from importlib.metadata import version as installed
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from service import __version__
+from service.api.drain import Drain
+from service.api.metrics import CONTENT_TYPE, Metrics
 from service.api.operation import add_operation
 from service.api.problems import EXPLANATIONS
 from service.api.schemas.operations import (
@@ -16,7 +18,7 @@ from service.api.schemas.operations import (
     LimitsAnswer,
     VersionAnswer,
 )
-from service.errors import Code, NotFound
+from service.errors import Code, NotFound, Unavailable
 from service.settings import PREFIX, Settings
 from service.wire.arrays import MAX_NESTING
 
@@ -26,11 +28,6 @@ PACKAGES = ("numpy", "scipy", "fastapi", "starlette", "uvicorn", "pydantic", "or
 def livez() -> dict[str, str]:
     """Whether the process answers; touches nothing else."""
     return {"status": "alive"}
-
-
-def readyz() -> dict[str, str]:
-    """Whether requests are to be sent here."""
-    return {"status": "ready"}
 
 
 def version() -> dict[str, Any]:
@@ -60,8 +57,23 @@ def _explained(code: Code) -> dict[str, Any]:
     return {"code": code, "status": entry.status, "title": entry.title, "text": entry.text}
 
 
-def add_operations(router: APIRouter, settings: Settings) -> None:
+def add_metrics(router: APIRouter, metrics: Metrics) -> None:
+    """Adds `/metrics`, which speaks to Prometheus and is no call of the documentation."""
+
+    async def show_metrics() -> Response:
+        return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    router.add_api_route("/metrics", show_metrics, include_in_schema=False)
+
+
+def add_operations(router: APIRouter, settings: Settings, drain: Drain) -> None:
     """Adds the calls about the service itself."""
+
+    def readyz() -> dict[str, str]:
+        """Whether requests are to be sent here; not from the moment on that an end is near."""
+        if drain.draining:
+            raise Unavailable(Code.DRAINING, "the process was told to end")
+        return {"status": "ready"}
 
     def limits() -> dict[str, Any]:
         """Every limit of this server, with the setting that moves it."""
@@ -78,7 +90,7 @@ def add_operations(router: APIRouter, settings: Settings) -> None:
         return {"limits": found}
 
     add_operation(router, "/livez", livez, HealthAnswer, "operations")
-    add_operation(router, "/readyz", readyz, HealthAnswer, "operations")
+    add_operation(router, "/readyz", readyz, HealthAnswer, "operations", 503)
     add_operation(router, "/version", version, VersionAnswer, "operations")
     add_operation(router, "/limits", limits, LimitsAnswer, "operations")
     add_operation(router, "/problems", list_problems, ExplanationsAnswer, "operations")

@@ -1,0 +1,81 @@
+"""Admission bounded by cost: the bytes of the requests that are in the house at one time."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from service.errors import Code, Unavailable
+
+# Requests up to here never wait behind large ones, and an eighth of the room is theirs alone, so
+# that a few large uploads cannot keep single predictions out.
+SMALL = 64 * 1024
+RESERVE = 8
+
+
+class Admission:
+    """Lets requests in while their bytes fit; the others wait a bounded time in a bounded queue.
+
+    Args:
+        capacity: bytes of all requests that are read or computed at one time.
+        places: requests that may wait.
+        seconds: how long each may wait.
+    """
+
+    def __init__(self, capacity: int, places: int, seconds: float) -> None:
+        self._free = capacity
+        self._reserve = capacity // RESERVE
+        self._most = capacity - self._reserve
+        self._places = places
+        self._seconds = seconds
+        self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def enter(self, cost: int) -> AsyncIterator[None]:
+        """Holds a place of that many bytes while the block runs.
+
+        A request larger than the whole capacity counts as the whole and runs alone.
+
+        Raises:
+            Unavailable: the queue is full, or the wait was too long.
+        """
+        cost = min(cost, self._most)
+        if self._fits(cost) and (cost <= SMALL or not self._queue):
+            self._free -= cost
+        else:
+            await self._wait(cost)
+        try:
+            yield
+        finally:
+            self._free += cost
+            self._admit()
+
+    def _fits(self, cost: int) -> bool:
+        return cost <= (self._free if cost <= SMALL else self._free - self._reserve)
+
+    async def _wait(self, cost: int) -> None:
+        if len(self._queue) >= self._places:
+            raise Unavailable(Code.OVERLOADED, "too many requests at one time; try again soon")
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (cost, place)
+        self._queue.append(entry)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await place
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if entry in self._queue:
+                self._queue.remove(entry)
+            elif not place.cancelled():  # let in at the moment it gave up
+                self._free += cost
+            self._admit()
+            if isinstance(error, TimeoutError):
+                text = f"no room within {self._seconds:g} s; try again soon"
+                raise Unavailable(Code.OVERLOADED, text) from None
+            raise
+
+    def _admit(self) -> None:
+        while self._queue and self._fits(self._queue[0][0]):
+            cost, place = self._queue.popleft()
+            if not place.done():
+                self._free -= cost
+                place.set_result(None)

@@ -1,0 +1,114 @@
+"""The deadlines of one connection: headers, body, and an answer that is not read."""
+
+import asyncio
+from collections.abc import Callable
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+from service.settings import Settings
+
+# Bytes a second, over each period of XENT_BODY_TIMEOUT: a client on a slow line keeps this up, and
+# the largest body then takes minutes, not days.
+SLOWEST = 16 * 1024
+
+
+class Deadlines:
+    """Two timers, one for what the client sends and one for what it reads.
+
+    A request that comes whole in one packet starts no timer. While the server holds the client
+    back, the time does not count.
+
+    Args:
+        loop: of the connection.
+        settings: with `header_timeout` and `body_timeout`, in seconds.
+        transport: of the connection.
+        flow: tells whether the server holds the client back.
+        expire: called when the client has not sent in time.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: Settings,
+        transport: asyncio.Transport,
+        flow: FlowControl,
+        expire: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._settings = settings
+        self._transport = transport
+        self._flow = flow
+        self._expire = expire
+        self._reading: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
+        self._waits_for: tuple[str, int] | None = None
+        self.received = 0
+
+    def expect_headers(self, message: int) -> None:
+        """The headers of the request of that number have to come."""
+        if self._waits_for != ("headers", message):
+            self.stop_reading()
+            self._waits_for = ("headers", message)
+            timeout = self._settings.header_timeout
+            self._reading = self._loop.call_later(timeout, self._headers_late)
+
+    def expect_body(self, message: int) -> None:
+        """The body of the request of that number has to come, fast enough."""
+        if self._waits_for != ("body", message):
+            self.stop_reading()
+            self._waits_for = ("body", message)
+            self._start_body()
+
+    def stop_reading(self) -> None:
+        """Nothing has to come."""
+        self._waits_for = None
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def expect_reader(self) -> None:
+        """What has been written has to be read, fast enough."""
+        if self._writing is None and self._transport.get_write_buffer_size():
+            self._start_writing()
+
+    def stop_writing(self) -> None:
+        """Everything has been read, or nearly."""
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def cancel(self) -> None:
+        """The connection is gone."""
+        self.stop_reading()
+        self.stop_writing()
+
+    def _headers_late(self) -> None:
+        self._reading = None
+        if self._flow.read_paused:
+            self._reading = self._loop.call_later(self._settings.header_timeout, self._headers_late)
+        else:
+            self._expire()
+
+    def _start_body(self) -> None:
+        self.received = 0
+        self._reading = self._loop.call_later(self._settings.body_timeout, self._body_late)
+
+    def _body_late(self) -> None:
+        self._reading = None
+        enough = SLOWEST * self._settings.body_timeout
+        if self._flow.read_paused or self.received >= enough:
+            self._start_body()
+        else:
+            self._expire()
+
+    def _start_writing(self) -> None:
+        self._unread = self._transport.get_write_buffer_size()
+        self._writing = self._loop.call_later(self._settings.body_timeout, self._check_reader)
+
+    def _check_reader(self) -> None:
+        self._writing = None
+        left = self._transport.get_write_buffer_size()
+        if self._unread - left >= SLOWEST * self._settings.body_timeout:
+            self._start_writing()
+        elif left:
+            self._transport.abort()

@@ -1,0 +1,165 @@
+"""Figures for Prometheus: counted where a request ends, summed over the workers when asked for."""
+
+import os
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from pydantic import BaseModel
+
+from service.api.request import ROW_MEMBERS
+from service.errors import Code
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BYTES = (256, 1024, 4096, 16384, 65536, 262144, 2**20, 2**22, 2**24, 2**25, 2**28)
+# Names beyond these are counted together: whoever makes models must not make series without end.
+MAX_NAMES = 200
+OTHER = "other"
+LOSSES = "/v1/losses/"
+
+
+class Metrics:
+    """The counters of one server process.
+
+    Labels are templates of routes, methods of a fixed list, statuses, codes and names of what was
+    computed with, never what a client made up. Where `PROMETHEUS_MULTIPROC_DIR` is set, every
+    worker keeps its numbers in files of that folder, and each tells the sums of all.
+    """
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._shared = FOLDER in os.environ
+        route = ("route",)
+        self._requests = Counter(
+            "xent_requests",
+            "Requests answered",
+            ("method", *route, "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "xent_request_duration_seconds",
+            "Time from the headers of a request to the end of its answer",
+            route,
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._request_bytes = Histogram(
+            "xent_request_bytes",
+            "Bytes of request bodies",
+            route,
+            buckets=BYTES,
+            registry=self._registry,
+        )
+        self._response_bytes = Histogram(
+            "xent_response_bytes", "Bytes of answers", route, buckets=BYTES, registry=self._registry
+        )
+        self.in_flight = Gauge(
+            "xent_requests_in_flight",
+            "Requests begun and not answered",
+            multiprocess_mode="livesum",
+            registry=self._registry,
+        )
+        self._rejected = Counter(
+            "xent_rejected_requests",
+            "Requests refused unserved, by code",
+            ("reason",),
+            registry=self._registry,
+        )
+        self._loss_rows = Counter(
+            "xent_loss_rows", "Rows scored, by loss", ("loss",), registry=self._registry
+        )
+        self._model_rows = Counter(
+            "xent_model_rows",
+            "Rows predicted or evaluated, by model",
+            ("model",),
+            registry=self._registry,
+        )
+        self._known: dict[tuple[str, str, int], Callable[[float, int, int], None]] = {}
+        self._names: set[str] = set()
+
+    def answered(
+        self,
+        method: str,
+        route: str,
+        status: int,
+        seconds: float = 0.0,
+        received: int = 0,
+        sent: int = 0,
+    ) -> None:
+        """Counts an answer.
+
+        Args:
+            method: of the request.
+            route: the template of its path, or `unmatched`.
+            status: of the answer.
+            seconds: it took.
+            received: bytes of the body.
+            sent: bytes of the answer.
+        """
+        key = (method if method in METHODS else OTHER, route, status)
+        # labels() takes a lock and checks its arguments, at three times the price of the counting
+        record = self._known.get(key)
+        if record is None:
+            record = self._known[key] = self._recorder(*key)
+        record(seconds, received, sent)
+
+    def _recorder(self, method: str, route: str, status: int) -> Callable[[float, int, int], None]:
+        count = self._requests.labels(method, route, str(status)).inc
+        observe_seconds = self._seconds.labels(route).observe
+        observe_request = self._request_bytes.labels(route).observe
+        observe_response = self._response_bytes.labels(route).observe
+
+        def record(seconds: float, received: int, sent: int) -> None:
+            count()
+            observe_seconds(seconds)
+            observe_request(received)
+            observe_response(sent)
+
+        return record
+
+    def rejected(self, reason: Code) -> None:
+        """Counts a request that was refused before anything was computed."""
+        self._rejected.labels(reason.value).inc()
+
+    def scored(self, route: str, model: str | None, asked: BaseModel) -> None:
+        """Counts the rows of an answered request, for its loss or its model.
+
+        Args:
+            route: the template of the path.
+            model: that was asked, which exists.
+            asked: the request object.
+        """
+        if model is not None:
+            self._model_rows.labels(self._bounded(model)).inc(rows_of(asked))
+        elif route.startswith(LOSSES):
+            self._loss_rows.labels(route.removeprefix(LOSSES)).inc(rows_of(asked))
+
+    def _bounded(self, name: str) -> str:
+        if name not in self._names:
+            if len(self._names) >= MAX_NAMES:
+                return OTHER
+            self._names.add(name)
+        return name
+
+    def render(self) -> bytes:
+        """Everything, in the text format of Prometheus."""
+        registry = self._registry
+        if self._shared:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+def rows_of(asked: BaseModel) -> int:
+    """How many rows a request holds: samples of a loss, feature rows of a model."""
+    members = (getattr(asked, name, None) for name in ("inputs", *ROW_MEMBERS))
+    array = next((a for a in members if a is not None), None)
+    if array is None:
+        return 0
+    if "inputs" in type(asked).model_fields:
+        return len(array)
+    axis = getattr(asked, "axis", None)  # binary losses have none: each element is a sample
+    return int(array.size if axis is None else array.size // max(1, array.shape[axis]))

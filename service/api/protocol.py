@@ -1,0 +1,294 @@
+"""One connection: strict HTTP/1.1 within deadlines, and refusals as problem documents.
+
+uvicorn waits for ever for a request that it was promised, keeps any amount of header, takes
+requests without a Host and answers broken ones in plain text. This class builds on the internals
+of one minor version of uvicorn, which the dependency is pinned to and a test holds.
+"""
+
+import asyncio
+import re
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from service.api.deadlines import Deadlines
+from service.api.metrics import Metrics
+from service.api.problems import problem
+from service.api.tracing import log_request, name_of
+from service.errors import Code
+from service.settings import Settings
+
+# How much is parsed at once: a flood of small requests in one packet must not hold the loop.
+SLICE = 16 * 1024
+# How long the end of a refused request is read and dropped: closing before the client has sent it
+# resets the connection, and the client never sees why.
+LINGER_SECONDS = 1.0
+
+_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+_NOTHING = memoryview(b"")
+
+
+class Refused(Exception):
+    """A request that breaks HTTP."""
+
+
+class ReadAhead(FlowControl):
+    """Reads no further while requests that came early wait for their turn."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Any) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        """Goes on reading, unless requests wait."""
+        if not self._waiting:
+            super().resume_reading()
+
+
+class Protocol(HttpToolsProtocol):
+    """A connection with deadlines, for `uvicorn.run(http=...)`; its settings come by the lifespan.
+
+    Refusals wait until the requests before them are answered, carry `Connection: close`, and are
+    logged and counted like every answer.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._settings: Settings = self.app_state["settings"]
+        self._metrics: Metrics = self.app_state["metrics"]
+        self._unread = _NOTHING
+        self._refusal: tuple[Code, str] | None = None
+        self._answered = False  # the refusal is out; what still arrives is dropped
+        self._begun = False  # between the first byte of a request and the end of its headers
+        self._in_body = False  # between the end of its headers and the end of its body
+        self._method = ""  # of the request that arrives, once it is known
+        self._messages = 0
+        self._complete = 0
+        self._overhead = 0  # bytes since the request began, or since the last byte of its body
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected, and has to say what it wants."""
+        super().connection_made(transport)
+        self.flow = ReadAhead(transport, self.pipeline)
+        self._deadlines = Deadlines(self.loop, self._settings, transport, self.flow, self._expire)
+        self._deadlines.expect_headers(0)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; nobody waits for the requests that were read ahead."""
+        self._deadlines.cancel()
+        self.pipeline.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._refusal is not None:
+            return
+        self._unread = memoryview(bytes(self._unread) + data if self._unread else data)
+        self._parse()
+
+    def _parse(self) -> None:
+        """Parses what is unread, until a request has to wait for the one before it."""
+        self._unset_keepalive_if_required()
+        before = self._complete
+        while self._unread and not self.pipeline and self._refusal is None:
+            self._parse_slice()
+        if self._refusal is not None or self.transport.is_closing():
+            return
+        if self._in_body:
+            self._deadlines.expect_body(self._messages)
+        elif self._begun or self._complete == before:
+            self._deadlines.expect_headers(self._messages)
+        else:
+            self._deadlines.stop_reading()
+
+    def _parse_slice(self) -> None:
+        whole = self._unread
+        piece = whole[:SLICE]
+        self._unread = whole[SLICE:]
+        self._overhead += len(piece)
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as offer:
+            self._unread = whole[offer.args[0] :]  # declined by going on as before
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            text = str(cause) if isinstance(cause, Refused) else "the request breaks HTTP"
+            self._refuse(Code.BAD_REQUEST, text)
+        else:
+            self._check_overhead()
+
+    def _check_overhead(self) -> None:
+        """Headers, trailers and chunk extensions that do not end are refused as they arrive.
+
+        Those that end are measured exactly by the guard.
+        """
+        if not (self._begun or self._in_body):
+            return
+        headers, url = self._settings.max_header_bytes, self._settings.max_url_bytes
+        if self._begun and len(self.url) > url:
+            text = f"the URL does not end; the limit XENT_MAX_URL_BYTES is {url}"
+            self._refuse(Code.URL_TOO_LONG, text)
+        elif self._overhead > headers + url + SLICE:
+            text = f"the headers do not end; the limit XENT_MAX_HEADER_BYTES is {headers}"
+            self._refuse(Code.HEADERS_TOO_LARGE, text)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._begun = True
+        self._messages += 1
+        self._overhead = 0
+        self._method = ""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; trailers come this way as well and must not join the headers."""
+        if self._begun:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The headers are whole, and are checked where the parser is lenient."""
+        self._method = self.parser.get_method().decode("ascii")
+        self._check_headers()
+        super().on_headers_complete()
+        self._begun, self._in_body = False, True
+        self._overhead = 0
+        self._keep_alive = self.cycle.keep_alive
+        if self.expect_100_continue:
+            # Answered before its body was asked for, a client may send that body or not: what
+            # comes next on the connection has two meanings.
+            self.cycle.keep_alive = False
+
+    def _check_headers(self) -> None:
+        version = self.parser.get_http_version()
+        hosts = [value for name, value in self.headers if name == b"host"]
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if version not in ("1.0", "1.1"):
+            raise Refused("the request is not HTTP/1.1")
+        if len(hosts) > 1 or (not hosts and version == "1.1"):
+            raise Refused(f"the request has {len(hosts)} Host headers; one is needed")
+        if hosts and not _HOST.fullmatch(hosts[0]):
+            raise Refused("the Host header is not the name of a host")
+        if codings and (version == "1.0" or [c.lower() for c in codings] != [b"chunked"]):
+            raise Refused("Transfer-Encoding is chunked, in HTTP/1.1, or absent")
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._overhead = 0
+        self._deadlines.received += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        self._in_body = False
+        self._complete += 1
+        if self.expect_100_continue and not self.cycle.response_started:
+            self.cycle.keep_alive = self._keep_alive
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is out: the next request, or the refusal that waited for this moment."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._deadlines.expect_reader()
+            return
+        if self._begun:
+            self._unset_keepalive_if_required()
+        if self.pipeline:
+            return
+        if self._refusal is not None and not self._running():
+            self._answer_refusal()
+        elif self._unread:
+            self.loop.call_soon(self._go_on)
+        else:
+            self.flow.resume_reading()
+
+    def _go_on(self) -> None:
+        if not self.transport.is_closing() and self._refusal is None:
+            self._parse()
+            self.flow.resume_reading()
+
+    def _running(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _expire(self) -> None:
+        """A deadline has passed while the client could have sent."""
+        if self._in_body:
+            text = (
+                f"no more of the body came within XENT_BODY_TIMEOUT of "
+                f"{self._settings.body_timeout:g} s, or it came too slowly"
+            )
+        else:
+            limit = self._settings.header_timeout
+            text = f"the headers did not come within XENT_HEADER_TIMEOUT of {limit:g} s"
+        self._refuse(Code.REQUEST_TIMEOUT, text)
+
+    def _refuse(self, code: Code, text: str) -> None:
+        """Ends the connection with a problem document, after the answers before it."""
+        self._deadlines.stop_reading()
+        self._refusal, self._unread = (code, text), _NOTHING
+        if not self._in_body:
+            if not self._running():
+                self._answer_refusal()
+        elif self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()  # its turn never comes; those before it go on
+        elif self._running() and not self.cycle.response_started:
+            self._answer_refusal()
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        else:
+            self.transport.close()  # it has been answered, or half answered
+            self._deadlines.expect_reader()
+
+    def _answer_refusal(self) -> None:
+        if self._answered or self._refusal is None:
+            return
+        self._answered = True
+        code, text = self._refusal
+        # None of its own where another request came before it on the connection
+        state = self.cycle.scope["state"] if self._in_body and self._running() else {}
+        name = state.get("request_id") or name_of(self.headers or [])
+        response = problem(code, text, name)
+        headers = [*self.server_state.default_headers, *response.raw_headers]
+        headers += [(b"x-request-id", name.encode()), (b"connection", b"close")]
+        lines = [STATUS_LINE[response.status_code]]
+        lines += [key + b": " + value + b"\r\n" for key, value in headers]
+        method = self._method
+        lines += [b"\r\n", b"" if method == "HEAD" else bytes(response.body)]
+        self.transport.write(b"".join(lines))
+        self._metrics.rejected(code)
+        if state:
+            state["status"] = response.status_code  # the guard logs it with the request
+        else:
+            log_request(name, method, "unmatched", response.status_code)
+            self._metrics.answered(method, "unmatched", response.status_code)
+        self._unset_keepalive_if_required()
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(LINGER_SECONDS, self._end)
+
+    def _end(self) -> None:
+        self.transport.close()
+        self._deadlines.expect_reader()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than its answer was made."""
+        super().pause_writing()
+        self._deadlines.expect_reader()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._deadlines.stop_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The client has asked for nothing more."""
+        super().timeout_keep_alive_handler()
+        self._deadlines.expect_reader()

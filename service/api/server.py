@@ -1,0 +1,89 @@
+"""The server process, or several of them under one that watches."""
+
+import os
+import signal
+from contextlib import suppress
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from service.settings import Settings
+
+# Workers that parse a large body hold the interpreter for a while; they are not dead.
+WORKER_TIMEOUT = 30
+GRACE = 25
+KEEP_ALIVE = 5
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Args:
+        settings: of this process; workers read theirs from the same environment.
+    """
+    for name in THREADS:
+        # Read when NumPy is imported, which is later. The threads are Xent's own; those of BLAS
+        # wait for each other in busy loops where other work shares the cores.
+        os.environ.setdefault(name, "1")
+    # When a counter was made is a second series for each, which nobody asks for.
+    os.environ.setdefault("PROMETHEUS_DISABLE_CREATED_SERIES", "true")
+    # A folder of somebody else's figures would be added to ours.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    options: dict[str, Any] = {
+        "app": "service.app:served_app",
+        "factory": True,
+        "host": settings.host,
+        "port": settings.port,
+        "workers": settings.workers,
+        "http": "service.api.protocol:Protocol",
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_keep_alive": KEEP_ALIVE,
+        "timeout_graceful_shutdown": GRACE,
+        "timeout_worker_healthcheck": WORKER_TIMEOUT,
+    }
+    if settings.workers == 1:
+        uvicorn.run(**options)
+        return
+    with TemporaryDirectory(prefix="xent-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        config = uvicorn.Config(**options)
+        Supervisor(config, [config.bind_socket()]).run()
+
+
+class Supervisor(Multiprocess):
+    """Starts the workers, replaces one that dies, and passes signals on at once.
+
+    uvicorn looks at its signals twice a second, and not while it waits for a busy worker.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._pass_on)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        self.signal_queue.append(number)
+        for process in self.processes:
+            if process.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, number)
+
+    def keep_subprocess_alive(self) -> None:
+        """Replaces workers that are dead, and drops what they alone had in flight."""
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        gone = before - {process.pid for process in self.processes}
+        if gone:
+            from prometheus_client.multiprocess import mark_process_dead  # slow to import
+
+            for pid in gone:
+                mark_process_dead(pid)  # type: ignore[no-untyped-call]

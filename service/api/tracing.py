@@ -1,0 +1,40 @@
+"""What ties an answer, its log line and the caller's own trace together."""
+
+import logging
+import re
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
+_log = logging.getLogger("xent.request")
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+def name_of(headers: Headers) -> str:
+    """The id of a request: the caller's `X-Request-Id` where it is a plain word, or a new one."""
+    for key, value in headers:
+        if key == b"x-request-id":
+            given = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(given):
+                return given
+            break
+    return uuid.uuid4().hex
+
+
+def trace_of(headers: Headers) -> dict[str, str]:
+    """The caller's trace, for the log: `trace_id` and `span_id` of a valid `traceparent`.
+
+    Source: W3C Trace Context, version 00.
+    """
+    found = [value for key, value in headers if key == b"traceparent"]
+    match = _TRACEPARENT.fullmatch(found[0]) if len(found) == 1 else None
+    return {"trace_id": match[1].decode(), "span_id": match[2].decode()} if match else {}
+
+
+def log_request(name: str, method: str, route: str, status: int, **more: Any) -> None:
+    """The log line of a request: never a body, a header or a path that a client chose."""
+    fields = {"request_id": name, "method": method, "route": route, "status": status, **more}
+    _log.info("request", extra=fields)
