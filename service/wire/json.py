@@ -21,8 +21,12 @@ from service.errors import Code, InvalidInput, MalformedBody, cell
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*+(:?)')
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
     """The object that a JSON body holds.
+
+    Args:
+        body: UTF-8.
+        what: names it in the errors.
 
     Raises:
         MalformedBody: not JSON: also a bare NaN or Infinity, a number beyond float64 (`1e400`),
@@ -30,13 +34,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
         InvalidInput: JSON, but no object, or one with a duplicate member.
     """
     if not body:
-        raise MalformedBody(Code.EMPTY_BODY, "the body is empty; send a JSON object")
+        raise MalformedBody(Code.EMPTY_BODY, f"{what} is empty; send a JSON object")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise MalformedBody(Code.INVALID_JSON, _explain(error)) from None
+        raise MalformedBody(Code.INVALID_JSON, f"{what} is not JSON: {_explain(error)}") from None
     if not isinstance(value, dict):
-        raise InvalidInput.at("", Code.NOT_AN_OBJECT, "the body is JSON but not an object")
+        raise InvalidInput.at("", Code.NOT_AN_OBJECT, f"{what} is JSON but not an object")
     # The parser keeps the last of two equal names; counting the names finds that out cheaply.
     if sum(map(len, _STRINGS.findall(body))) != _count_members(value):
         _refuse_duplicates(body)
@@ -50,7 +54,7 @@ def _explain(error: orjson.JSONDecodeError) -> str:
         hint = '; a number beyond float64 is spelled "Infinity"'
     elif error.doc[error.pos : error.pos + 1] in ("N", "I", "-"):
         hint = '; JSON has no NaN and no infinity: send "NaN", "Infinity" or "-Infinity"'
-    return f"the body is not JSON: {text}{hint}"
+    return text + hint
 
 
 def _count_members(value: dict[str, Any]) -> int:
