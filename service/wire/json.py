@@ -20,6 +20,8 @@ from service.errors import Code, InvalidInput, MalformedBody, cell
 # Every string token of a valid document, with the colon that makes it a member name.
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*+(:?)')
 
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
 
 def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
     """The object that a JSON body holds.
@@ -130,6 +132,8 @@ def _spelled(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _spelled(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
+        if _AS_THEY_ARE.issuperset(map(type, value)):
+            return value  # a hundred thousand names are not looked at one by one
         return [_spelled(item) for item in value]
     if dataclasses.is_dataclass(value):
         return {name: _spelled(item) for name, item in _members(value) if item is not None}
@@ -147,9 +151,19 @@ def _spelled_array(array: npt.NDArray[Any]) -> Any:
     if array.ndim == 0:
         return _spelled(array[()])
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        # scalars of the array's dtype keep its shortest digits; finite rows stay arrays
-        return [_spelled(item) for item in array]
+        return _spelled_cells(array)
     return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+
+
+def _spelled_cells(array: npt.NDArray[np.floating[Any]]) -> Any:
+    """Lists where a row is not finite; the other rows stay arrays."""
+    if array.ndim > 1:
+        return [_spelled_array(row) for row in array]
+    # scalars of a narrower type keep its shortest digits
+    cells = array.tolist() if array.dtype.itemsize == 8 else list(array)
+    for place in np.flatnonzero(~np.isfinite(array)):
+        cells[place] = _spell(float(array[place]))
+    return cells
 
 
 def _spell(value: float) -> str:
