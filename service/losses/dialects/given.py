@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from service.errors import Code, InvalidInput, cell
 from service.losses.dialects.rules import NOT_A_NUMBER, DialectLoss, Rule
-from service.losses.dialects.single import Single, single
+from service.losses.dialects.single import Single, f32
 from service.losses.result import Numbers
 from service.losses.rows import Rows, floating
 from service.losses.truth import (
@@ -87,15 +87,15 @@ class Given:
         """(N, K) targets; labels as their one-hot rows."""
         if self.truth == "labels":
             indices, _ = self.indices(rows)
-            return single(np.arange(rows.classes) == indices[:, None])
+            return f32(np.arange(rows.classes) == indices[:, None])
         self._same_shape("targets", self.true, rows.sent, f"the shape of {rows.member}")
-        return single(Rows.of("targets", self.true, int(self.options.get("axis", -1))).array)
+        return f32(Rows.of("targets", self.true, int(self.options.get("axis", -1))).array)
 
     def binary(self) -> Single:
         """The binary truth, of the shape of the prediction."""
         self._same_shape(self.truth, self.true, self.values.shape, f"the shape of {self.member}")
         if self.truth == "targets":
-            return single(floating(self.true))
+            return f32(floating(self.true))
         flat = numbered(self.true.reshape(-1), booleans=True)
         bad = np.flatnonzero(~np.isin(flat, (0, 1)))
         if bad.size:
@@ -103,14 +103,14 @@ class Given:
             pointer, name = cell("labels", *(int(i) for i in place))
             text = f"{name} is no label of a binary loss: these are 0, 1, false and true"
             raise InvalidInput.at(pointer, Code.NOT_A_LABEL, text)
-        return single(flat).reshape(self.true.shape)
+        return f32(flat).reshape(self.true.shape)
 
     def class_weights(self, classes: int) -> Single | None:
         """(K,) float32, or `None`."""
         weights = self.options.get("class_weights")
         if weights is None or classes == 0:  # [] does not say how many classes there are
             return None
-        return single(class_weight_array(weights, self.options.get("classes"), classes))
+        return f32(class_weight_array(weights, self.options.get("classes"), classes))
 
     def sample_weights(self, shape: tuple[int, ...]) -> Numbers | None:
         """Of the samples' shape, or `None`."""

@@ -17,13 +17,13 @@ from service.losses.dialects.single import (
     EPSILON,
     Single,
     clip,
+    f32,
     log,
     log_softmax,
     power,
     row_sums,
     softmax,
 )
-from service.losses.dialects.single import single as f32
 from service.losses.dialects.torch import off_balance
 from service.losses.rows import Rows
 
@@ -126,7 +126,7 @@ def kl_divergence(given: Given) -> DialectLoss:
     p, q = given.target_rows(rows), f32(rows.array)
     found: Found = {
         rules.CLIP_FLOOR_1E_7: np.any((p < EPSILON) | (p > 1) | (q < EPSILON) | (q > 1)),
-        rules.TEXTBOOK_KL: off_balance(given.true, given.values),
+        rules.TEXTBOOK_KL: off_balance(p, q),
     }
     p, q = clip(p, ONE), clip(q, ONE)
     return _weighted(given, rows, row_sums(p * log(p / q)), None, found)

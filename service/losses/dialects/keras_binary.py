@@ -13,8 +13,7 @@ from service.losses.dialects import rules
 from service.losses.dialects.given import Given, answer, infinities, unsupported
 from service.losses.dialects.reduce import Found, clipped, reduced
 from service.losses.dialects.rules import DialectLoss
-from service.losses.dialects.single import Single, clip, power, row_sums, sigmoid
-from service.losses.dialects.single import single as f32
+from service.losses.dialects.single import Single, clip, f32, power, row_sums, sigmoid
 from service.losses.dialects.torch import (
     bce_losses,
     bce_with_logits_losses,

@@ -1,5 +1,6 @@
 """How Keras puts samples together, and what it does to rows of probabilities."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,17 +8,19 @@ import numpy.typing as npt
 
 from service.losses.dialects import rules
 from service.losses.dialects.rules import Rule
-from service.losses.dialects.single import ALMOST_ONE, EPSILON, Single, row_sums, single, total
+from service.losses.dialects.single import ALMOST_ONE, EPSILON, Single, f32, row_sums, total
 
 Found = dict[Rule, Any]
 """Rules, and whether they made a difference."""
 ZERO = np.float32(0)
+ROUNDING = 1e-6
+"""The sum of a float32 row may be this far off 1 by rounding alone."""
 
 
 def normalized(values: Single) -> tuple[Single, Found]:
     """Rows divided by their sums, and whether that changed any."""
     sums = row_sums(values)[..., None]
-    return values / sums, {rules.RENORMALIZED: np.any(sums != 1)}
+    return values / sums, {rules.RENORMALIZED: np.any(np.abs(sums - 1) > ROUNDING)}
 
 
 def clipped(p: Single) -> bool:
@@ -45,8 +48,8 @@ def reduced(
         The loss, and the habits that made a difference.
     """
     mean = reduction == "mean"
-    factors = None if weights is None else single(weights)
-    valid = losses.size
+    factors = None if weights is None else f32(weights)
+    valid = 0
     if mask is not None:
         valid = int(np.count_nonzero(mask))
         share = _divide(np.float32(mask.size), np.float32(valid)) if mean else np.float32(1)
@@ -54,14 +57,17 @@ def reduced(
         factors = shares if factors is None else factors * shares
     if factors is not None:
         losses = losses * factors
-    if reduction == "none" or losses.shape in ((), (0,)):
-        return losses, {rules.EMPTY_UNREDUCED: reduction != "none" and losses.shape == (0,)}
+    if reduction == "none" or losses.shape == (0,):
+        return losses, {rules.EMPTY_UNREDUCED: reduction != "none"}
     if not mean:
         return total(losses), {}
-    entering = weights if mask is None or weights is None else weights[mask]
+    if mask is None:
+        valid = losses.size
+    entering = np.ones(valid) if weights is None else weights if mask is None else weights[mask]
+    weight = float(entering.sum())
     habits = {
-        rules.DENOMINATOR_COUNT: entering is not None and entering.sum() != valid,
-        rules.MEAN_OF_NOTHING_0: valid == 0 or (entering is not None and entering.sum() == 0),
+        rules.DENOMINATOR_COUNT: not math.isclose(weight, valid, rel_tol=1e-9),
+        rules.MEAN_OF_NOTHING_0: weight == 0,
     }
     return _divide(total(losses), np.float32(losses.size)), habits
 

@@ -17,29 +17,29 @@ ALMOST_ONE = np.float32(1 - 1e-7)
 """1 - 2^-23: what 1 - 1e-7 is in float32."""
 
 
-def single(array: npt.NDArray[Any] | float) -> Single:
+def f32(array: npt.NDArray[Any] | float) -> Single:
     """Rounds to float32; what is beyond its range becomes infinite."""
     return np.asarray(array).astype(np.float32)
 
 
 def exp(x: Single) -> Single:
     """e^x."""
-    return single(np.exp(x.astype(np.float64)))
+    return f32(np.exp(x.astype(np.float64)))
 
 
 def log(x: Single) -> Single:
     """Natural logarithm."""
-    return single(np.log(x.astype(np.float64)))
+    return f32(np.log(x.astype(np.float64)))
 
 
 def log1p(x: Single) -> Single:
     """log(1 + x)."""
-    return single(np.log1p(x.astype(np.float64)))
+    return f32(np.log1p(x.astype(np.float64)))
 
 
 def power(x: Single, exponent: float) -> Single:
     """x^exponent, the exponent rounded to float32 too."""
-    return single(np.power(x.astype(np.float64), float(np.float32(exponent))))
+    return f32(np.power(x.astype(np.float64), float(np.float32(exponent))))
 
 
 def total(x: Single) -> np.float32:
@@ -49,7 +49,7 @@ def total(x: Single) -> np.float32:
 
 def row_sums(x: Single) -> Single:
     """Sums over the last axis."""
-    return single(np.sum(x, axis=-1, dtype=np.float64))
+    return f32(np.sum(x, axis=-1, dtype=np.float64))
 
 
 def _sums_of_exponentials(x: Single) -> Single:

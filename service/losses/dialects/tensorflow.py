@@ -10,12 +10,13 @@ from service.losses.dialects import rules
 from service.losses.dialects.given import Given, answer, infinities, unsupported
 from service.losses.dialects.keras import generalized_of, log_rows, sparse_of
 from service.losses.dialects.keras_binary import averaged, clip_rules, focused, smoothed_binary
-from service.losses.dialects.reduce import Found, clipped
+from service.losses.dialects.reduce import ROUNDING, Found, clipped
 from service.losses.dialects.rules import DialectLoss
 from service.losses.dialects.single import (
     Single,
     clip,
     exp,
+    f32,
     log,
     log1p,
     log_softmax,
@@ -23,7 +24,6 @@ from service.losses.dialects.single import (
     sigmoid,
     total,
 )
-from service.losses.dialects.single import single as f32
 
 ONE, ZERO = np.float32(1), np.float32(0)
 SMALL = 1e-3
@@ -44,7 +44,8 @@ def _log_rows(given: Given, values: Single) -> tuple[Single, Found]:
     log_probabilities, _ = log_softmax(log(p))
     return log_probabilities, {
         rules.CLIP_1E_7: clipped(values),
-        rules.RENORMALIZED_AFTER_CLIP: np.any(row_sums(p) != 1),
+        rules.RENORMALIZED_AFTER_CLIP: np.any(np.abs(row_sums(p) - ONE) > ROUNDING)
+        or clipped(values),
     }
 
 

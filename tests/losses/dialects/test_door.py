@@ -40,6 +40,10 @@ class TestRefusals:
              "/positive_weight"),
             ("sklearn", BCE, {"probabilities": np.array([0.5]), "labels": np.array([1]),
                               "reduction": "none"}, "/reduction"),
+            ("sklearn", "brier", {"probabilities": np.ones((1, 1)), "labels": np.zeros(1, int)},
+             "/probabilities"),
+            ("sklearn", CE, {"probabilities": np.full((2, 2, 2), 0.5),
+                             "labels": np.zeros((2, 2), int)}, "/probabilities"),
             ("keras", "binary-focal", {"logits": LOGITS, "labels": LOGITS > 1,
                                        "alpha": np.ones(3)}, "/alpha"),
             ("keras", "focal", {**GIVEN, "alpha": np.ones(2)}, "/alpha"),
@@ -96,6 +100,13 @@ class TestWhatAsksForNothing:
             gradient=False,
             sample_weights=None,
             class_weights=None,
+        )
+
+    def test_a_list_of_one_ignored_label_is_that_label_and_of_none_is_none(self):
+        one = dialect_loss("keras", CE, **GIVEN, ignore_index=0)
+        assert dialect_loss("keras", CE, **GIVEN, ignore_index=[0]) == one
+        assert dialect_loss("keras", CE, **GIVEN, ignore_index=[]) == dialect_loss(
+            "keras", CE, **GIVEN
         )
 
     def test_class_names_are_their_positions(self):

@@ -34,7 +34,7 @@ def distance(dialect, loss, given):
         answer = None
     if expected is None or answer is None:
         return 0.0 if answer is expected else np.inf
-    return ulps(dialect, expected, answer)
+    return ulps(dialect, expected, answer, given)
 
 
 def batches(dialect, rng):
@@ -45,6 +45,17 @@ def batches(dialect, rng):
     yield "cross-entropy", {**member, "labels": labels}
     yield "cross-entropy", {**member, "labels": labels, "reduction": "sum"}
     yield "binary-cross-entropy", {"probabilities": p[:, 0], "labels": labels % 2}
+    if dialect == "sklearn":
+        return
+    wide, truth = rng.normal(0, 5, (16, 50_257)), rng.integers(0, 50_257, 16)
+    yield "cross-entropy", {"logits": wide, "labels": truth, "reduction": "none"}
+    images, soft = rng.normal(0, 3, (20, 19, 30)), rng.dirichlet(np.ones(19), (20, 30))
+    soft = np.moveaxis(soft, -1, 1)
+    for reduction in ("mean", "none"):
+        yield (
+            "cross-entropy",
+            {"logits": images, "targets": soft, "axis": 1, "reduction": reduction},
+        )
 
 
 def main(dialect, count):

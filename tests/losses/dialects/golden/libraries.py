@@ -147,13 +147,14 @@ def _sklearn(loss, given):
     return log_loss(labels, p, normalize=normalize, sample_weight=weights, labels=known)
 
 
-def ulps(dialect, expected, answer):
+def ulps(dialect, expected, answer, given):
     """How far an answer is off, in units of the last place of the library's type.
 
     The unit is that of the loss or, for a loss below 1, of 1: such a loss is a difference of
     numbers near 1 (a sum of exponentials, 1 - p), in which the library's own order of addition,
-    which depends on its processor, decides the last place. Infinite where a shape, an infinity or
-    a NaN differs.
+    which depends on its processor, decides the last place. A power magnifies the last place of the
+    library's own sigmoid and pow: the unit is 1/q times that where (1 - p^q)/q is computed, and
+    gamma/2 times for a gamma above 2. Infinite where a shape, an infinity or a NaN differs.
     """
     expected, answer = np.asarray(expected), np.asarray(answer)
     wide, other = expected.astype(np.float64), answer.astype(np.float64)
@@ -166,4 +167,5 @@ def ulps(dialect, expected, answer):
         return 0.0
     kind = np.float64 if dialect == "sklearn" else np.float32
     unit = np.spacing(np.maximum(np.abs(wide[finite]), 1).astype(kind)).astype(np.float64)
-    return float((np.abs(wide[finite] - other[finite]) / unit).max())
+    magnified = max(1, 1 / given.get("q", 1), given.get("gamma", 2) / 2)
+    return float((np.abs(wide[finite] - other[finite]) / unit).max() / magnified)
