@@ -1,10 +1,16 @@
 """Bytes to arrays once, arrays to bytes once. Knows arrays and errors, nothing else."""
 
+import sys
+
 from service.wire.arrays import labels_from, numbers_from
 from service.wire.compression import compress, decompress
 from service.wire.json import dump_json, parse_object
 from service.wire.safetensors import dump_tensors, parse_tensors
-from service.wire.simd import parse_arrays
+
+if sys.version_info < (3, 14):
+    from service.wire.simd import parse_arrays
+else:  # no wheels of that parser yet
+    from service.wire.json import parse_lists as parse_arrays
 
 __all__ = [
     "compress",
