@@ -65,6 +65,8 @@ class Protocol(HttpToolsProtocol):
         self._unread = _NOTHING
         self._refusal: tuple[Code, str] | None = None
         self._answered = False  # the refusal is out; what still arrives is dropped
+        self._active: RequestResponseCycle | None = None  # the request whose answer is next
+        self._declined = False  # the request offers another protocol and is parsed again
         self._begun = False  # between the first byte of a request and the end of its headers
         self._in_body = False  # between the end of its headers and the end of its body
         self._method = ""  # of the request that arrives, once it is known
@@ -83,6 +85,7 @@ class Protocol(HttpToolsProtocol):
         """The connection is gone; nobody waits for the requests that were read ahead."""
         self._deadlines.cancel()
         self.pipeline.clear()
+        self._leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -115,7 +118,8 @@ class Protocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as offer:
-            self._unread = whole[offer.args[0] :]  # declined by going on as before
+            self._declined = False
+            self._unread = memoryview(self._head_without_offer() + bytes(whole[offer.args[0] :]))
         except httptools.HttpParserError as error:
             cause = error.__context__
             text = str(cause) if isinstance(cause, Refused) else "the request breaks HTTP"
@@ -155,6 +159,9 @@ class Protocol(HttpToolsProtocol):
         """The headers are whole, and are checked where the parser is lenient."""
         self._method = self.parser.get_method().decode("ascii")
         self._check_headers()
+        if self.parser.should_upgrade():
+            self._declined = True
+            return
         super().on_headers_complete()
         self._begun, self._in_body = False, True
         self._overhead = 0
@@ -164,7 +171,19 @@ class Protocol(HttpToolsProtocol):
             # comes next on the connection has two meanings.
             self.cycle.keep_alive = False
 
+    def _head_without_offer(self) -> bytes:
+        """The head of a request again, without the protocol it offers to change to.
+
+        The parser takes what follows such an offer for the other protocol, the body included,
+        where a server may go on in HTTP/1.1 and most clients expect it to.
+        """
+        lines = [b"%b %b HTTP/1.1\r\n" % (self._method.encode(), self.url)]
+        lines += [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] != b"upgrade"]
+        return b"".join(lines) + b"\r\n"
+
     def _check_headers(self) -> None:
+        if self._method == "CONNECT":
+            raise Refused("this is no proxy")
         version = self.parser.get_http_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         codings = [value for name, value in self.headers if name == b"transfer-encoding"]
@@ -185,6 +204,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole."""
+        if self._declined:
+            return
         self._in_body = False
         self._complete += 1
         if self.expect_100_continue and not self.cycle.response_started:
@@ -214,8 +235,17 @@ class Protocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _running(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+        return self._active is not None and not self._active.response_complete
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _leave(self) -> None:
+        """Tells the application that nobody listens any more."""
+        if self._active is not None and not self._active.response_complete:
+            self._active.disconnected = True
+            self._active.message_event.set()
 
     def _expire(self) -> None:
         """A deadline has passed while the client could have sent."""
@@ -240,8 +270,7 @@ class Protocol(HttpToolsProtocol):
             self.pipeline.popleft()  # its turn never comes; those before it go on
         elif self._running() and not self.cycle.response_started:
             self._answer_refusal()
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+            self._leave()
         else:
             self.transport.close()  # it has been answered, or half answered
             self._deadlines.expect_reader()
@@ -251,8 +280,8 @@ class Protocol(HttpToolsProtocol):
             return
         self._answered = True
         code, text = self._refusal
-        # None of its own where another request came before it on the connection
-        state = self.cycle.scope["state"] if self._in_body and self._running() else {}
+        # shared with the application, where the request has reached it
+        state = self.cycle.scope["state"] if self._running() else {}
         name = state.get("request_id") or name_of(self.headers or [])
         response = problem(code, text, name)
         headers = [*self.server_state.default_headers, *response.raw_headers]
