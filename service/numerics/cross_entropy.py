@@ -16,7 +16,14 @@ from service.numerics.arrays import (
     for_each_block,
 )
 from service.numerics.categorical import distances
-from service.numerics.errorfree import Pair, column_sums, quick_column_sums, quotient, two_product
+from service.numerics.errorfree import (
+    Pair,
+    column_sums,
+    plain_sums,
+    quick_column_sums,
+    quotient,
+    two_product,
+)
 from service.numerics.exponentials import FAINT, exponentials, quotients
 from service.numerics.logarithms import NAT_IN_BITS, log_one_plus, nats_to_unit
 
@@ -128,7 +135,7 @@ def soft_cross_entropy(
         if scale is not None and gradient is not None:
             out, columns = gradient[rows], np.arange(top.size)
             factors, exponents = _gradient_factors(scale[rows], unit)
-            _, more = _moderate(u.sum(axis=0))
+            _, more = _moderate(plain_sums(u))
             if more.any():
                 u, exponents = np.ldexp(u, -more), exponents + more
             mass, u_top = column_sums(u), u[top, columns]
@@ -148,8 +155,7 @@ def _expected(gaps: Array, rest: Array | float, u: Array, bits: bool) -> Array:
     terms += rest
     terms *= u
     np.copyto(terms, 0.0, where=u == 0.0)
-    answer: Array = terms.sum(axis=0)
-    return answer
+    return plain_sums(terms)
 
 
 class Unit(NamedTuple):

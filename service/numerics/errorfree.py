@@ -50,6 +50,16 @@ def quotient(a: Pair, b: Pair) -> Array:
     return first + rest / b.high
 
 
+def plain_sums(terms: Array) -> Array:
+    """Sums of (k, n) terms over the first axis, in one order for every n.
+
+    NumPy adds a single contiguous column pairwise, but several side by side one after the other.
+    """
+    single = terms.shape[1] == 1 and len(terms) <= NARROW
+    sums: Array = (np.repeat(terms, 2, axis=1) if single else terms).sum(axis=0)
+    return sums[: terms.shape[1]]
+
+
 def column_sums(terms: Array) -> Pair:
     """Sums of (k, n) terms >= 0 over the first axis, about as good as rounding once.
 
@@ -58,11 +68,11 @@ def column_sums(terms: Array) -> Pair:
     tails hardly counts (Rump, Ogita & Oishi, "Accurate floating-point summation", SIAM J. Sci.
     Comput. 31, 2008: ExtractVector).
     """
-    bounds = np.ldexp(2.0, np.frexp(terms.sum(axis=0))[1])
+    bounds = np.ldexp(2.0, np.frexp(plain_sums(terms))[1])
     heads = terms + bounds
     heads -= bounds
-    high = heads.sum(axis=0)
-    return two_sum(high, np.subtract(terms, heads, out=heads).sum(axis=0))
+    high = plain_sums(heads)
+    return two_sum(high, plain_sums(np.subtract(terms, heads, out=heads)))
 
 
 def quick_column_sums(terms: Array) -> Pair:

@@ -1,0 +1,36 @@
+"""The accuracy program, on a few rows; `python benchmarks/accuracy.py` measures them all."""
+
+import runpy
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def test_every_function_meets_its_goal(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    program = runpy.run_path(str(BENCHMARKS / "accuracy.py"))
+    status = program["main"](["--quick", "--seed", "3"])
+    table = capsys.readouterr().out
+    assert status == 0, table
+    for function in (
+        "softmax",
+        "gradient, bits",
+        "soft gradient",
+        "binary loss",
+        "KL",
+        "logsumexp",
+    ):
+        assert f"| {function} |" in table
+
+
+def test_a_wrong_digit_is_seen():
+    sys_path = str(BENCHMARKS)
+    sys.path.insert(0, sys_path)
+    try:
+        references = runpy.run_path(str(BENCHMARKS / "references.py"))
+    finally:
+        sys.path.remove(sys_path)
+    exact = references["exact"]([references["mpf"](1) / 3])
+    assert 0.0 < exact.ulps(exact.high)[0] < 0.5
+    assert 15.0 < exact.ulps(exact.high * (1 + 16 * 2.0**-53 * 1.5))[0] < 25.0
