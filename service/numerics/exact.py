@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from service.numerics.arrays import Array
 from service.numerics.errorfree import two_product
@@ -13,6 +14,9 @@ BUCKET = 256
 SCALE = 9 * BUCKET
 """The integer counts units of 2**-2304; the smallest product of two float64 numbers is 2**-2148,
 and exponents are counted from the bottom of its bucket."""
+
+PART = 1 << 14
+"""Values that are added at a time, so that the passes over them stay in the cache."""
 
 
 class ExactSum:
@@ -37,35 +41,39 @@ class ExactSum:
             weights: the same shape, finite, >= 0 where the value is infinite.
         """
         values = np.asarray(values, dtype=np.float64).ravel()
-        infinite = np.isposinf(values)
         if weights is not None:
             weights = np.asarray(weights, dtype=np.float64).ravel()
-            infinite &= weights != 0.0
-        count = int(np.count_nonzero(infinite))
-        self._infinities += count
-        if count or not np.isfinite(values).all():
-            finite = np.isfinite(values)
-            values = values[finite]
-            weights = None if weights is None else weights[finite]
-        if weights is None:
-            self._add_parts(*np.frexp(values))
-        else:
-            self._add_products(values, weights)
+        for start in range(0, values.size, PART):
+            part = slice(start, start + PART)
+            self._add_part(values[part], None if weights is None else weights[part])
 
     def merge(self, other: "ExactSum") -> None:
         """Adds everything that was added to another sum."""
         self._units += other._units
         self._infinities += other._infinities
 
-    def _add_products(self, values: Array, weights: Array) -> None:
-        mantissas, exponents = np.frexp(values)
-        factors, more = np.frexp(weights)
-        # Mantissas in [0.5, 1): their product and its error neither overflow nor underflow.
-        high, low = two_product(mantissas, factors)
-        self._add_parts(high, exponents + more)
-        self._add_parts(low, exponents + more)
+    def _add_part(self, values: Array, weights: Array | None) -> None:
+        infinite = np.isposinf(values)
+        if infinite.any():
+            counted = infinite if weights is None else infinite & (weights != 0.0)
+            self._infinities += int(np.count_nonzero(counted))
+            values = values[~infinite]
+            weights = None if weights is None else weights[~infinite]
+        if weights is None:
+            if _within(values, 0.0, 2.0**900):
+                self._units += _units(values, 0)
+            else:
+                self._add_buckets(*np.frexp(values))
+        elif _within(values, 2.0**-400, 2.0**400) and _within(weights, 2.0**-400, 2.0**400):
+            high, low = two_product(values, weights)
+            self._units += _units(high, 0) + _units(low, 0)
+        else:
+            mantissas, exponents = np.frexp(values)
+            factors, more = np.frexp(weights)
+            for part in two_product(mantissas, factors):
+                self._add_buckets(part, exponents + more)
 
-    def _add_parts(self, mantissas: Array, exponents: np.ndarray) -> None:
+    def _add_buckets(self, mantissas: Array, exponents: npt.NDArray[np.int32]) -> None:
         """Adds mantissa * 2**exponent, bucket by bucket of exponents so that nothing overflows."""
         buckets = exponents // BUCKET
         for bucket in np.unique(buckets):
@@ -134,6 +142,12 @@ def _quotient(numerator: int, denominator: int) -> float:
         return numerator / denominator
     except OverflowError:
         return infinity
+
+
+def _within(values: Array, smallest: float, largest: float) -> bool:
+    """Whether the sizes of all values that are not 0 are within these bounds."""
+    sizes = np.abs(values)
+    return bool(((sizes < largest) & ((sizes > smallest) | (sizes == 0.0))).all())
 
 
 def _units(parts: Array, exponent: int) -> int:
