@@ -60,6 +60,7 @@ def create_app(settings: Settings | None = None, *, take_signals: bool = False) 
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        openapi_url=None,  # a route like the others serves it, and is logged like them
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -5,10 +5,12 @@ JSON mapping of protocol buffers. Nothing is ever turned into null.
 """
 
 import dataclasses
+import gc
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,7 +40,8 @@ def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
     if not body:
         raise MalformedBody(Code.EMPTY_BODY, f"{what} is empty; send a JSON object")
     try:
-        value = orjson.loads(body)
+        with _collector_paused():
+            value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise MalformedBody(Code.INVALID_JSON, f"{what} is not JSON: {_explain(error)}") from None
     if not isinstance(value, dict):
@@ -62,6 +65,21 @@ def parse_lists(body: bytes, numbers: frozenset[str], labels: frozenset[str]) ->
         InvalidInput: as `parse_object` does.
     """
     return parse_object(body)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keeps the collector of cycles from walking over a million new rows again and again.
+
+    They hold no cycles, and with it a parse takes four times as long and holds the interpreter.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _explain(error: orjson.JSONDecodeError) -> str:

@@ -149,9 +149,10 @@ class Contract:
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
         """The operation, where the document has it."""
+        name = "get" if method == "HEAD" else method.lower()
         for pattern, methods in self._paths.items():
-            if pattern.fullmatch(path):
-                return methods.get("get" if method == "HEAD" else method.lower())
+            if pattern.fullmatch(path) and name in methods:
+                return dict(methods[name])
         return None
 
     def conforms(self, schema: dict[str, Any], value: Any) -> None:

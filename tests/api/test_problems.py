@@ -29,8 +29,8 @@ def read(response: Any) -> dict[str, Any]:
 
 
 class TestTable:
-    def test_every_code_is_explained_in_order(self) -> None:
-        assert list(EXPLANATIONS) == list(Code)
+    def test_every_code_is_explained(self) -> None:
+        assert EXPLANATIONS.keys() == set(Code)
 
     @pytest.mark.parametrize("entry", EXPLANATIONS.values(), ids=str)
     def test_an_explanation_says_something(self, entry: Explanation) -> None:

@@ -6,6 +6,8 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
+from service.wire import dump_json
+
 ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
@@ -15,7 +17,7 @@ PARAMETERS = {"tryItOutEnabled": True, "filter": True, "syntaxHighlight": False}
 
 
 def add_docs(router: APIRouter, app: FastAPI) -> None:
-    """Adds `/docs` and its three files; every address in the page is relative to it."""
+    """Adds `/openapi.json`, `/docs` and its three files; every address in the page is relative."""
     page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title=app.title,
@@ -30,6 +32,10 @@ def add_docs(router: APIRouter, app: FastAPI) -> None:
     async def docs() -> Response:
         return HTMLResponse(page.body)
 
+    async def document() -> Response:
+        return Response(dump_json(app.openapi()), media_type="application/json")
+
+    router.add_api_route("/openapi.json", document, include_in_schema=False)
     router.add_api_route("/docs", docs, include_in_schema=False)
     for name, media_type in ASSETS.items():
         router.add_api_route(

@@ -10,7 +10,6 @@ from service.api.schemas.scoring import (
     Clip,
     Gradient,
     Ignore,
-    Logits,
     LogProbabilities,
     Normalize,
     Probabilities,
@@ -28,7 +27,12 @@ Member = tuple[Any, Any]
 
 # Name, type with its description, default. The defaults are those of the functions: a test.
 MEMBERS: dict[str, Member] = {
-    "logits": (Logits | None, None),
+    "logits": (
+        Annotated[
+            Numbers | None, Field(description="Raw scores, shape (..., K); one row may be (K,)")
+        ],
+        None,
+    ),
     "probabilities": (Probabilities | None, None),
     "log_probabilities": (LogProbabilities | None, None),
     "labels": (
