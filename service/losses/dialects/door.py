@@ -16,6 +16,7 @@ NEUTRAL: Mapping[str, Any] = {
     "label_smoothing": 0,
     "positive_weight": 1,
     "temperature": 1,
+    "z_loss": 0,
     "unit": "nat",
     "gradient": False,
 }

@@ -4,6 +4,7 @@ Sources: keras/src/losses/loss.py and losses.py, keras/src/backend/torch/nn.py; 
 clip of 1e-7), #15249 (15.94 on one side and 16.12 on the other).
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -71,6 +72,9 @@ def _weighted(
 ) -> DialectLoss:
     weights = given.sample_weights(rows.samples)
     loss, habits = reduced(losses.reshape(rows.samples), weights, mask, given.reduction)
+    habits[rules.DENOMINATOR_COUNT] = habits.get(rules.DENOMINATOR_COUNT) or found.get(
+        rules.DENOMINATOR_COUNT
+    )
     return answer(loss, {rules.FLOAT32: True, **found, **habits})
 
 
@@ -111,13 +115,26 @@ def focal(given: Given) -> DialectLoss:
     p, found = normalized(softmax(values) if given.member == "logits" else values)
     found[rules.CLIP_1E_7] = clipped(p)
     p = clip(p)
-    cross = -_smoothed_rows(given, rows, found) * log(p)
-    alpha = np.asarray(given.options.get("alpha", 0.25))
-    if alpha.shape not in ((), (rows.classes,)):
+    targets = _smoothed_rows(given, rows, found)
+    alpha = _alpha(given, rows)
+    factors = power(ONE - p, float(given.options.get("gamma", 2.0))) * alpha
+    if alpha.ndim and given.reduction == "mean":
+        weight = float((given.target_rows(rows) * alpha).sum(dtype=np.float64))
+        found[rules.DENOMINATOR_COUNT] = not math.isclose(weight, rows.size, rel_tol=1e-6)
+    found[rules.ALPHA_DEFAULT] = not {"alpha", "class_weights"} & {*given.options}
+    return _weighted(given, rows, row_sums(factors * (-targets * log(p))), None, found)
+
+
+def _alpha(given: Given, rows: Rows) -> Single:
+    weights, alpha = given.class_weights(rows.classes), given.options.get("alpha")
+    if weights is not None:
+        if alpha is not None:
+            raise unsupported("alpha", "class_weights are alpha; only one of them can be given")
+        return weights
+    factors = f32(np.asarray(0.25 if alpha is None else alpha))
+    if factors.shape not in ((), (rows.classes,)):
         raise unsupported("alpha", "alpha is a number, or one for each class")
-    factors = power(ONE - p, float(given.options.get("gamma", 2.0))) * f32(alpha)
-    found[rules.ALPHA_DEFAULT] = "alpha" not in given.options
-    return _weighted(given, rows, row_sums(factors * cross), None, found)
+    return factors
 
 
 def kl_divergence(given: Given) -> DialectLoss:
@@ -148,4 +165,13 @@ def generalized_of(given: Given, smallest: np.float32) -> DialectLoss:
     flushed = (p > 0) & (p < smallest)
     p = np.where(flushed, np.float32(0), p)
     losses = (ONE - power(p, q)) / np.float32(q)
-    return _weighted(given, rows, losses, None, {rules.FLUSHED: flushed.any()})
+    return _weighted(
+        given,
+        rows,
+        losses,
+        None,
+        {
+            rules.Q_DEFAULT: "q" not in given.options,
+            rules.FLUSHED: flushed.any(),
+        },
+    )

@@ -106,8 +106,9 @@ TEXTBOOK_KL = Rule(
     "textbook_kl", "The sum is that of p log(p/q) alone; the rows do not have the same sum."
 )
 ALPHA_DEFAULT = Rule(
-    "alpha_0.25", "alpha is 0.25 unless given, so that every loss is divided by 4."
+    "alpha_0.25", "alpha is 0.25 unless class weights give it, so that every loss is divided by 4."
 )
+Q_DEFAULT = Rule("q_0.5", "q is 0.5 unless given; Xent's default is 0.7.")
 UNCLIPPED_FOCUS = Rule(
     "unclipped_focus", "The focal factor sees the probability before it is clipped."
 )

@@ -88,7 +88,7 @@ def _keras_calls(
             call(
                 "CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis, "
                 "reduction)",
-                _EITHER, TRUTHS, (*smooth, "alpha", "gamma"), keras.focal,
+                _EITHER, TRUTHS, (*smooth, "class_weights", "alpha", "gamma"), keras.focal,
             ),
         ),
         "binary-focal": (

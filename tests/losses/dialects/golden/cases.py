@@ -89,7 +89,8 @@ def _categorical(dialect, kind, rng, rows, given):
         _maybe(rng, given, "ignore_index", int(rng.integers(-1, classes)))
     if kind == "focal":
         _maybe(rng, given, "gamma", float(rng.choice([0, 0.5, 1, 2, 5])))
-        _maybe(rng, given, "alpha", rng.uniform(0.1, 0.9, classes).round(2))
+        name = str(rng.choice(["alpha", "class_weights"]))
+        _maybe(rng, given, name, rng.uniform(0.1, 0.9, classes).round(2))
     if kind == "generalized-cross-entropy":
         _maybe(rng, given, "q", float(rng.choice([0.1, 0.5, 0.7])))
     return ("cross-entropy" if kind == "soft" else kind), given

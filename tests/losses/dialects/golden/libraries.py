@@ -103,6 +103,8 @@ def _keras_loss(keras, loss, given):
     for option in ("axis", "label_smoothing", "alpha", "gamma", "q"):
         if given.get(option) is not None:
             options[option] = given[option]
+    if given.get("class_weights") is not None:  # of the focal loss
+        options["alpha"] = list(given["class_weights"])
     if loss not in ("kl-divergence", "generalized-cross-entropy"):
         options["from_logits"] = name == "logits"
     truth = np.asarray(given["labels"] if "labels" in given else given["targets"])
