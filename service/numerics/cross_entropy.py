@@ -83,7 +83,8 @@ def cross_entropy(
             factors, exponents = _gradient_factors(scale[rows], unit)
             per_weight = quotient(factors, total)
             np.multiply(weights, per_weight, out=out.T)
-            out[np.arange(y.size), y] = 0.0 - others.high * per_weight
+            cells = np.arange(y.size) * z.shape[1] + y.astype(np.intp)
+            out.reshape(-1)[cells] = 0.0 - others.high * per_weight
             _rescale(out, exponents)
             if not in_place:
                 gradient[rows] = out

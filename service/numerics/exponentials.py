@@ -91,9 +91,13 @@ def _take_out(
     weights: Array, classes: Integers, sums: Callable[[Array], Pair]
 ) -> tuple[Array, Pair, Pair]:
     """Takes a class of each row out of the weights: it, the sum of the others, the sum of all."""
-    columns = np.arange(len(classes))
-    own = weights[classes, columns]
-    weights[classes, columns] = 0.0
+    # Flat indices into whichever order is contiguous: several times faster than pairs of indices.
+    contiguous = weights if weights.flags.c_contiguous else weights.T
+    step, stride = (1, len(classes)) if contiguous is weights else (len(weights), 1)
+    cells = np.arange(len(classes)) * step + classes.astype(np.intp) * stride
+    flat = contiguous.reshape(-1)
+    own = flat.take(cells)
+    flat[cells] = 0.0
     others = sums(weights)
     total = two_sum(others.high, own)
     return own, others, Pair(total.high, total.low + others.low)

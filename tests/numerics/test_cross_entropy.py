@@ -1,6 +1,7 @@
 """Losses and gradients against closed forms, mpmath and each other."""
 
 import math
+import tracemalloc
 
 import mpmath
 import numpy as np
@@ -214,3 +215,14 @@ def test_the_state_of_numpy_and_the_input_are_left_alone(rng):
     soft_cross_entropy(logits, np.full((2, 3), 0.5), scale=np.ones(2))
     assert np.geterr() == before
     assert np.array_equal(logits, copy)
+
+
+@pytest.mark.parametrize("k", [2, 500])
+def test_memory_beyond_the_answer_is_a_few_blocks(rng, k):
+    n = 4_000_000 // k
+    logits, labels, scale = rng.standard_normal((n, k)), np.zeros(n, int), np.ones(n)
+    tracemalloc.start()
+    answer = cross_entropy(logits, labels, scale=scale)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak - sum(a.nbytes for a in answer) < 16 * 2**20
