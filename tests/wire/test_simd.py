@@ -124,6 +124,47 @@ class TestAgreement:
                 assert np.array_equal(found["labels"], labels)
 
 
+class TestMutations:
+    SEEDS = (
+        '{"logits": [[1, 2.5], [3e-5, -4]], "labels": [0, 1], "weights": {"a": 1, "b": [2]}}',
+        '{"labels": ["a", "b["], "logits": [[[1], [2]], [[3], [4]]], "axis": -1, "tail": [[{}]]}',
+        '{"logits": [1, 2, 3], "labels": [[true, false]], "reduction": "none", "weights": [1, 1]}',
+    )
+    PIECES = (
+        '[ ] { } , : " 1 -0 2.5 1e400 [1] [] {} null true "x" "logits" "a": \\u005b '
+        "99999999999999999999"
+    )
+
+    def test_whatever_is_taken_is_what_the_other_path_makes_of_it(self) -> None:
+        chance = random.Random(13)
+        pieces = self.PIECES.split()
+        taken = 0
+        for _ in range(8000):
+            text = chance.choice(self.SEEDS)
+            for _ in range(chance.randint(1, 3)):
+                start = chance.randrange(len(text))
+                end = start + chance.choice((0, 1, 1, 3))
+                text = text[:start] + chance.choice(["", *pieces]) + text[end:]
+            found = quick(text)
+            if found is None:
+                continue
+            taken += 1
+            expected = parse_object(text.encode())
+            assert list(found) == list(expected)
+            for name in found:
+                left, right = outcome(name, found), outcome(name, expected)
+                assert same(left, right), text
+        assert taken > 500
+
+
+def outcome(name: str, value: dict[str, Any]) -> Any:
+    """A member as the schema makes it, or what is wrong with it."""
+    try:
+        return converted({name: value[name]})[name]
+    except XentError as error:
+        return str(error)
+
+
 class TestGivesWay:
     @pytest.mark.parametrize(
         "text",
