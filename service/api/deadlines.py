@@ -1,6 +1,8 @@
 """The deadlines of one connection: headers, body, and an answer that is not read."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -111,4 +113,7 @@ class Deadlines:
         if self._unread - left >= SLOWEST * self._settings.body_timeout:
             self._start_writing()
         elif left:
+            # A plain close would leave the rest to the kernel, which keeps offering it for minutes.
+            line: socket.socket = self._transport.get_extra_info("socket")
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()

@@ -3,7 +3,14 @@
 import os
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import BaseModel
 
@@ -30,6 +37,8 @@ class Metrics:
     """
 
     def __init__(self) -> None:
+        # When a counter was made would be a second series for each.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._shared = FOLDER in os.environ
         route = ("route",)

@@ -29,8 +29,6 @@ def serve(settings: Settings) -> None:
         # Read when NumPy is imported, which is later. The threads are Xent's own; those of BLAS
         # wait for each other in busy loops where other work shares the cores.
         os.environ.setdefault(name, "1")
-    # When a counter was made is a second series for each, which nobody asks for.
-    os.environ.setdefault("PROMETHEUS_DISABLE_CREATED_SERIES", "true")
     # A folder of somebody else's figures would be added to ours.
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     options: dict[str, Any] = {
@@ -76,6 +74,12 @@ class Supervisor(Multiprocess):
             if process.pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, number)
+
+    def terminate_all(self) -> None:
+        """Lets go of the port as well: what nobody answers must not look as if it were open."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
     def keep_subprocess_alive(self) -> None:
         """Replaces workers that are dead, and drops what they alone had in flight."""

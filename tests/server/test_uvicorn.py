@@ -1,0 +1,48 @@
+"""What our connections take from uvicorn: another minor version has to be read before use."""
+
+import inspect
+from importlib.metadata import version
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.supervisors import Multiprocess
+
+from service.api.protocol import Protocol
+from service.api.server import Supervisor
+
+OVERRIDDEN = {
+    "connection_made", "connection_lost", "data_received", "on_message_begin", "on_header",
+    "on_headers_complete", "on_body", "on_message_complete", "on_response_complete",
+    "pause_writing", "resume_writing", "timeout_keep_alive_handler", "_start_asgi_task",
+}  # fmt: skip
+
+
+def test_the_version_is_the_one_that_was_read() -> None:
+    assert version("uvicorn").split(".")[:2] == ["0", "54"], "read service/api/protocol.py again"
+
+
+def test_what_is_overridden_is_there_and_nothing_else_is_by_accident() -> None:
+    inherited = {name for name in vars(HttpToolsProtocol) if not name.startswith("__")}
+    ours = {name for name in vars(Protocol) if not name.startswith("__")}
+    assert ours & inherited == OVERRIDDEN
+    own = {name for name in vars(Supervisor) if not name.startswith("__")}
+    assert own & set(vars(Multiprocess)) == {"keep_subprocess_alive", "terminate_all"}
+
+
+def test_the_signatures_are_the_same() -> None:
+    for name in OVERRIDDEN:
+        theirs = inspect.signature(getattr(HttpToolsProtocol, name))
+        assert list(inspect.signature(getattr(Protocol, name)).parameters) == list(
+            theirs.parameters
+        ), name
+
+
+def test_the_fields_that_are_read_are_set() -> None:
+    source = inspect.getsource(HttpToolsProtocol) + inspect.getsource(RequestResponseCycle)
+    for field in (
+        "pipeline", "cycle", "flow", "loop", "scope", "headers", "url", "parser", "app_state",
+        "server_state", "expect_100_continue", "disconnected", "keep_alive", "message_event",
+        "response_started", "response_complete",
+    ):  # fmt: skip
+        assert f"self.{field} = " in source or f"self.{field}: " in source, field
+    assert "self.read_paused = " in inspect.getsource(FlowControl)
