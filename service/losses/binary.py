@@ -50,7 +50,7 @@ class Binary:
     def uniform_loss(self) -> float:
         """What a hard label of weight 1 costs the prediction 1/2."""
         half = np.array([-1.0 if self.bits else -math.log(2.0)])
-        return float(self.function(half, np.array([0.5]))[0][0])
+        return float(self.function(np.array([0.5]), half, np.array([0.5]))[0][0])
 
     def __call__(self, selection: Selection, scale: Array | None) -> Scored:
         """Losses of the selected elements, with the gradient where a scale is given.
@@ -104,6 +104,7 @@ class Binary:
     def _from_logs(self, values: Array, truth: Array, scale: Array | None) -> Scored:
         """From log p and log(1 - p): for probabilities, and wherever they are clipped."""
         yes, no = self._logs(values)
+        p, rest = self._probabilities(values)
         positive, negative = self.positive_weight * truth, 1.0 - truth
         floor = math.log2(self.clip) if self.bits else math.log(self.clip)
         low_yes, low_no = (yes < floor) & (positive > 0), (no < floor) & (negative > 0)
@@ -112,11 +113,12 @@ class Binary:
         if self.zero_probability == "clip":
             clipped = low_yes | low_no
             yes, no = np.maximum(yes, floor), np.maximum(no, floor)
+            p, rest = np.maximum(p, self.clip), np.maximum(rest, self.clip)
             active_yes = np.where(low_yes, 0.0, positive)
             active_no = np.where(low_no, 0.0, negative)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities are meant
-            f_yes, slope_yes = self.function(yes, -np.expm1(yes))
-            f_no, slope_no = self.function(no, -np.expm1(no))
+            f_yes, slope_yes = self.function(p, yes, -np.expm1(yes))
+            f_no, slope_no = self.function(rest, no, -np.expm1(no))
             losses = scaled(f_yes, positive) + scaled(f_no, negative)
         if np.isinf(losses).any():
             impossible = (np.isneginf(yes) & (positive > 0)) | (np.isneginf(no) & (negative > 0))
@@ -142,6 +144,14 @@ class Binary:
         yes = logit_losses(values, one, bits=self.bits)[0]
         no = logit_losses(values, 0.0 * one, bits=self.bits)[0]
         return -yes, -no
+
+    def _probabilities(self, values: Array) -> tuple[Array, Array]:
+        """Both p and 1 - p."""
+        if self.member == "logits":
+            return sigmoid(values), sigmoid(-values)
+        if self.member == "probabilities":
+            return values, 1.0 - values
+        return np.exp(values), -np.expm1(values)
 
     def _slope(self, values: Array, up: Array, down: Array) -> Array:
         """The slope by what was sent, from those by log p and by log(1 - p)."""

@@ -3,58 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, InvalidInput
 from service.losses.binary import Binary, binary_truth
-from service.losses.options import check_shared, exactly_one, within
+from service.losses.members import BinaryMembers, check_members
+from service.losses.options import CLIP, check_shared, exactly_one, within
 from service.losses.pointwise import Focal, Logarithm, Pointwise
 from service.losses.reduction import Weighting, reduce_losses
 from service.losses.result import LossResult, Numbers, Reduction, Unit, ZeroProbability
 from service.losses.rows import floating
-
-
-class BinaryMembers(TypedDict, total=False):
-    """The arguments that binary losses share.
-
-    Exactly one of `logits`, `probabilities`, `log_probabilities` is given, and exactly one of
-    `labels` and `targets`.
-
-    Attributes:
-        logits: any shape; an Infinity of either sign is a certain prediction.
-        probabilities: of the positive class, instead of logits.
-        log_probabilities: of the positive class, instead of logits.
-        labels: the same shape, 0/1 or booleans.
-        targets: the same shape, numbers in [0, 1], instead of labels.
-        positive_weight: >= 0; scales the loss of what is positive, never enters the denominator.
-        sample_weights: s, the same shape, >= 0; a sample of weight 0 is left out unread.
-        ignore_index: the label, or labels, of samples to leave out unread.
-        label_smoothing: y' = (1 - label_smoothing) y + label_smoothing / 2; in [0, 1].
-        reduction: `"mean"` (default), `"sum"` or `"none"`.
-        gradient: whether to compute that of the reduced loss (of the sum under `"none"`).
-        unit: `"nat"` (default) or `"bit"`.
-        zero_probability: where what is true has probability 0, the loss is `"infinite"`
-            (default), or is bounded (`"clip"`), or the input is refused (`"reject"`).
-        clip: the smallest probability under `"clip"`, in (0, 1); 2^-52 by default.
-    """
-
-    logits: Numbers | None
-    probabilities: Numbers | None
-    log_probabilities: Numbers | None
-    labels: npt.NDArray[Any] | None
-    targets: Numbers | None
-    positive_weight: float
-    sample_weights: Numbers | None
-    ignore_index: int | Sequence[int] | None
-    label_smoothing: float
-    reduction: Reduction
-    gradient: bool
-    unit: Unit
-    zero_probability: ZeroProbability
-    clip: float
 
 
 def binary_cross_entropy(**members: Unpack[BinaryMembers]) -> LossResult:
@@ -77,6 +38,7 @@ def binary_cross_entropy(**members: Unpack[BinaryMembers]) -> LossResult:
     Source: Goodfellow, Bengio, Courville, Deep Learning, 2016, 6.2.2.2; `positive_weight` is the
     `pos_weight` of torch.nn.BCEWithLogitsLoss.
     """
+    check_members("binary-cross-entropy", members)
     return binary_loss(Logarithm(), **members)
 
 
@@ -98,6 +60,7 @@ def binary_focal(*, gamma: float = 2.0, **members: Unpack[BinaryMembers]) -> Los
     Source: Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection", 2017, whose
     alpha is the class balance: positive_weight = alpha / (1 - alpha), up to the factor 1 - alpha.
     """
+    check_members("binary-focal", members)
     within("gamma", gamma, 0, 1e6)
     return binary_loss(Focal(gamma), **members)
 
@@ -118,7 +81,7 @@ def binary_loss(  # noqa: D417 - BinaryMembers documents the arguments once for 
     gradient: bool = False,
     unit: Unit = "nat",
     zero_probability: ZeroProbability = "infinite",
-    clip: float = 2.0**-52,
+    clip: float = CLIP,
 ) -> LossResult:
     """Checks the arguments, scores the elements that enter, and reduces them.
 

@@ -7,15 +7,9 @@ from service.losses.binary_cross_entropy import binary_cross_entropy, binary_foc
 from service.losses.cross_entropy import cross_entropy, negative_log_likelihood
 from service.losses.divergences import brier, entropy, js_divergence, kl_divergence
 from service.losses.focal import focal, generalized_cross_entropy, poly_cross_entropy
+from service.losses.members import MEMBERS
 from service.losses.perplexity import perplexity
 from service.losses.result import LossResult
-
-_INPUTS = ("logits", "probabilities", "log_probabilities")
-_REDUCED = ("sample_weights", "reduction", "gradient")
-_ROWS = ("axis", "temperature", "normalize")
-_LABELS = ("labels", "classes", "ignore_index", "class_weights")
-_POLICY = ("zero_probability", "clip")
-_SOFT = ("targets", "label_smoothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +21,6 @@ class Loss:
         function: computes it; its keyword arguments are the members of the call.
         formula: of one sample, before its weight.
         range: of the loss of one sample.
-        members: the arguments it takes, its own and those of all.
         units: of the loss; none for a pure number.
         equivalents: by library, the call that means the same, or "" where there is none.
     """
@@ -36,9 +29,13 @@ class Loss:
     function: Callable[..., LossResult]
     formula: str
     range: str
-    members: tuple[str, ...]
     units: tuple[str, ...]
     equivalents: dict[str, str]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The arguments it takes, its own and those that losses share."""
+        return MEMBERS[self.name]
 
 
 def _equivalents(
@@ -47,17 +44,12 @@ def _equivalents(
     return {"torch": torch, "keras": keras, "sklearn": sklearn, "optax": optax}
 
 
-_FULL = (*_INPUTS, *_LABELS, *_SOFT, *_REDUCED, *_ROWS, *_POLICY)
-_BINARY = ("labels", "ignore_index", "positive_weight")
-
-
 CATALOGUE = (
     Loss(
         "cross-entropy",
         cross_entropy,
         "sum_c w_c t_c (-log p_c) + z_loss (log sum_c exp z_c)^2",
         "[0, Infinity]",
-        ("z_loss", "unit", *_FULL),
         ("nat", "bit"),
         _equivalents(
             "nn.functional.cross_entropy",
@@ -71,7 +63,6 @@ CATALOGUE = (
         negative_log_likelihood,
         "-w_y log p_y",
         "[0, Infinity]",
-        ("unit", *_INPUTS, *_LABELS, *_REDUCED, *_ROWS, *_POLICY),
         ("nat", "bit"),
         _equivalents("nn.functional.nll_loss"),
     ),
@@ -80,7 +71,6 @@ CATALOGUE = (
         binary_cross_entropy,
         "positive_weight y (-log p) + (1 - y) (-log(1 - p))",
         "[0, Infinity]",
-        ("unit", *_INPUTS, *_BINARY, *_SOFT, *_REDUCED, *_POLICY),
         ("nat", "bit"),
         _equivalents(
             "nn.functional.binary_cross_entropy_with_logits, nn.functional.binary_cross_entropy",
@@ -94,7 +84,6 @@ CATALOGUE = (
         focal,
         "sum_c w_c t_c (1 - p_c)^gamma (-log p_c)",
         "[0, Infinity]",
-        ("gamma", *_FULL),
         ("nat",),
         _equivalents(keras="losses.CategoricalFocalCrossentropy"),
     ),
@@ -103,7 +92,6 @@ CATALOGUE = (
         binary_focal,
         "positive_weight y (1 - p)^gamma (-log p) + (1 - y) p^gamma (-log(1 - p))",
         "[0, Infinity]",
-        ("gamma", *_INPUTS, *_BINARY, *_SOFT, *_REDUCED, *_POLICY),
         ("nat",),
         _equivalents(
             "torchvision.ops.sigmoid_focal_loss",
@@ -116,7 +104,6 @@ CATALOGUE = (
         poly_cross_entropy,
         "sum_c w_c t_c (-log p_c + epsilon (1 - p_c))",
         "[0, Infinity]",
-        ("epsilon", *_FULL),
         ("nat",),
         _equivalents(optax="poly_loss_cross_entropy"),
     ),
@@ -125,7 +112,6 @@ CATALOGUE = (
         generalized_cross_entropy,
         "sum_c w_c t_c (1 - p_c^q) / q",
         "[0, 1 / q]",
-        ("q", *_FULL),
         (),
         _equivalents(keras="losses.CategoricalGeneralizedCrossEntropy"),
     ),
@@ -134,7 +120,6 @@ CATALOGUE = (
         kl_divergence,
         "sum_c [t_c log(t_c / p_c) - t_c + p_c]",
         "[0, Infinity]",
-        ("unit", *_INPUTS, *_LABELS, *_SOFT, *_REDUCED, *_ROWS),
         ("nat", "bit"),
         _equivalents(
             'nn.functional.kl_div with reduction="batchmean"',
@@ -147,7 +132,6 @@ CATALOGUE = (
         js_divergence,
         "KL(t, m) / 2 + KL(p, m) / 2 with m = (t + p) / 2",
         "[0, log 2]",
-        ("unit", *_INPUTS, *_LABELS, *_SOFT, *_REDUCED, *_ROWS),
         ("nat", "bit"),
         _equivalents(),
     ),
@@ -156,7 +140,6 @@ CATALOGUE = (
         entropy,
         "sum_c p_c (-log p_c)",
         "[0, log K]",
-        ("unit", *_INPUTS, *_REDUCED, *_ROWS),
         ("nat", "bit"),
         _equivalents(),
     ),
@@ -165,7 +148,6 @@ CATALOGUE = (
         brier,
         "sum_c (p_c - t_c)^2",
         "[0, 2]",
-        (*_INPUTS, *_LABELS, *_SOFT, *_REDUCED, *_ROWS),
         (),
         _equivalents(sklearn="metrics.brier_score_loss (half of it for two classes)"),
     ),
@@ -174,7 +156,6 @@ CATALOGUE = (
         perplexity,
         "exp(mean of -log p_y)",
         "[1, Infinity]",
-        (*_INPUTS, *_LABELS, *_SOFT, "sample_weights", "gradient", *_ROWS, *_POLICY),
         (),
         _equivalents(),
     ),

@@ -5,8 +5,9 @@ from typing import Unpack
 
 from service.errors import Code, InvalidInput
 from service.losses.categorical import Categorical
+from service.losses.members import ClassMembers, check_members
 from service.losses.options import within
-from service.losses.pipeline import ClassMembers, class_loss
+from service.losses.pipeline import class_loss
 from service.losses.result import LossResult
 
 
@@ -34,6 +35,7 @@ def cross_entropy(*, z_loss: float = 0.0, **members: Unpack[ClassMembers]) -> Lo
     Source: Goodfellow, Bengio, Courville, Deep Learning, 2016, 6.2.2; the mean over hard labels is
     that of torch.nn.functional.cross_entropy. The z-loss is that of Chowdhery et al., "PaLM", 2022.
     """
+    check_members("cross-entropy", members)
     within("z_loss", z_loss, 0, float("inf"), high_open=True)
     if z_loss and (members.get("logits") is None or members.get("unit", "nat") != "nat"):
         text = "z_loss is a square of nats, not of bits, and needs logits"
@@ -55,4 +57,5 @@ def negative_log_likelihood(**members: Unpack[ClassMembers]) -> LossResult:
     Raises:
         InvalidInput: naming the first bad cell of each offending member.
     """
+    check_members("negative-log-likelihood", members)
     return class_loss(Categorical, **members)

@@ -1,109 +1,19 @@
 """Losses of whole rows: divergences from the targets, entropy, and the Brier score."""
 
-from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Unpack
 
 import numpy as np
 
 from service import numerics
+from service.losses.members import ClassMembers, check_members
 from service.losses.options import uniform_loss
-from service.losses.pipeline import ClassMembers, class_loss
-from service.losses.predictions import Predictions
-from service.losses.reduction import Scored, Selection, scaled
+from service.losses.pipeline import class_loss
+from service.losses.reduction import SMALLEST_NORMAL, Scored, Selection, scaled
 from service.losses.result import Array, LossResult
-from service.losses.shares import LOG2_E, divided, log_in, log_shares, rest_of
+from service.losses.shares import divided, log_in
 from service.losses.truth import Indices
-
-
-@dataclass(frozen=True, slots=True)
-class WholeRows(Predictions):
-    """Scores rows by a function of all their probabilities; class weights scale a row's loss.
-
-    A subclass gives the loss of rows and its slope by log p, each probability on its own; what the
-    slopes are by logits and by probabilities follows from it here.
-    """
-
-    @abstractmethod
-    def of_rows(self, p: Array, logs: Array, t: Array) -> tuple[Array, Array, Array]:
-        """The losses of rows in nats and their slopes.
-
-        Args:
-            p: (n, K) probabilities.
-            logs: (n, K) their logarithms.
-            t: (n, K) what is true of them.
-
-        Returns:
-            (n,) losses, (n, K) slopes by log p, (n, K) slopes by p.
-        """
-
-    @property
-    def inside(self) -> bool:
-        """See `Predictions`."""
-        return False
-
-    @property
-    def uniform_loss(self) -> float:
-        """See `Predictions`; where targets differ, `uniform` has the losses themselves."""
-        if self.targets is not None or self.rows.classes == 0:
-            return 1.0
-        truth = np.full((1, self.rows.classes), self.label_smoothing / self.rows.classes)
-        truth[0, 0] += 1.0 - self.label_smoothing
-        return float(self._uniform(truth)[0])
-
-    def uniform(self, selection: Selection) -> Array | None:
-        """See `Predictions`."""
-        return None if self.targets is None else self._uniform(self.truth_rows(selection))
-
-    def _uniform(self, truth: Array) -> Array:
-        p = np.full(truth.shape, 1.0 / self.rows.classes)
-        losses, _, _ = self.of_rows(p, np.log(p), truth)
-        return losses * self.unit
-
-    @property
-    def unit(self) -> float:
-        """What a nat is in the unit asked for."""
-        return LOG2_E if self.bits else 1.0
-
-    def score(
-        self,
-        block: Array,
-        sums: Array | None,
-        labels: Indices | None,
-        selection: Selection,
-        scale: Array | None,
-    ) -> Scored:
-        """See `Predictions.score`."""
-        p, logs = self._probabilities(block, sums)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities are meant
-            truth = self.truth_rows(selection) if self.truthful else p
-            losses, by_log, by_p = self.of_rows(p, logs, truth)
-            losses = losses * self.unit
-        gradient = None
-        if scale is not None:
-            if self.as_logits:
-                gradient = by_log - p * by_log.sum(axis=1, keepdims=True)
-                scale = scale / self.temperature
-            elif self.rows.member == "log_probabilities":
-                gradient = by_log
-            elif self.normalize == "renormalize" and sums is not None:
-                gradient = (by_p - by_log.sum(axis=1, keepdims=True)) / sums[:, None]
-            else:
-                gradient = by_p
-            gradient = scaled(gradient, (scale * self.unit)[:, None])
-        impossible = np.isinf(losses)
-        return Scored(losses, gradient, impossible if impossible.any() else None)
-
-    def _probabilities(self, block: Array, sums: Array | None) -> tuple[Array, Array]:
-        if self.as_logits:
-            soft = numerics.softmax(block, self.temperature)
-            return soft, numerics.log_softmax(block, self.temperature)
-        if self.rows.member == "log_probabilities":
-            return np.exp(block), block
-        if self.normalize == "renormalize" and sums is not None:
-            columns = np.broadcast_to(np.arange(block.shape[1]), block.shape)
-            return block / sums[:, None], log_shares(block, rest_of(block, block, columns))
-        return block, log_in(block, bits=False)
+from service.losses.whole_rows import WholeRows
 
 
 class Kullback(WholeRows):
@@ -113,7 +23,13 @@ class Kullback(WholeRows):
 
     def of_rows(self, p: Array, logs: Array, t: Array) -> tuple[Array, Array, Array]:
         """See `WholeRows`."""
-        return numerics.kullback_leibler(t, p), p - t, 1.0 - divided(t, p)
+        # a p below float64 is possible as long as its logarithm is finite
+        faint = (p < SMALLEST_NORMAL) & (t > 0) & np.isfinite(logs)
+        losses = numerics.kullback_leibler(np.where(faint, 0.0, t), np.where(faint, 0.0, p))
+        if faint.any():
+            terms = t * (np.log(np.where(faint, t, 1.0)) - logs) - t + p
+            losses += np.where(faint, np.maximum(terms, 0.0), 0.0).sum(axis=1)
+        return losses, p - t, 1.0 - divided(t, p)
 
 
 class JensenShannon(WholeRows):
@@ -124,8 +40,10 @@ class JensenShannon(WholeRows):
     def of_rows(self, p: Array, logs: Array, t: Array) -> tuple[Array, Array, Array]:
         """See `WholeRows`."""
         total = p + t
-        # log(p / m) of p near t: from their difference, which is exact there
-        slope = 0.5 * np.log1p(np.where(total > 0, (p - t) / total, 0.0))
+        # log(p / m) of p near t: from their difference, which is exact there; of p far below t the
+        # difference has lost p
+        near = np.log1p(np.where(total > 0, (p - t) / total, 0.0))
+        slope = 0.5 * np.where(p < 0.25 * t, np.log(p / (0.5 * total)), near)
         return numerics.jensen_shannon(t, p), scaled(slope, p), slope
 
 
@@ -207,6 +125,7 @@ def kl_divergence(**members: Unpack[ClassMembers]) -> LossResult:
 
     Source: Kullback, Leibler, "On information and sufficiency", 1951.
     """
+    check_members("kl-divergence", members)
     return class_loss(Kullback, **members)
 
 
@@ -226,6 +145,7 @@ def js_divergence(**members: Unpack[ClassMembers]) -> LossResult:
 
     Source: Lin, "Divergence measures based on the Shannon entropy", 1991.
     """
+    check_members("js-divergence", members)
     return class_loss(JensenShannon, **members)
 
 
@@ -245,6 +165,7 @@ def entropy(**members: Unpack[ClassMembers]) -> LossResult:
 
     Source: Shannon, "A mathematical theory of communication", 1948.
     """
+    check_members("entropy", members)
     return class_loss(Entropy, **members)
 
 
@@ -264,4 +185,5 @@ def brier(**members: Unpack[ClassMembers]) -> LossResult:
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
+    check_members("brier", members)
     return class_loss(Brier, **members)

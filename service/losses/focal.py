@@ -6,13 +6,14 @@ from typing import Unpack
 
 import numpy as np
 
+from service.losses.members import ClassMembers, check_members
 from service.losses.options import within
-from service.losses.pipeline import ClassMembers, class_loss
+from service.losses.pipeline import class_loss
 from service.losses.pointwise import Focal, Generalized, Pointwise, Poly
 from service.losses.predictions import Predictions
 from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array, LossResult
-from service.losses.shares import log_in, log_shares, rest_of
+from service.losses.shares import log_in, log_shares, rest_of, through_sum
 from service.losses.truth import Indices
 from service.numerics import log_softmax, softmax
 
@@ -38,7 +39,7 @@ class OfTruth(Predictions):
         if self.rows.classes < 2:
             return 0.0
         logs = -np.log(np.array([float(self.rows.classes)]))
-        return float(self.function(logs, -np.expm1(logs))[0][0])
+        return float(self.function(np.exp(logs), logs, -np.expm1(logs))[0][0])
 
     def score(
         self,
@@ -50,38 +51,45 @@ class OfTruth(Predictions):
     ) -> Scored:
         """See `Predictions.score`."""
         columns, weights = self.true_columns(block, labels, selection)
-        logs = self._logs(block, columns)
+        p, logs = self._probabilities(block, sums, columns)
         counts = weights > 0
         clipped = None
         if self.zero_probability == "clip":
             floor = np.log(self.clip)
             low = counts & (logs < floor)
-            clipped, logs = np.any(low, axis=1), np.maximum(logs, floor)
+            clipped = np.any(low, axis=1)
+            p, logs = np.maximum(p, self.clip), np.maximum(logs, floor)
             active = np.where(low, 0.0, weights)
         else:
             active = np.where(counts, weights, 0.0)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # infinities are meant
-            values, slopes = self.function(logs, -np.expm1(logs))
+            values, slopes = self.function(p, logs, -np.expm1(logs))
         losses = scaled(values, weights).sum(axis=1)
         impossible = None
         if np.isinf(losses).any():
-            impossible = np.any(np.isneginf(logs) & (active > 0), axis=1)
+            sent = np.take_along_axis(block, columns, axis=1)
+            dead = sent == 0 if self.rows.member == "probabilities" else np.isneginf(sent)
+            impossible = np.any(dead & (active > 0), axis=1)
         gradient = None
         if scale is not None:
             gradient = self._gradient(block, sums, columns, logs, scaled(slopes, active), active)
             gradient = scaled(gradient, scale[:, None])
         return Scored(losses, gradient, impossible, clipped)
 
-    def _logs(self, block: Array, columns: Indices) -> Array:
-        """Log p of the columns that are true."""
+    def _probabilities(
+        self, block: Array, sums: Array | None, columns: Indices
+    ) -> tuple[Array, Array]:
+        """The probabilities of the columns that are true, and their logarithms."""
         if self.as_logits:
-            return np.take_along_axis(log_softmax(block, self.temperature), columns, axis=1)
+            soft = softmax(block, self.temperature), log_softmax(block, self.temperature)
+            p, logs = (np.take_along_axis(rows, columns, axis=1) for rows in soft)
+            return p, logs
         values = np.take_along_axis(block, columns, axis=1)
         if self.rows.member == "log_probabilities":
-            return values
-        if self.normalize == "renormalize":
-            return log_shares(values, rest_of(block, values, columns))
-        return log_in(values, bits=False)
+            return np.exp(values), values
+        if self.normalize == "renormalize" and sums is not None:
+            return values / sums[:, None], log_shares(values, rest_of(block, values, columns))
+        return values, log_in(values, bits=False)
 
     def _gradient(
         self,
@@ -107,17 +115,15 @@ class OfTruth(Predictions):
             np.put_along_axis(gradient, columns, slopes, axis=1)
             return gradient
         p = np.take_along_axis(block, columns, axis=1)
-        divisor = sums if self.normalize == "renormalize" else None
-        if divisor is not None:
-            gradient -= slopes.sum(axis=1, keepdims=True)
-            p = p / divisor[:, None]
+        at_zero = np.where(active > 0, active * -self.function.steepness_at_zero, 0.0)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            at_zero = np.where(active > 0, active * self.function.steepness_at_zero, 0.0)
-            steep = np.where(p > 0, slopes / p, at_zero)
-        np.put_along_axis(
-            gradient, columns, steep + np.take_along_axis(gradient, columns, axis=1), axis=1
-        )
-        return gradient if divisor is None else gradient / divisor[:, None]
+            steep = np.where(p > 0, -slopes / p, at_zero)
+        if self.normalize == "renormalize" and sums is not None:
+            gradient -= (slopes.sum(axis=1) / sums)[:, None]
+            rest = rest_of(block, p, columns)
+            steep = through_sum(steep, rest, sums, gradient, columns, alone=self.hard)
+        np.put_along_axis(gradient, columns, 0.0 - steep, axis=1)
+        return gradient
 
 
 def focal(*, gamma: float = 2.0, **members: Unpack[ClassMembers]) -> LossResult:
@@ -137,6 +143,7 @@ def focal(*, gamma: float = 2.0, **members: Unpack[ClassMembers]) -> LossResult:
 
     Source: see `service.losses.pointwise.Focal`.
     """
+    check_members("focal", members)
     within("gamma", gamma, 0, 1e6)
     return class_loss(partial(OfTruth, function=Focal(gamma)), **members)
 
@@ -158,6 +165,7 @@ def poly_cross_entropy(*, epsilon: float = 1.0, **members: Unpack[ClassMembers])
 
     Source: see `service.losses.pointwise.Poly`.
     """
+    check_members("poly-1-cross-entropy", members)
     within("epsilon", epsilon, -1, 1e6)
     return class_loss(partial(OfTruth, function=Poly(epsilon)), **members)
 
@@ -179,5 +187,6 @@ def generalized_cross_entropy(*, q: float = 0.7, **members: Unpack[ClassMembers]
 
     Source: see `service.losses.pointwise.Generalized`.
     """
+    check_members("generalized-cross-entropy", members)
     within("q", q, 0, 1, low_open=True)
     return class_loss(partial(OfTruth, function=Generalized(q)), **members)

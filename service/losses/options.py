@@ -6,6 +6,9 @@ from typing import Any
 
 from service.errors import Code, InvalidInput
 
+CLIP = 2.0**-52
+"""The smallest probability under `zero_probability="clip"`, unless another one is asked for."""
+
 
 def one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
     """Refuses an option that is none of the words allowed.
@@ -74,6 +77,9 @@ def check_shared(*, reduction: str, unit: str, zero_probability: str, clip: floa
     one_of("unit", unit, ("nat", "bit"))
     one_of("zero_probability", zero_probability, ("infinite", "clip", "reject"))
     within("clip", clip, 0, 1, low_open=True, high_open=True)
+    if clip != CLIP and zero_probability != "clip":
+        text = 'clip bounds probabilities under zero_probability "clip" alone'
+        raise InvalidInput.at("/clip", Code.CONFLICTING_MEMBERS, text)
 
 
 def uniform_loss(classes: int, unit: str) -> float:

@@ -6,9 +6,9 @@ from typing import Unpack
 
 import numpy as np
 
-from service.errors import Code, InvalidInput
 from service.losses.categorical import Categorical
-from service.losses.pipeline import ClassMembers, class_loss
+from service.losses.members import ClassMembers, check_members
+from service.losses.pipeline import class_loss
 from service.losses.result import LossResult
 
 
@@ -16,19 +16,17 @@ def perplexity(**members: Unpack[ClassMembers]) -> LossResult:
     """Perplexity, exp of the mean cross-entropy in nats.
 
     Args:
-        **members: see `ClassMembers`; the reduction is `"mean"`.
+        **members: see `ClassMembers`; `reduction` and `unit` do not exist here.
 
     Returns:
         The perplexity, with its counts, baseline (K for hard labels) and gradient.
 
     Raises:
-        InvalidInput: naming the first bad cell of each offending member; another reduction.
+        InvalidInput: naming the first bad cell of each offending member.
 
     Source: Jelinek, Mercer, Bahl, Baker, "Perplexity", 1977.
     """
-    if members.get("reduction", "mean") != "mean" or members.get("unit", "nat") != "nat":
-        text = "perplexity is the exponential of a mean in nats; it has no other reduction or unit"
-        raise InvalidInput.at("/reduction", Code.INVALID_OPTION, text)
+    check_members("perplexity", members)
     # in bits, so that the baseline of K = 2^n classes is K to the digit
     in_bits: ClassMembers = {**members, "unit": "bit"}
     result = class_loss(Categorical, **in_bits)

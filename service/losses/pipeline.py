@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Fault, Faults, InvalidInput
-from service.losses.options import check_shared, exactly_one, one_of, within
+from service.losses.options import CLIP, check_shared, exactly_one, one_of, within
 from service.losses.predictions import Predictions, target_rows
 from service.losses.reduction import Weighting, reduce_losses
 from service.losses.result import (
@@ -34,55 +34,6 @@ from service.losses.truth import (
 from service.numerics import row_blocks
 
 
-class ClassMembers(TypedDict, total=False):
-    """The arguments that losses over K classes share.
-
-    Exactly one of `logits`, `probabilities`, `log_probabilities` is given, and exactly one of
-    `labels` and `targets`.
-
-    Attributes:
-        logits: (..., K) raw scores; -Infinity is an impossible class, one +Infinity a certain one.
-        probabilities: (..., K), instead of logits.
-        log_probabilities: (..., K), instead of logits.
-        labels: (...) class indices, or names where `classes` are given.
-        targets: (..., K) rows of probabilities, instead of labels.
-        classes: K names in column order.
-        class_weights: w, (K,) or by class name (1 for a class not named), >= 0.
-        sample_weights: s, (...), >= 0; a sample of weight 0 is left out unread.
-        ignore_index: the label, or labels, of samples to leave out unread.
-        label_smoothing: t' = (1 - label_smoothing) t + label_smoothing / K; in [0, 1].
-        reduction: `"mean"` (default), `"sum"` or `"none"`.
-        gradient: whether to compute that of the reduced loss (of the sum under `"none"`).
-        unit: `"nat"` (default) or `"bit"`.
-        axis: of the classes; the last one by default.
-        temperature: > 0, divides the logits.
-        zero_probability: where the true class has probability 0, the loss is `"infinite"`
-            (default), or is bounded (`"clip"`), or the input is refused (`"reject"`).
-        clip: the smallest probability under `"clip"`, in (0, 1); 2^-52 by default.
-        normalize: rows whose sum is off 1 are refused (`"reject"`, default), divided by it
-            (`"renormalize"`) or taken as they are (`"off"`).
-    """
-
-    logits: Numbers | None
-    probabilities: Numbers | None
-    log_probabilities: Numbers | None
-    labels: npt.NDArray[Any] | None
-    targets: Numbers | None
-    classes: Sequence[Label] | None
-    class_weights: Numbers | Mapping[str, float] | None
-    sample_weights: Numbers | None
-    ignore_index: int | Sequence[int] | None
-    label_smoothing: float
-    reduction: Reduction
-    gradient: bool
-    unit: Unit
-    axis: int
-    temperature: float
-    zero_probability: ZeroProbability
-    clip: float
-    normalize: Normalize
-
-
 def class_loss(  # noqa: D417 - ClassMembers documents the arguments once for all losses
     kind: Callable[..., Predictions],
     *,
@@ -102,7 +53,7 @@ def class_loss(  # noqa: D417 - ClassMembers documents the arguments once for al
     axis: int = -1,
     temperature: float = 1.0,
     zero_probability: ZeroProbability = "infinite",
-    clip: float = 2.0**-52,
+    clip: float = CLIP,
     normalize: Normalize = "reject",
 ) -> LossResult:
     """Checks the arguments, scores the samples that enter, and reduces them.

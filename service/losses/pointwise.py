@@ -1,7 +1,7 @@
 """Losses of the probability of what is true: sum_c u_c f(p_c), each f with its derivative.
 
-Every f is computed from log p and from 1 - p, both of which keep their digits where p is near 0 or
-1, and never from p itself.
+Every f is given p, log p and 1 - p, each to its last digits: where p is near 0 or 1, one of them
+cannot be had from another.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from service.losses.result import Array
+from service.numerics import expm1_minus
 
 
 class Pointwise(Protocol):
@@ -24,10 +25,11 @@ class Pointwise(Protocol):
     def steepness_at_zero(self) -> float:
         """See above."""
 
-    def __call__(self, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
         """Computes f and the slope df / dlog p, which is finite and <= 0.
 
         Args:
+            p: the probability; 0 where it is below float64.
             logs: log p, -Infinity for an impossible class.
             rest: 1 - p.
         """
@@ -40,7 +42,7 @@ class Logarithm:
 
     steepness_at_zero = -math.inf
 
-    def __call__(self, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
         """See `Pointwise`."""
         return -logs, np.full_like(logs, -1.0)
 
@@ -55,12 +57,11 @@ class Focal:
     gamma: float
     steepness_at_zero = -math.inf
 
-    def __call__(self, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
         """See `Pointwise`."""
         focus = rest**self.gamma
         # (-log p) / (1 - p), which is 1 at p = 1
         steepness = np.where(rest > 0, -logs / np.where(rest > 0, rest, 1.0), 1.0)
-        p = np.exp(logs)
         inner = np.where(p > 0, self.gamma * focus * steepness * p, 0.0)
         return np.where(focus > 0, focus * -logs, 0.0), -(inner + focus)
 
@@ -75,9 +76,14 @@ class Poly:
     epsilon: float
     steepness_at_zero = -math.inf
 
-    def __call__(self, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
         """See `Pointwise`."""
-        return -logs + self.epsilon * rest, -(1.0 + self.epsilon * np.exp(logs))
+        if self.epsilon >= 0:
+            return -logs + self.epsilon * rest, -(1.0 + self.epsilon * p)
+        # the two terms cancel near p = 1; 1 - p = -log p - (expm1(log p) - log p) parts them
+        own, less = 1.0 + self.epsilon, -self.epsilon
+        values = np.where(np.isneginf(logs), np.inf, own * -logs + less * expm1_minus(logs))
+        return values, -(own + less * rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,8 @@ class Generalized:
         """See `Pointwise`."""
         return -1.0 if self.q == 1 else -math.inf
 
-    def __call__(self, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
         """See `Pointwise`."""
-        return -np.expm1(self.q * logs) / self.q, -np.exp(self.q * logs)
+        # exp(q log p) loses what q log p has in digits before the point; where p is 0 it is all
+        power = np.where(p > 0, p**self.q, np.exp(self.q * logs))
+        return -np.expm1(self.q * logs) / self.q, -power

@@ -109,7 +109,7 @@ class TestLayouts:
         np.testing.assert_array_equal(a.gradient, b.gradient)
 
     @pytest.mark.parametrize("member", ["logits", "probabilities", "log_probabilities"])
-    @pytest.mark.parametrize("policy", ["infinite", "clip"])
+    @pytest.mark.parametrize("policy", [{}, {"zero_probability": "clip", "clip": 0.4}])
     def test_inputs_are_read_only(self, member: str, policy: Any) -> None:
         rows = softmax(LOGITS) if member == "probabilities" else softmax(LOGITS, log=True)
         given_: dict[str, np.ndarray] = {
@@ -127,8 +127,7 @@ class TestLayouts:
                 **given_,
                 **truth,
                 gradient=True,
-                zero_probability=policy,
-                clip=0.4,
+                **policy,
                 label_smoothing=0.1,
                 normalize="renormalize",
             )
