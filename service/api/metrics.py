@@ -87,7 +87,7 @@ class Metrics:
             registry=self._registry,
         )
         self._known: dict[tuple[str, str, int], Callable[[float, int, int], None]] = {}
-        self._names: set[str] = set()
+        self._rows: dict[str, Callable[[float], None]] = {}
 
     def answered(
         self,
@@ -141,17 +141,19 @@ class Metrics:
             model: that was asked, which exists.
             asked: the request object.
         """
-        if model is not None:
-            self._model_rows.labels(self._bounded(model)).inc(rows_of(asked))
-        elif route.startswith(LOSSES):
-            self._loss_rows.labels(route.removeprefix(LOSSES)).inc(rows_of(asked))
-
-    def _bounded(self, name: str) -> str:
-        if name not in self._names:
-            if len(self._names) >= MAX_NAMES:
-                return OTHER
-            self._names.add(name)
-        return name
+        name = model or route
+        add = self._rows.get(name)
+        if add is None:
+            if model is not None:
+                shown = model if len(self._rows) < MAX_NAMES else OTHER
+                add = self._model_rows.labels(shown).inc
+            elif route.startswith(LOSSES):
+                add = self._loss_rows.labels(route.removeprefix(LOSSES)).inc
+            else:
+                return
+            if len(self._rows) < MAX_NAMES:
+                self._rows[name] = add
+        add(rows_of(asked))
 
     def render(self) -> bytes:
         """Everything, in the text format of Prometheus."""

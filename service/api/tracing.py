@@ -1,8 +1,8 @@
 """What ties an answer, its log line and the caller's own trace together."""
 
 import logging
+import os
 import re
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,7 +21,7 @@ def name_of(headers: Headers) -> str:
             if _REQUEST_ID.fullmatch(given):
                 return given
             break
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def trace_of(headers: Headers) -> dict[str, str]:

@@ -91,6 +91,15 @@ class Server:
         found = [orjson.loads(line) for line in self.log_text().splitlines()]
         return [line for line in found if fields.items() <= line.items()]
 
+    def line(self, request_id: str) -> dict[str, Any]:
+        """The log line of a request, which is written a moment after its answer."""
+        for _ in range(200):
+            if found := self.lines(request_id=request_id):
+                (line,) = found
+                return line
+            time.sleep(0.02)
+        raise AssertionError(f"no line of {request_id}")
+
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
