@@ -87,6 +87,10 @@ def categorical(
     gradient = [[c * p for p in ps] for c, ps in zip(unit, probabilities, strict=True)]
     for i, y in enumerate(labels):
         gradient[i][y] = -unit[i] * rows[i].complement(int(y))
+    counted = [  # a probability below the normal range has lost digits that 1 / T cannot give back
+        [g if p >= NORMAL and abs(g) >= NORMAL * c else mpf(0) for g, p in zip(gs, ps, strict=True)]
+        for gs, ps, c in zip(gradient, probabilities, unit, strict=True)
+    ]
     soft = [[mpf(float(c)) for c in us] for us in u]
     masses = [mp.fsum(us) for us in soft]
     triples = list(zip(unit, masses, probabilities, soft, strict=True))
@@ -98,8 +102,10 @@ def categorical(
         ),
         "loss": exact(losses),
         "loss, bits": exact([x / LN2 for x in losses]),
-        "gradient": exact(gradient),
-        "gradient, bits": exact([[g / LN2 for g in gs] for gs in gradient]),
+        "gradient": exact(gradient, counted),
+        "gradient, bits": exact(
+            [[g / LN2 for g in gs] for gs in gradient], [[g / LN2 for g in gs] for gs in counted]
+        ),
         "soft loss": exact(
             [
                 mp.fsum(c * s for c, s in zip(us, r.surprisals, strict=True) if c)

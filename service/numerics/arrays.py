@@ -1,5 +1,6 @@
 """The arrays of this room and the blocks in which they are worked through."""
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -55,6 +56,22 @@ def for_each_block(work: Callable[[slice], None], shape: tuple[int, ...], thread
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(quietly, blocks):
             pass
+
+
+class Scratch(threading.local):
+    """Memory for one block, kept from block to block; each thread has its own.
+
+    Allocating it anew costs a thread more than the exponentials: its pages go back in between.
+    """
+
+    def __init__(self) -> None:
+        self._memory: Array = np.empty(0)
+
+    def like(self, rows: Floats) -> Array:
+        """Uninitialised float64 of the shape of `rows`."""
+        if self._memory.size < rows.size:
+            self._memory = np.empty(rows.size)
+        return self._memory[: rows.size].reshape(rows.shape)
 
 
 def class_first(rows: Array) -> Array:

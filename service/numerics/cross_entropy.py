@@ -11,6 +11,7 @@ from service.numerics.arrays import (
     Array,
     Floats,
     Integers,
+    Scratch,
     by_class,
     class_first,
     for_each_block,
@@ -66,10 +67,11 @@ def cross_entropy(
     gradient: Array = np.empty(logits.shape if scale is not None else (0, 0), dtype)
     in_place = scale is not None and gradient.dtype == np.float64
     unit = Unit.of(temperature, bits)
+    scratch = Scratch()
 
     def work(rows: slice) -> None:
         z, y = logits[rows], labels[rows]
-        out = gradient[rows] if in_place else np.empty(z.shape)
+        out = gradient[rows] if in_place else scratch.like(z)
         weights, own, others, total, references = exponentials(
             z, temperature, y, class_first(out), quick_column_sums
         )
