@@ -7,18 +7,22 @@ from typing import Any
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import Scope
 
 from service import __version__
 from service.api.admission import Admission
 from service.api.cors import Cors
+from service.api.dispatch import Dispatch
 from service.api.drain import Drain
 from service.api.guard import Guard, request_id
 from service.api.metrics import Metrics
 from service.api.openapi import document
+from service.api.operation import Operation
 from service.api.problems import EXPLANATIONS, problem, problem_of
 from service.api.routes.docs import add_docs
 from service.api.routes.losses import add_losses
@@ -80,6 +84,9 @@ def create_app(settings: Settings | None = None, *, take_signals: bool = False) 
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     app.add_exception_handler(XentError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
+    if not settings.opentelemetry:  # which hooks into the framework's own way
+        operations = [route for route in app.routes if isinstance(route, Operation)]
+        app.add_middleware(Dispatch, operations=operations, state=app.state, refuse=_refused)
     if settings.cors_origins:
         app.add_middleware(
             Cors,
@@ -115,9 +122,13 @@ def _telemetry(on: bool) -> TelemetryConfig:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, XentError)
+    return _refused(request.scope, request.app.state, error)
+
+
+def _refused(scope: Scope, state: State, error: XentError) -> Response:
     if EXPLANATIONS[error.code].status in (413, 503):
-        request.app.state.metrics.rejected(error.code)
-    return problem_of(error, request_id(request.scope))
+        state.metrics.rejected(error.code)
+    return problem_of(error, request_id(scope))
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:

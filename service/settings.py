@@ -26,6 +26,7 @@ class Settings(BaseSettings):
         (), description="Web origins that may call, separated by commas; * for any"
     )
     max_json_bytes: int = Field(32 * MIB, ge=1, description="Bytes of a JSON body")
+    max_tensor_bytes: int = Field(256 * MIB, ge=1, description="Bytes of a safetensors body")
     max_elements: int = Field(20_000_000, ge=1, description="Array elements of one request")
     max_classes: int = Field(131_072, ge=1, description="Classes, K, of one request")
     max_header_bytes: int = Field(16 * 1024, ge=1024, description="Bytes of all request headers")

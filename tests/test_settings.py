@@ -17,6 +17,7 @@ CASES = {
     "log_level": ("warning", "warning", ["WARN", "trace", "infos", ""]),
     "cors_origins": ("https://a.example, http://b:1,", ("https://a.example", "http://b:1"), []),
     "max_json_bytes": ("1000", 1000, ["0", "-5", "1e6", "32 MiB"]),
+    "max_tensor_bytes": ("1000", 1000, ["0", "-5"]),
     "max_elements": ("5", 5, ["0", "x"]),
     "max_classes": ("7", 7, ["0", "x"]),
     "max_header_bytes": ("1024", 1024, ["1023", "x"]),

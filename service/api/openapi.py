@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service.api.examples import Example, examples
+from service.api.media import JSON
 from service.api.problems import MEDIA_TYPE
-from service.api.request import JSON
 from service.api.schemas.operations import Problem
+from service.wire import TENSORS
 
 TAGS = {
     "scoring": "Softmax, losses and gradients of what is sent; nothing is kept.",
@@ -37,6 +38,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         shown = examples()
         for methods in schema["paths"].values():
             for operation in methods.values():
+                _add_tensors(operation)
                 _drop_foreign_errors(operation)
                 _add_examples(operation, shown[operation["operationId"]])
         for name in FOREIGN:
@@ -55,6 +57,23 @@ def _drop_foreign_errors(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if JSON in responses.get("422", {}).get("content", {}):
         del responses["422"]
+
+
+def _add_tensors(operation: dict[str, Any]) -> None:
+    """The other form of bodies, where there is one: the same object as a tensor file."""
+    if "requestBody" not in operation:
+        return
+    text = "The array members as tensors; the others as JSON in __metadata__."
+    for body, member in (
+        (operation["requestBody"], "request"),
+        (_answer_of(operation), "response"),
+    ):
+        schema = {"type": "string", "format": "binary", "description": f"{text}{member}."}
+        body["content"][TENSORS] = {"schema": schema}
+
+
+def _answer_of(operation: dict[str, Any]) -> dict[str, Any]:
+    return next(answer for status, answer in operation["responses"].items() if status < "300")
 
 
 def _add_examples(operation: dict[str, Any], shown: Iterable[Example]) -> None:

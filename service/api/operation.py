@@ -11,98 +11,166 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette.datastructures import State
+from starlette.types import Receive, Scope
 
-from service.api.admission import Admission
-from service.api.metrics import Metrics
+from service.api.media import JSON, Form, check_accept, content_length, form_of
 from service.api.problems import MEDIA_TYPE
-from service.api.request import (
-    JSON,
-    announced_bytes,
-    check_accept,
-    check_media_types,
-    read_body,
-    validate,
-)
+from service.api.request import read_body, too_large, validate
+from service.api.schemas.types import array_members
 from service.settings import Settings
-from service.wire import dump_json, parse_object
+from service.wire import (
+    TENSORS,
+    compress,
+    decompress,
+    dump_json,
+    dump_tensors,
+    parse_arrays,
+    parse_tensors,
+)
 
-# Below this a request is done sooner than a thread is woken; above it the loop would be held.
-INLINE_BYTES = 16 * 1024
+# Up to here a thread costs more than a tenth of the work and the loop is held for about 1 ms:
+# benchmarks/inline.py.
+INLINE_BYTES = 64 * 1024
+# Answers shorter than this are not worth compressing.
+COMPRESSED_BYTES = 1024
+
+Reply = tuple[bytes, list[tuple[bytes, bytes]]]
 
 
 class Operation(APIRoute):
     """The route of a function of the path's parameters and, for POST, of `body`, a pydantic model.
 
-    What the function returns is written as JSON: a mapping or a dataclass, with arrays in it.
+    What the function returns is a mapping or a dataclass with arrays in it; it is answered as JSON
+    or, where the client wants it, as a tensor file.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler that Starlette calls."""
-        endpoint, status = self.endpoint, self.status_code or 200
-        if "body" not in endpoint.__annotations__:
-            return self._without_body(endpoint, status)
-        model: type[BaseModel] = endpoint.__annotations__["body"]
+        model = self.endpoint.__annotations__.get("body")
+        self.call = None if model is None else _Call(self.endpoint, model, *array_members(model))
 
         async def answer(request: Request) -> Response:
-            settings: Settings = request.app.state.settings
-            check_media_types(request)
-            check_accept(request)
-            admission: Admission = request.app.state.admission
-            function = partial(endpoint, **request.path_params)
-            async with admission.enter(announced_bytes(request, settings.max_json_bytes)):
-                body = await read_body(request, settings.max_json_bytes)
-                if len(body) <= INLINE_BYTES:
-                    done = _perform(function, model, body, settings)
-                else:
-                    limiter: CapacityLimiter = request.app.state.limiter
-                    done = await run_sync(
-                        _perform, function, model, body, settings, limiter=limiter
-                    )
-            metrics: Metrics = request.app.state.metrics
-            metrics.scored(self.path, request.path_params.get("name"), done.asked)
-            headers = {"Server-Timing": done.timing}
-            return Response(done.content, status, headers, media_type=JSON)
+            scope = request.scope
+            content, headers = await self.reply(
+                scope, request.receive, request.path_params, request.app.state
+            )
+            response = Response(content, self.status)
+            response.raw_headers = [(b"content-length", b"%d" % len(content)), *headers]
+            return response
 
         return answer
 
-    def _without_body(
-        self, endpoint: Callable[..., Any], status: int
-    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        async def answer(request: Request) -> Response:
-            check_accept(request)
-            content = dump_json(endpoint(**request.path_params))
-            return Response(content, status, media_type=JSON)
+    @property
+    def status(self) -> int:
+        """Of an answer that is no error."""
+        return self.status_code or 200
 
-        return answer
+    async def reply(
+        self, scope: Scope, receive: Receive, parameters: dict[str, Any], state: State
+    ) -> Reply:
+        """Reads, computes and writes.
+
+        Args:
+            scope: of the request.
+            receive: gives its body.
+            parameters: of its path.
+            state: of the application.
+
+        Returns:
+            The content of the answer and its headers but the length.
+
+        Raises:
+            XentError: whatever is wrong with the request.
+        """
+        if self.call is None:
+            check_accept(scope["headers"])
+            return dump_json(self.endpoint(**parameters)), _JSON_HEADER
+        settings: Settings = state.settings
+        form = form_of(scope["headers"])
+        kind = "tensor" if form.tensors_in else "json"
+        limit: int = getattr(settings, f"max_{kind}_bytes")
+        setting = f"XENT_MAX_{kind.upper()}_BYTES"
+        announced = content_length(scope["headers"])
+        if announced is not None and announced > limit:
+            raise too_large(limit, setting)
+        async with state.admission.enter(limit if announced is None else announced):
+            body = await read_body(receive, limit, setting)
+            work = partial(_perform, self.call, parameters, body, form, settings)
+            if len(body) <= INLINE_BYTES and form.encoding is None:
+                done = work()
+            else:
+                done = await run_sync(work, limiter=state.limiter)
+        state.metrics.scored(self.path, parameters.get("name"), done.asked)
+        headers = [(b"server-timing", done.timing)]
+        headers += _TENSORS_HEADER if form.tensors_out else _JSON_HEADER
+        if done.encoding is not None:
+            headers.append((b"content-encoding", done.encoding.encode()))
+        return done.content, headers
+
+
+_JSON_HEADER = [(b"content-type", JSON.encode())]
+_TENSORS_HEADER = [(b"content-type", TENSORS.encode())]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """The function of a call, the model of its body, and the names of the arrays in that."""
+
+    function: Callable[..., Any]
+    model: type[BaseModel]
+    numbers: frozenset[str]
+    labels: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
     content: bytes
+    encoding: str | None
     asked: BaseModel
-    timing: str  # of the header Server-Timing, in milliseconds
+    timing: bytes  # of the header Server-Timing, in milliseconds
 
 
 def _perform(
-    function: Callable[..., Any], model: type[BaseModel], body: bytes, settings: Settings
+    call: _Call, parameters: dict[str, Any], body: bytes, form: Form, settings: Settings
 ) -> _Done:
     start = perf_counter()
-    asked = validate(model, parse_object(body), settings)
+    asked = validate(call.model, _parse(call, body, form, settings), settings)
     parsed = perf_counter()
-    result = function(body=asked)
+    result = call.function(body=asked, **parameters)
     computed = perf_counter()
-    content = dump_json(result)
-    parse, compute, serialize = parsed - start, computed - parsed, perf_counter() - computed
-    timing = (
-        f"parse;dur={1e3 * parse:.3f}, compute;dur={1e3 * compute:.3f}, "
-        f"serialize;dur={1e3 * serialize:.3f}"
+    content = dump_tensors(result) if form.tensors_out else dump_json(result)
+    encoding = form.encoding_out
+    if form.tensors_out or len(content) < COMPRESSED_BYTES:
+        encoding = None
+    if encoding is not None:
+        content = compress(content, encoding)
+    timing = b"parse;dur=%.3f, compute;dur=%.3f, serialize;dur=%.3f" % (
+        1e3 * (parsed - start),
+        1e3 * (computed - parsed),
+        1e3 * (perf_counter() - computed),
     )
-    return _Done(content, asked, timing)
+    return _Done(content, encoding, asked, timing)
+
+
+def _parse(call: _Call, body: bytes, form: Form, settings: Settings) -> dict[str, Any]:
+    limit = settings.max_tensor_bytes if form.tensors_in else settings.max_json_bytes
+    if form.encoding is not None:
+        setting = "XENT_MAX_TENSOR_BYTES" if form.tensors_in else "XENT_MAX_JSON_BYTES"
+        body = decompress(body, form.encoding, limit, setting)
+    if not form.tensors_in:
+        return parse_arrays(body, call.numbers, call.labels)
+    return parse_tensors(
+        body,
+        call.numbers,
+        call.labels,
+        max_elements=settings.max_elements,
+        max_header=settings.max_json_bytes,
+    )
 
 
 def add_operation(

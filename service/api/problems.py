@@ -180,10 +180,14 @@ EXPLANATIONS: dict[Code, Explanation] = {
         406, "Not acceptable", "Accept asks for a media type that this call cannot answer in."
     ),
     Code.UNSUPPORTED_MEDIA_TYPE: Explanation(
-        415, "Unsupported media type", "Send Content-Type: application/json."
+        415,
+        "Unsupported media type",
+        "Bodies are application/json or application/vnd.safetensors.",
     ),
     Code.UNSUPPORTED_ENCODING: Explanation(
-        415, "Unsupported content encoding", "Send the body without Content-Encoding."
+        415,
+        "Unsupported content encoding",
+        "Bodies may be sent with Content-Encoding gzip or zstd.",
     ),
     Code.URL_TOO_LONG: Explanation(414, "URL too long", "The path and query are too long."),
     Code.HEADERS_TOO_LARGE: Explanation(

@@ -6,20 +6,16 @@ of one minor version of uvicorn, which the dependency is pinned to and a test ho
 """
 
 import asyncio
-import re
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.deadlines import Deadlines
 from service.api.metrics import Metrics
 from service.api.problems import problem
+from service.api.strict import Refused, check_head, head_without_offer, last_answer
 from service.api.tracing import log_request, name_of
 from service.errors import Code
 from service.settings import Settings
@@ -30,12 +26,7 @@ SLICE = 16 * 1024
 # resets the connection, and the client never sees why.
 LINGER_SECONDS = 1.0
 
-_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 _NOTHING = memoryview(b"")
-
-
-class Refused(Exception):
-    """A request that breaks HTTP."""
 
 
 class ReadAhead(FlowControl):
@@ -119,7 +110,8 @@ class Protocol(HttpToolsProtocol):
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as offer:
             self._declined = False
-            self._unread = memoryview(self._head_without_offer() + bytes(whole[offer.args[0] :]))
+            head = head_without_offer(self._method, self.url, self.headers)
+            self._unread = memoryview(head + bytes(whole[offer.args[0] :]))
         except httptools.HttpParserError as error:
             cause = error.__context__
             text = str(cause) if isinstance(cause, Refused) else "the request breaks HTTP"
@@ -158,7 +150,7 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The headers are whole, and are checked where the parser is lenient."""
         self._method = self.parser.get_method().decode("ascii")
-        self._check_headers()
+        check_head(self._method, self.parser.get_http_version(), self.headers)
         if self.parser.should_upgrade():
             self._declined = True
             return
@@ -170,31 +162,6 @@ class Protocol(HttpToolsProtocol):
             # Answered before its body was asked for, a client may send that body or not: what
             # comes next on the connection has two meanings.
             self.cycle.keep_alive = False
-
-    def _head_without_offer(self) -> bytes:
-        """The head of a request again, without the protocol it offers to change to.
-
-        The parser takes what follows such an offer for the other protocol, the body included,
-        where a server may go on in HTTP/1.1 and most clients expect it to.
-        """
-        lines = [b"%b %b HTTP/1.1\r\n" % (self._method.encode(), self.url)]
-        lines += [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] != b"upgrade"]
-        return b"".join(lines) + b"\r\n"
-
-    def _check_headers(self) -> None:
-        if self._method == "CONNECT":
-            raise Refused("this is no proxy")
-        version = self.parser.get_http_version()
-        hosts = [value for name, value in self.headers if name == b"host"]
-        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
-        if version not in ("1.0", "1.1"):
-            raise Refused("the request is not HTTP/1.1")
-        if len(hosts) > 1 or (not hosts and version == "1.1"):
-            raise Refused(f"the request has {len(hosts)} Host headers; one is needed")
-        if hosts and not _HOST.fullmatch(hosts[0]):
-            raise Refused("the Host header is not the name of a host")
-        if codings and (version == "1.0" or [c.lower() for c in codings] != [b"chunked"]):
-            raise Refused("Transfer-Encoding is chunked, in HTTP/1.1, or absent")
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -283,14 +250,9 @@ class Protocol(HttpToolsProtocol):
         # shared with the application, where the request has reached it
         state = self.cycle.scope["state"] if self._running() else {}
         name = state.get("request_id") or name_of(self.headers or [])
-        response = problem(code, text, name)
-        headers = [*self.server_state.default_headers, *response.raw_headers]
-        headers += [(b"x-request-id", name.encode()), (b"connection", b"close")]
-        lines = [STATUS_LINE[response.status_code]]
-        lines += [key + b": " + value + b"\r\n" for key, value in headers]
-        method = self._method
-        lines += [b"\r\n", b"" if method == "HEAD" else bytes(response.body)]
-        self.transport.write(b"".join(lines))
+        response, method = problem(code, text, name), self._method
+        default = self.server_state.default_headers
+        self.transport.write(last_answer(response, name, method, default))
         self._metrics.rejected(code)
         if state:
             state["status"] = response.status_code  # the guard logs it with the request

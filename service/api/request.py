@@ -1,86 +1,27 @@
-"""From a request to a checked object: media types, limits, and pydantic's errors as ours."""
+"""From a body to a checked object: limits, and pydantic's errors as ours."""
 
-import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from starlette.requests import Request
+from starlette.types import Receive
 
 from service.api.problems import MAX_FAULTS
 from service.errors import Code, Fault, Faults, InvalidInput, TooLarge, XentError, cell
 from service.settings import Settings
 
-JSON = "application/json"
 ROW_MEMBERS = ("logits", "probabilities", "log_probabilities")
 
-_NO_QUALITY = re.compile(r"(?:^|;)\s*[qQ]\s*=\s*0(?:\.0*)?\s*(?:;|$)")
-
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class NotServed(XentError):
-    """A media type or encoding that this call does not take or cannot answer in."""
 
 
 class Incomplete(XentError):
     """The client went away before its body was whole."""
 
 
-def check_media_types(request: Request) -> None:
-    """Refuses a body that is not sent as plain JSON.
-
-    Raises:
-        NotServed: for Content-Type or Content-Encoding.
-    """
-    sent, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.replace(" ", "").replace('"', "").lower()
-    if sent.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
-        raise NotServed(
-            Code.UNSUPPORTED_MEDIA_TYPE, f"the body is to be sent as Content-Type: {JSON}, in UTF-8"
-        )
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise NotServed(Code.UNSUPPORTED_ENCODING, "the body is to be sent uncompressed")
-
-
-def check_accept(request: Request) -> None:
-    """Refuses a request that would not take JSON.
-
-    Raises:
-        NotServed: `Accept` rules JSON out.
-    """
-    accepted = ",".join(request.headers.getlist("accept"))
-    if not accepted.strip():
-        return
-    ruled_out = {
-        kind.strip().lower(): _NO_QUALITY.search(parameters) is not None
-        for kind, _, parameters in (choice.partition(";") for choice in accepted.split(","))
-    }
-    for kind in (JSON, "application/*", "*/*"):  # the most specific range decides
-        if kind in ruled_out:
-            if ruled_out[kind]:
-                break
-            return
-    raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {JSON}; Accept rules it out")
-
-
-def announced_bytes(request: Request, limit: int) -> int:
-    """How many bytes the body is going to have; at most `limit`, where its end is left open.
-
-    Raises:
-        TooLarge: announced beyond the limit.
-    """
-    announced = request.headers.get("content-length", "")
-    if not announced.isdigit():
-        return limit
-    if int(announced) > limit:
-        raise _too_large(limit)
-    return int(announced)
-
-
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(receive: Receive, limit: int, setting: str) -> bytes:
     """The body, never more of it in memory than the limit.
 
     Raises:
@@ -90,20 +31,21 @@ async def read_body(request: Request, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
-        message = await request.receive()
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise Incomplete(Code.BAD_REQUEST, "the body did not arrive whole")
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit, setting)
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _too_large(limit: int) -> TooLarge:
-    text = f"the body is over the limit XENT_MAX_JSON_BYTES of {limit} bytes"
+def too_large(limit: int, setting: str) -> TooLarge:
+    """The error of a body over its limit."""
+    text = f"the body is over the limit {setting} of {limit} bytes"
     return TooLarge(Code.BODY_TOO_LARGE, text)
 
 

@@ -3,6 +3,7 @@
 from service.losses.activations import sigmoid, softmax
 from service.losses.binary_cross_entropy import binary_cross_entropy, binary_focal
 from service.losses.catalogue import CATALOGUE, Loss
+from service.losses.comparison import dialects_of, score
 from service.losses.cross_entropy import cross_entropy, negative_log_likelihood
 from service.losses.divergences import brier, entropy, js_divergence, kl_divergence
 from service.losses.explanation import Explanation, explain
@@ -21,6 +22,7 @@ __all__ = [
     "binary_focal",
     "brier",
     "cross_entropy",
+    "dialects_of",
     "entropy",
     "explain",
     "focal",
@@ -31,6 +33,7 @@ __all__ = [
     "negative_log_likelihood",
     "perplexity",
     "poly_cross_entropy",
+    "score",
     "sigmoid",
     "softmax",
 ]

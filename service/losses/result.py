@@ -1,5 +1,6 @@
 """What a loss answers with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +14,32 @@ Normalize = Literal["reject", "renormalize", "off"]
 
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A habit of a library.
+
+    Attributes:
+        code: a stable word.
+        text: what the library does, in one sentence.
+    """
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialectLoss:
+    """What a library prints.
+
+    Attributes:
+        loss: a number, or an array where the library answers with one.
+        rules: those that made a difference for this data.
+    """
+
+    loss: float | npt.NDArray[np.floating]
+    rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +61,8 @@ class LossResult:
             targets; `None` where no rows were given.
         gradient: of the reduced loss (under `"none"`: of the sum), in the input's shape and dtype;
             `None` unless asked for.
+        rules: of a library, by which `loss` differs from the exact value; `None` where it is that.
+        compared: by library, what it prints for the same data; `None` unless asked for.
     """
 
     loss: float | Numbers
@@ -48,3 +77,5 @@ class LossResult:
     uniform_baseline: float
     max_sum_deviation: float | None
     gradient: Numbers | None
+    rules: tuple[Rule, ...] | None = None
+    compared: Mapping[str, DialectLoss] | None = None

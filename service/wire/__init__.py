@@ -3,9 +3,9 @@
 import sys
 
 from service.wire.arrays import labels_from, numbers_from
-from service.wire.compression import compress, decompress
+from service.wire.compression import ENCODINGS, compress, decompress
 from service.wire.json import dump_json, parse_object
-from service.wire.safetensors import dump_tensors, parse_tensors
+from service.wire.safetensors import TENSORS, dump_tensors, parse_tensors
 
 if sys.version_info < (3, 14):
     from service.wire.simd import parse_arrays
@@ -13,6 +13,8 @@ else:  # no wheels of that parser yet
     from service.wire.json import parse_lists as parse_arrays
 
 __all__ = [
+    "ENCODINGS",
+    "TENSORS",
     "compress",
     "decompress",
     "dump_json",

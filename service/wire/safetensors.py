@@ -26,7 +26,7 @@ from service.wire.tensorfile import (
     write_file,
 )
 
-MEDIA_TYPE = "application/vnd.safetensors"
+TENSORS = "application/vnd.safetensors"
 
 
 def parse_tensors(

@@ -179,6 +179,9 @@ class Contract:
             return
         if answer.status_code != 405:
             content = operation["responses"][str(answer.status_code)]["content"]
+            if media_type == "application/vnd.safetensors":  # no JSON to hold to a schema
+                assert media_type in content
+                return
             self.conforms(content[media_type]["schema"], answer.json())
 
     def _check_problem(self, answer: httpx.Response) -> None:

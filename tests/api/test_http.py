@@ -130,7 +130,7 @@ class TestMediaTypes:
         answer = caller.ask("POST", "/v1/softmax", content=b'{"logits": [1]}')
         assert answer.status_code == 415
 
-    @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "x"])
+    @pytest.mark.parametrize("encoding", ["deflate", "br", "gzip, gzip", "x"])
     def test_an_encoded_body_is_415(self, caller: Any, encoding: str) -> None:
         answer = caller.post("/v1/softmax", {"logits": [1]}, **{"content-encoding": encoding})
         assert answer.status_code == 415
@@ -151,8 +151,6 @@ class TestMediaTypes:
             ("application/json;q=0", 406),
             ("application/json;q=0.000", 406),
             ("*/*; q=0", 406),
-            ("application/json;q=0, */*", 406),
-            ("*/*, application/json;q=0", 406),
             ("application/*;q=0, */*", 406),
             ("application/*;q=0, application/json", 200),
         ],
@@ -164,6 +162,13 @@ class TestMediaTypes:
         else:
             answer = caller.post(path, {"logits": [1]}, accept=accept)
         assert answer.status_code == status
+
+    @pytest.mark.parametrize("accept", ["application/json;q=0, */*", "*/*, application/json;q=0"])
+    def test_whoever_takes_all_but_json_is_sent_tensors(self, caller: Any, accept: str) -> None:
+        assert caller.get("/livez", accept=accept).status_code == 406
+        answer = caller.post("/v1/softmax", {"logits": [1]}, accept=accept)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/vnd.safetensors"
 
     def test_accept_may_take_several_lines(self, caller: Any) -> None:
         headers = [("accept", "text/html"), ("accept", "application/json")]

@@ -116,6 +116,7 @@ class TestSettings:
         found = other.get("/limits").json()["limits"]
         assert {name: entry["value"] for name, entry in found.items()} == {
             "json_bytes": 100,
+            "tensor_bytes": 2**28,
             "elements": 10,
             "classes": 4,
             "header_bytes": 1024,

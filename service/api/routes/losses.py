@@ -8,11 +8,11 @@ from fastapi import APIRouter
 
 from service.api.examples import examples
 from service.api.operation import add_operation
-from service.api.schemas.losses import MEMBERS, LossEntry, LossesAnswer, request_model
+from service.api.schemas.losses import COMPARING, MEMBERS, LossEntry, LossesAnswer, request_model
 from service.api.schemas.scoring import LossAnswer
 from service.api.schemas.types import Request
 from service.errors import Code, NotFound
-from service.losses import CATALOGUE, Loss, LossResult
+from service.losses import CATALOGUE, Loss, LossResult, dialects_of, score
 
 INPUTS = ("logits", "probabilities", "log_probabilities")
 TRUTH = ("labels", "targets")
@@ -50,7 +50,9 @@ def _call(loss: Loss) -> Callable[..., LossResult]:
     """The function of a call: named and described after the loss."""
 
     def call(body: Request) -> LossResult:
-        return loss.function(**body.arguments())
+        arguments = body.arguments()
+        asked = {name: arguments.pop(name) for name in COMPARING if name in arguments}
+        return score(loss, arguments, **asked)
 
     call.__annotations__["body"] = request_model(loss)
     call.__name__ = operation_id(loss)
@@ -89,6 +91,7 @@ def _entry(loss: Loss) -> dict[str, Any]:
         "inputs": INPUTS,
         "truth": [name for name in TRUTH if name in loss.members],
         "parameters": {name: defaults[name] for name in own},
+        "dialects": dialects_of(loss),
         "equivalents": {name: call for name, call in loss.equivalents.items() if call},
         "example": shown.body,
     }

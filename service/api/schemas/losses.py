@@ -20,8 +20,8 @@ from service.api.schemas.scoring import (
     Unit,
     ZeroProbability,
 )
-from service.api.schemas.types import Answer, Labels, Numbers, Request, Weights
-from service.losses import Loss
+from service.api.schemas.types import Answer, Labels, Listed, Numbers, Request, Weights
+from service.losses import Loss, dialects_of
 
 Member = tuple[Any, Any]
 
@@ -100,11 +100,33 @@ BINARY_MEMBERS: dict[str, Member] = {
 }
 
 
+# Not of the loss itself: whose number is wanted, and whose beside it.
+COMPARING = ("dialect", "compare")
+
+
+def _comparing(names: tuple[str, ...]) -> dict[str, Member]:
+    """The members by which other libraries' numbers are asked for, where some have the loss."""
+    if not names:
+        return {}
+    shown: dict[str, Any] = {"enum": ["exact", *names]}
+    items: dict[str, Any] = {"items": {"type": "string", "enum": list(names)}}
+    text = "Whose number is wanted; a library's comes with its rules"
+    beside = "Libraries whose numbers are put beside"
+    return {
+        "dialect": (Annotated[str, Field(description=text, json_schema_extra=shown)], "exact"),
+        "compare": (
+            Annotated[Listed[str], Field(description=beside, json_schema_extra=items)],
+            (),
+        ),
+    }
+
+
 def request_model(loss: Loss) -> type[Request]:
     """The request model of a loss, named after it."""
     known = MEMBERS | (BINARY_MEMBERS if "positive_weight" in loss.members else {})
     title = "".join(word.capitalize() for word in loss.name.split("-")) + "Request"
     members: dict[str, Any] = {name: known[name] for name in known if name in loss.members}
+    members |= _comparing(dialects_of(loss))
     return create_model(
         title,
         __base__=Request,
@@ -124,6 +146,7 @@ class LossEntry(Answer):
     inputs: list[str] = Field(description="What predictions may be sent as, one of them")
     truth: list[str] = Field(description="What is true of them, one of these; empty for none")
     parameters: dict[str, Any] = Field(description="All other members, with their defaults")
+    dialects: list[str] = Field(description="Libraries whose numbers can be asked for")
     equivalents: dict[str, str] = Field(description="By library, the calls that mean the same")
     example: dict[str, Any] = Field(description="A request to try")
 

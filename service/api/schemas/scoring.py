@@ -78,6 +78,20 @@ class ProbabilitiesAnswer(Answer):
     log_probabilities: Numbers | None = Field(None, description="Present when log is true")
 
 
+class RuleAnswer(Answer):
+    """A habit of a library."""
+
+    code: str
+    text: str
+
+
+class DialectAnswer(Answer):
+    """What a library prints for the same data."""
+
+    loss: Numbers
+    rules: list[RuleAnswer] = Field(description="Those that made a difference for this data")
+
+
 class LossAnswer(Answer):
     """A loss with what went into it."""
 
@@ -96,6 +110,12 @@ class LossAnswer(Answer):
     )
     gradient: Numbers | None = Field(
         None, description="Of the reduced loss (under none: of the sum), in the input's shape"
+    )
+    rules: list[RuleAnswer] | None = Field(
+        None, description="By which a library's number differs from the exact one"
+    )
+    compared: dict[str, DialectAnswer] | None = Field(
+        None, description="By library, what it prints for the same data"
     )
 
 

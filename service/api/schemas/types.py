@@ -1,8 +1,8 @@
 """The types that members are made of: arrays with a schema, numbers that may be infinite."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,24 @@ class _Array:
         return {
             "anyOf": [dict(self.cell), {"type": "array", "items": {"anyOf": [self.cell, deeper]}}]
         }
+
+
+def array_members(model: type[BaseModel]) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of the members of a model that are arrays: of numbers, and of labels.
+
+    A member that may also be an object, such as weights by name, is none of them.
+    """
+    kinds: dict[str, set[str]] = {"numbers": set(), "labels": set()}
+    for name, field in model.model_fields.items():
+        for array in _arrays_in(field.annotation, field.metadata):
+            kinds["labels" if array.convert is labels_from else "numbers"].add(name)
+    return frozenset(kinds["numbers"]), frozenset(kinds["labels"])
+
+
+def _arrays_in(annotation: Any, metadata: Iterable[Any]) -> Iterator[_Array]:
+    yield from (entry for entry in metadata if isinstance(entry, _Array))
+    for part in get_args(annotation):
+        yield from _arrays_in(part, getattr(part, "__metadata__", ()))
 
 
 def _weights(value: Any, info: core_schema.ValidationInfo) -> Any:

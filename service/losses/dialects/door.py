@@ -7,9 +7,9 @@ import numpy as np
 
 from service.errors import InvalidInput
 from service.losses.dialects.given import Given, unsupported
-from service.losses.dialects.rules import DialectLoss
 from service.losses.dialects.table import DIALECTS, SUPPORTED, TRUTHS, Call
 from service.losses.options import exactly_one, one_of, within
+from service.losses.result import DialectLoss
 
 PREDICTIONS = ("logits", "probabilities", "log_probabilities")
 NEUTRAL: Mapping[str, Any] = {

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, InvalidInput, cell
-from service.losses.dialects.rules import NOT_A_NUMBER, DialectLoss, Rule
+from service.losses.dialects.rules import NOT_A_NUMBER
 from service.losses.dialects.single import Single, f32
-from service.losses.result import Numbers
+from service.losses.result import DialectLoss, Numbers, Rule
 from service.losses.rows import Rows, floating
 from service.losses.truth import (
     Indices,

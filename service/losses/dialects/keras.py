@@ -13,7 +13,6 @@ import numpy.typing as npt
 from service.losses.dialects import rules
 from service.losses.dialects.given import Given, answer, infinities, unsupported
 from service.losses.dialects.reduce import Found, clipped, normalized, reduced
-from service.losses.dialects.rules import DialectLoss
 from service.losses.dialects.single import (
     EPSILON,
     Single,
@@ -26,6 +25,7 @@ from service.losses.dialects.single import (
     softmax,
 )
 from service.losses.dialects.torch import off_balance
+from service.losses.result import DialectLoss
 from service.losses.rows import Rows
 
 ONE = np.float32(1)

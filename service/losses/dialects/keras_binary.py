@@ -12,7 +12,6 @@ import numpy.typing as npt
 from service.losses.dialects import rules
 from service.losses.dialects.given import Given, answer, infinities, unsupported
 from service.losses.dialects.reduce import Found, clipped, reduced
-from service.losses.dialects.rules import DialectLoss
 from service.losses.dialects.single import Single, clip, f32, power, row_sums, sigmoid
 from service.losses.dialects.torch import (
     bce_losses,
@@ -20,6 +19,7 @@ from service.losses.dialects.torch import (
     cancels,
     refuse_outside_unit,
 )
+from service.losses.result import DialectLoss
 
 ONE = np.float32(1)
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.losses.dialects import rules
-from service.losses.dialects.rules import Rule
 from service.losses.dialects.single import ALMOST_ONE, EPSILON, Single, f32, row_sums, total
+from service.losses.result import Rule
 
 Found = dict[Rule, Any]
 """Rules, and whether they made a difference."""

@@ -1,36 +1,6 @@
 """The rules by which a library's number differs from the exact value, each with its sentence."""
 
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A habit of a library.
-
-    Attributes:
-        code: a stable word.
-        text: what the library does, in one sentence.
-    """
-
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class DialectLoss:
-    """What a library prints.
-
-    Attributes:
-        loss: a number, or an array where the library answers with one.
-        rules: those that made a difference for this data.
-    """
-
-    loss: float | npt.NDArray[np.floating]
-    rules: tuple[Rule, ...]
-
+from service.losses.result import Rule
 
 FLOAT32 = Rule(
     "float32", "Every number is rounded to float32, and the arithmetic goes on in float32."

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from service.losses.dialects import rules
 from service.losses.dialects.given import Given, answer, unsupported
-from service.losses.dialects.rules import DialectLoss
-from service.losses.result import Numbers
+from service.losses.result import DialectLoss, Numbers
 from service.losses.rows import floating
 
 SMALL = 1e-3

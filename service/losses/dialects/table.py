@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.losses.dialects import keras, keras_binary, sklearn, tensorflow, torch
 from service.losses.dialects.given import Given
-from service.losses.dialects.rules import DialectLoss
+from service.losses.result import DialectLoss
 
 DIALECTS = ("torch", "keras", "sklearn", "tensorflow")
 Compute = Callable[[Given], DialectLoss]

@@ -11,7 +11,6 @@ from service.losses.dialects.given import Given, answer, infinities, unsupported
 from service.losses.dialects.keras import generalized_of, log_rows, sparse_of
 from service.losses.dialects.keras_binary import averaged, clip_rules, focused, smoothed_binary
 from service.losses.dialects.reduce import ROUNDING, Found, clipped
-from service.losses.dialects.rules import DialectLoss
 from service.losses.dialects.single import (
     Single,
     clip,
@@ -24,6 +23,7 @@ from service.losses.dialects.single import (
     sigmoid,
     total,
 )
+from service.losses.result import DialectLoss
 
 ONE, ZERO = np.float32(1), np.float32(0)
 SMALL = 1e-3

@@ -11,7 +11,6 @@ import numpy as np
 
 from service.losses.dialects import rules
 from service.losses.dialects.given import Given, answer, infinities, unsupported
-from service.losses.dialects.rules import DialectLoss, Rule
 from service.losses.dialects.single import (
     Single,
     exp,
@@ -22,6 +21,7 @@ from service.losses.dialects.single import (
     row_sums,
     total,
 )
+from service.losses.result import DialectLoss, Rule
 from service.losses.rows import Rows, floating
 
 DEFAULT_IGNORE_INDEX = -100

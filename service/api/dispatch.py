@@ -1,0 +1,64 @@
+"""The short way to the calls with a body: no routing through every path, no dependency solving."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from starlette.datastructures import State
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.operation import Operation
+from service.errors import XentError
+
+Refuse = Callable[[Scope, State, XentError], Response]
+
+
+class Dispatch:
+    """Answers POST requests for known paths itself and passes on everything else.
+
+    The framework's own way through routing and dependencies gives the same answers (a test) at
+    more than twice the time of a single prediction.
+    """
+
+    def __init__(
+        self, app: ASGIApp, operations: Iterable[Operation], state: State, refuse: Refuse
+    ) -> None:
+        posted = [operation for operation in operations if operation.call is not None]
+        self._app = app
+        self._state = state
+        self._refuse = refuse
+        self._exact = {o.path: o for o in posted if not o.param_convertors}
+        self._patterns = [(o.path_regex.match, o) for o in posted if o.param_convertors]
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serves one connection of ASGI."""
+        if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
+            return self._app(scope, receive, send)
+        path = scope["path"]
+        operation = self._exact.get(path)
+        if operation is not None:
+            return self._serve(operation, {}, scope, receive, send)
+        for match, operation in self._patterns:
+            found = match(path)
+            if found:
+                return self._serve(operation, found.groupdict(), scope, receive, send)
+        return self._app(scope, receive, send)
+
+    async def _serve(
+        self,
+        operation: Operation,
+        parameters: dict[str, Any],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        scope["route"] = operation
+        try:
+            content, headers = await operation.reply(scope, receive, parameters, self._state)
+        except XentError as error:
+            await self._refuse(scope, self._state, error)(scope, receive, send)
+            return
+        headers = [(b"content-length", b"%d" % len(content)), *headers]
+        start = {"type": "http.response.start", "status": operation.status, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,132 @@
+"""In which form a body comes and in which its answer goes: Content-Type, Accept, encodings."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from service.errors import Code, XentError
+from service.wire import ENCODINGS, TENSORS
+
+JSON = "application/json"
+
+_QUALITY = re.compile(r"(?:^|;)\s*[qQ]\s*=\s*([01](?:\.\d*)?)\s*(?:;|$)")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class NotServed(XentError):
+    """A media type or encoding that this call does not take or cannot answer in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a request and its answer travel.
+
+    Attributes:
+        tensors_in: whether the body is a tensor file; otherwise it is JSON.
+        tensors_out: the same of the answer.
+        encoding: of the body, or `None`.
+        encoding_out: of the answer, where the client takes one.
+    """
+
+    tensors_in: bool
+    tensors_out: bool
+    encoding: str | None
+    encoding_out: str | None
+
+
+def form_of(headers: Headers) -> Form:
+    """The form of a request with a body.
+
+    Raises:
+        NotServed: Content-Type or Content-Encoding is none that is read, or Accept rules out both
+            forms of an answer.
+    """
+    return _form(*_values(headers, b"content-type", b"content-encoding", *_ACCEPT))
+
+
+def check_accept(headers: Headers) -> None:
+    """Refuses a request that would not take JSON.
+
+    Raises:
+        NotServed: `Accept` rules JSON out.
+    """
+    accept, _ = _values(headers, *_ACCEPT)
+    if accept and not _quality(accept.decode("latin-1"), JSON):
+        raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {JSON}; Accept rules it out")
+
+
+def content_length(headers: Headers) -> int | None:
+    """The announced length of the body, if there is one."""
+    (value,) = _values(headers, b"content-length")
+    return int(value) if value.isdigit() else None
+
+
+_ACCEPT = (b"accept", b"accept-encoding")
+
+
+def _values(headers: Headers, *names: bytes) -> list[bytes]:
+    """The values of some headers; of a repeated one they are joined by commas."""
+    found = dict.fromkeys(names, b"")
+    for key, value in headers:
+        if key in found:
+            found[key] = found[key] + b"," + value if found[key] else value
+    return list(found.values())
+
+
+@lru_cache(maxsize=256)  # clients send the same few headers again and again
+def _form(content_type: bytes, content_encoding: bytes, accept: bytes, encodings: bytes) -> Form:
+    tensors = _is_tensors(content_type.decode("latin-1"))
+    encoding = content_encoding.decode("latin-1").strip().lower() or "identity"
+    if encoding not in ("identity", *ENCODINGS):
+        text = f"a body may be sent with Content-Encoding {' or '.join(ENCODINGS)}, or without"
+        raise NotServed(Code.UNSUPPORTED_ENCODING, text)
+    return Form(
+        tensors,
+        _wants_tensors(accept.decode("latin-1"), tensors),
+        None if encoding == "identity" else encoding,
+        _encoding_out(encodings.decode("latin-1")),
+    )
+
+
+def _is_tensors(content_type: str) -> bool:
+    sent, _, parameters = content_type.partition(";")
+    kind = sent.strip().lower()
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if kind == TENSORS and not charset:
+        return True
+    if kind == JSON and charset in ("", "charset=utf-8"):
+        return False
+    text = f"send the body as Content-Type: {JSON}, in UTF-8, or {TENSORS}"
+    raise NotServed(Code.UNSUPPORTED_MEDIA_TYPE, text)
+
+
+def _wants_tensors(accept: str, mirrored: bool) -> bool:
+    """The better liked form; of two liked alike, that of the request."""
+    if not accept.strip():
+        return mirrored
+    json, tensors = _quality(accept, JSON), _quality(accept, TENSORS)
+    if not json and not tensors:
+        raise NotServed(
+            Code.NOT_ACCEPTABLE, f"answers are {JSON} or {TENSORS}; Accept rules them out"
+        )
+    return tensors > json if tensors != json else mirrored
+
+
+def _quality(accept: str, kind: str) -> float:
+    """How much a media type is liked, by the most specific range that has it."""
+    liked = {}
+    for choice in accept.split(","):
+        name, _, parameters = choice.partition(";")
+        found = _QUALITY.search(parameters)
+        liked[name.strip().lower()] = float(found[1]) if found else 1.0
+    for name in (kind, "application/*", "*/*"):
+        if name in liked:
+            return liked[name]
+    return 0.0
+
+
+def _encoding_out(accepted: str) -> str | None:
+    liked = {name: _quality(accepted, name) for name in ENCODINGS if name in accepted.lower()}
+    best = max(liked, key=lambda name: (liked[name], name == "zstd"), default=None)
+    return best if best is not None and liked[best] else None

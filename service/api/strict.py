@@ -1,0 +1,71 @@
+"""HTTP where the parser is lenient, and the bytes of an answer without the application."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+
+
+class Refused(Exception):
+    """A request that breaks HTTP."""
+
+
+def check_head(method: str, version: str, headers: Headers) -> None:
+    """Refuses what could be understood in two ways, or is no HTTP/1.
+
+    Args:
+        method: of the request.
+        version: such as `1.1`.
+        headers: their names in small letters.
+
+    Raises:
+        Refused: with a sentence for the client.
+
+    Source: RFC 9112, sections 2.3, 3.2 and 6.1.
+    """
+    if method == "CONNECT":
+        raise Refused("this is no proxy")
+    if version not in ("1.0", "1.1"):
+        raise Refused("the request is not HTTP/1.1")
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and version == "1.1"):
+        raise Refused(f"the request has {len(hosts)} Host headers; one is needed")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise Refused("the Host header is not the name of a host")
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and (version == "1.0" or codings != [b"chunked"]):
+        raise Refused("Transfer-Encoding is chunked, in HTTP/1.1, or absent")
+
+
+def head_without_offer(method: str, url: bytes, headers: Headers) -> bytes:
+    """The head of a request again, without the protocol that it offers to change to.
+
+    The parser takes what follows such an offer for the other protocol, the body included, where a
+    server may go on in HTTP/1.1 and most clients expect it to.
+    """
+    lines = [b"%b %b HTTP/1.1\r\n" % (method.encode(), url)]
+    lines += [b"%b: %b\r\n" % pair for pair in headers if pair[0] != b"upgrade"]
+    return b"".join(lines) + b"\r\n"
+
+
+def last_answer(
+    response: Response, name: str, method: str, headers: Iterable[tuple[bytes, bytes]]
+) -> bytes:
+    """The bytes of an answer after which the connection is closed.
+
+    Args:
+        response: whose body is whole.
+        name: the id of the request.
+        method: of the request; HEAD leaves the body out.
+        headers: further ones, of the server.
+    """
+    lines = [STATUS_LINE[response.status_code]]
+    pairs = [*headers, *response.raw_headers]
+    pairs += [(b"x-request-id", name.encode()), (b"connection", b"close")]
+    lines += [b"%b: %b\r\n" % pair for pair in pairs]
+    return b"".join(lines) + b"\r\n" + (b"" if method == "HEAD" else bytes(response.body))
