@@ -14,7 +14,6 @@ from service.losses.truth import Indices
 from service.numerics import (
     cross_entropy,
     log_softmax,
-    logsumexp,
     soft_cross_entropy,
     softmax,
 )
@@ -77,13 +76,17 @@ class Categorical(Predictions):
             outer = self.class_weights[labels]
         inner = None if scale is None else scale * outer
         scored = self._from_logits(block, labels, selection, inner)
-        levels = logsumexp(block / self.temperature)
-        with np.errstate(over="ignore"):
-            losses = scaled(scored.losses, outer) + self.z_loss * levels * levels
+        with np.errstate(over="ignore"):  # the quotients of several classes may overflow
+            levels = block.max(axis=1) / self.temperature
+        levels = levels - log_softmax(block, self.temperature).max(axis=1)
         gradient = scored.gradient
-        if gradient is not None and scale is not None:
-            steps = scale * (2.0 * self.z_loss / self.temperature) * levels
-            gradient = gradient + softmax(block, self.temperature) * steps[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            losses = scaled(scored.losses, outer) + self.z_loss * levels * levels
+            if gradient is not None and scale is not None:
+                steps = scaled(2.0 * levels, scale * (self.z_loss / self.temperature))
+                spread = scaled(softmax(block, self.temperature), steps[:, None])
+                total = gradient + spread
+                gradient = np.where(np.isnan(total), spread, total)  # inf - inf: the square decides
         return Scored(losses, gradient, scored.impossible, scored.clipped)
 
     def _from_logits(

@@ -17,6 +17,9 @@ from service.losses.shares import log_in, log_shares, rest_of, through_sum
 from service.losses.truth import Indices
 from service.numerics import log_softmax, softmax
 
+HUGE = 2.0**900
+"""Weights above this may overflow where they are multiplied by a slope."""
+
 
 @dataclass(frozen=True, slots=True)
 class OfTruth(Predictions):
@@ -72,6 +75,9 @@ class OfTruth(Predictions):
             impossible = np.any(dead & (active > 0), axis=1)
         gradient = None
         if scale is not None:
+            if (active > HUGE).any():  # inf - inf of slopes would be NaN
+                with np.errstate(over="ignore"):
+                    active, scale = active / HUGE, scale * HUGE
             gradient = self._gradient(block, sums, columns, logs, scaled(slopes, active), active)
             gradient = scaled(gradient, scale[:, None])
         return Scored(losses, gradient, impossible, clipped)
@@ -104,19 +110,20 @@ class OfTruth(Predictions):
         gradient = np.zeros(block.shape)
         if self.as_logits:
             total = slopes.sum(axis=1, keepdims=True)
-            gradient -= softmax(block, self.temperature) * total
+            gradient -= scaled(softmax(block, self.temperature), total)
             # one class alone: slope (1 - p), in which nothing cancels
             own = slopes * -np.expm1(logs) if self.hard else slopes
             if not self.hard:
                 own = own + np.take_along_axis(gradient, columns, axis=1)
             np.put_along_axis(gradient, columns, own, axis=1)
-            return gradient / self.temperature
+            with np.errstate(over="ignore"):  # a tiny temperature makes slopes infinite
+                return gradient / self.temperature
         if self.rows.member == "log_probabilities":
             np.put_along_axis(gradient, columns, slopes, axis=1)
             return gradient
         p = np.take_along_axis(block, columns, axis=1)
-        at_zero = np.where(active > 0, active * -self.function.steepness_at_zero, 0.0)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            at_zero = np.where(active > 0, active * -self.function.steepness_at_zero, 0.0)
             steep = np.where(p > 0, -slopes / p, at_zero)
         if self.normalize == "renormalize" and sums is not None:
             gradient -= (slopes.sum(axis=1) / sums)[:, None]

@@ -1,6 +1,6 @@
 """Which members each loss takes: the one list that functions, catalogue and calls go by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy.typing as npt
@@ -36,12 +36,12 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
 """By loss: its own members and those that it shares."""
 
 
-def check_members(loss: str, given: Mapping[str, object]) -> None:
+def check_members(loss: str, given: Iterable[str]) -> None:
     """Refuses what a loss does not take, rather than leave it unread.
 
     Args:
         loss: its name in the catalogue.
-        given: its arguments; `None` is absent.
+        given: the names of its arguments.
 
     Raises:
         InvalidInput: naming each such member.
@@ -49,8 +49,8 @@ def check_members(loss: str, given: Mapping[str, object]) -> None:
     taken = MEMBERS[loss]
     faults = [
         Fault(f"/{name}", Code.UNKNOWN_MEMBER, f"{loss} has no {name}; it takes {', '.join(taken)}")
-        for name, value in given.items()
-        if name not in taken and value is not None
+        for name in given
+        if name not in taken
     ]
     if faults:
         raise InvalidInput(faults)

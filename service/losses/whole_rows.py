@@ -80,7 +80,8 @@ class WholeRows(Predictions):
         if scale is not None:
             if self.as_logits:
                 gradient = by_log - p * by_log.sum(axis=1, keepdims=True)
-                scale = scale / self.temperature
+                with np.errstate(over="ignore"):  # a tiny temperature makes slopes infinite
+                    gradient = gradient / self.temperature
             elif self.rows.member == "log_probabilities":
                 gradient = by_log
             elif self.normalize == "renormalize" and sums is not None:
