@@ -51,9 +51,13 @@ class Information:
 
 @dataclass(frozen=True, slots=True)
 class _Distribution:
-    """Weights with the sum that divides them, unrounded: total = high + low."""
+    """Weights with the sum that divides them, unrounded: total = high + low.
+
+    In float64 a share below its range is 0; the extended weights still have its logarithm.
+    """
 
     weights: Array
+    extended: Extended
     total: ExactSum
     high: float
     low: float
@@ -70,28 +74,28 @@ class _Distribution:
         total.add(np.array([-high]))
         # divided by a power of two, so that products neither overflow nor lose their low parts
         scale = -int(np.frexp(high)[1])
+        extended = np.ldexp(weights.astype(np.longdouble), scale)
         weights = np.ldexp(weights, scale)
         scaled = ExactSum()
         scaled.add(weights)
-        return cls(weights, scaled, math.ldexp(high, scale), math.ldexp(total.value, scale))
+        return cls(
+            weights, extended, scaled, math.ldexp(high, scale), math.ldexp(total.value, scale)
+        )
 
     def expectation(self, amounts: Extended) -> float:
         """Sum of p x over events, where 0 inf is 0; rounded once."""
         total = ExactSum()
-        high = amounts.astype(np.float64)
-        total.add(high, self.weights)
-        with np.errstate(invalid="ignore"):  # inf - inf: an infinite amount has no low part
-            low = (amounts - high).astype(np.float64)
-        total.add(np.where(np.isfinite(high), low, 0.0), self.weights)
+        for part in _parts(amounts):
+            total.add(part, self.weights)
         return total.ratio(self.total)
 
     @property
-    def shares(self) -> Array:
-        return self.weights / self.high
+    def shares(self) -> Extended:
+        return self.weights / (np.longdouble(self.high) + np.longdouble(self.low))
 
     def content(self) -> Extended:
         """Each -log(w / total), as log(1 + rest / w): near 1 the quotient has lost its digits."""
-        weights = self.weights.astype(np.longdouble)
+        weights = self.extended
         rest = np.maximum((self.high - weights) + self.low, 0)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratio = np.where(weights == 0, np.inf, rest / weights)
@@ -124,7 +128,9 @@ def information(*, p: Weights, q: Weights | None = None, unit: Unit = "nat") -> 
         unit=unit,
         entropy=ours.expectation(content * per_nat),
         perplexity=2.0 ** ours.expectation(content / np.log(np.longdouble(2))),
-        information_content=shown if names is None else _by_name(names, shown),
+        information_content=shown
+        if names is None
+        else dict(zip(names, shown.tolist(), strict=True)),
         p_total=_total(first),
     )
     if second is None:
@@ -163,14 +169,13 @@ def _aligned(p: Weights, q: Weights | None) -> tuple[list[str] | None, Array, Ar
 
 def _named(member: str, weights: Mapping[str, float], names: list[str]) -> Array:
     for name, weight in weights.items():
-        if not 0 <= weight < np.inf:
+        try:
+            check_weights(member, np.array([weight]))
+        except InvalidInput as error:
             pointer, text = cell(member, name)
-            raise InvalidInput.at(pointer, Code.NEGATIVE_WEIGHT, f"{text}: a weight is >= 0")
+            detail = f"{text}: a weight is a finite number >= 0"
+            raise InvalidInput.at(pointer, error.code, detail) from error
     return np.array([weights.get(name, 0.0) for name in names], dtype=np.float64)
-
-
-def _by_name(names: list[str], values: Array) -> dict[str, float]:
-    return dict(zip(names, values.tolist(), strict=True))
 
 
 def _total(weights: Array) -> float:
@@ -186,22 +191,37 @@ def _divergences(p: _Distribution, q: _Distribution, per_nat: np.longdouble) -> 
     is large. With s = (p - q) / (p + q) a term of JS is
     (p + q) / 4 ((1 + s) log(1 + s) + (1 - s) log(1 - s)). All of them are >= 0.
     """
-    ours, theirs = two_product(p.weights, q.high), two_product(q.weights, p.high)
-    difference = (ours.high - theirs.high) + (
-        (ours.low - theirs.low) + (p.weights * q.low - q.weights * p.low)
-    )
+    ours, our_rest = _product(p.weights, q)
+    theirs, their_rest = _product(q.weights, p)
+    difference = (ours - theirs) + (our_rest - their_rest)
+    ours, theirs = ours + our_rest, theirs + their_rest
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        r = difference / theirs.high.astype(np.longdouble)
+        r = difference / theirs
         far = p.shares * (q.content() - p.content()) - p.shares + q.shares
         near = q.shares * _excess(np.clip(r, -1, 1))
         terms = np.where(p.weights == 0, q.shares, np.where(np.abs(r) <= 1, near, far))
-        s = difference / (ours.high.astype(np.longdouble) + theirs.high)
+        s = difference / (ours + theirs)
         mean = (p.shares + q.shares) / 4.0
         halves = np.where(mean > 0, mean * _symmetric_excess(s), 0)
     kl, js = ExactSum(), ExactSum()
-    kl.add((terms * per_nat).astype(np.float64))
-    js.add((halves * per_nat).astype(np.float64))
+    for total, amounts in ((kl, terms * per_nat), (js, halves * per_nat)):
+        for part in _parts(amounts):
+            total.add(part)
     return kl.value, js.value
+
+
+def _product(weights: Array, other: _Distribution) -> tuple[Extended, Extended]:
+    """Weights times the total of the other distribution, as a sum of two."""
+    high, low = two_product(weights, other.high)
+    return high.astype(np.longdouble), low.astype(np.longdouble) + weights * other.low
+
+
+def _parts(amounts: Extended) -> tuple[Array, Array]:
+    """Amounts as float64, and what that leaves of them."""
+    high = amounts.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # inf - inf: an infinite amount has no low part
+        low = (amounts - high).astype(np.float64)
+    return high, np.where(np.isfinite(high), low, 0.0)
 
 
 def _excess(r: Extended) -> Extended:
