@@ -6,6 +6,7 @@ from service.classifier.evaluate import evaluate
 from service.classifier.examples import write_examples
 from service.classifier.fit import Fit, fit
 from service.classifier.model import Label, Model, Prediction
+from service.classifier.options import Options
 from service.classifier.training import shipped_models, train_shipped
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Fit",
     "Label",
     "Model",
+    "Options",
     "Prediction",
     "Source",
     "evaluate",

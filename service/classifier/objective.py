@@ -2,30 +2,54 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from service.classifier.products import map_blocks, moments, scores
 from service.classifier.rows import Array
-from service.numerics import cross_entropy, softmax
+from service.numerics import cross_entropy, soft_cross_entropy, softmax
+
+ROWS_PER_PARAMETER = 4
+"""Rows of a part at least: with fewer its optimum is no better a start than 0."""
+
+
+class Point(NamedTuple):
+    """The objective at some parameters.
+
+    Attributes:
+        parameters: shape (R, C).
+        value: F.
+        gradient: shape (R, C).
+        slopes: the gradient with respect to the logits of the rows, shape (R, N).
+    """
+
+    parameters: Array
+    value: float
+    gradient: Array
+    slopes: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
     """What training minimises, as a function of the parameters.
 
-        F = sum_i w_i loss_i + (l2 / 2) |coefficients|^2
+        F = sum_i w_i sum_c t_ic (-log p_ic) + (l2 / 2) |coefficients|^2
 
-    Parameters are one matrix of shape (R, D + 1): the coefficients, then the intercept, which
-    carries no penalty. R is the number of classes; with two classes R is 1, the second class
-    against the first (the binomial model).
+    Parameters are one matrix of shape (R, C): the coefficients of D features and, unless it is
+    left out, the intercept, which carries no penalty. R is the number of classes; with two
+    classes R is 1, the second class against the first (the binomial model).
 
     Attributes:
         inputs: feature rows, shape (N, D).
-        labels: class indices, shape (N,).
-        weights: shape (N,), >= 0.
+        labels: class indices, shape (N,); t is one-hot. Not read where there are targets.
+        weights: w, shape (N,), > 0.
         classes: K, at least 2.
         l2: the penalty, >= 0.
+        targets: t, shape (N, K), >= 0, of any row sums above 0; class weights multiplied in.
+        intercept: whether the last parameter of every class is an intercept.
+        threads: how many work at the same time; changes no bit.
     """
 
     inputs: Array
@@ -33,41 +57,102 @@ class Objective:
     weights: Array
     classes: int
     l2: float
-    design: Array = field(init=False)
+    targets: Array | None = None
+    intercept: bool = True
+    threads: int = 1
     penalty: Array = field(init=False)
+    masses: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        ones = np.ones((len(self.inputs), 1))
-        penalty = np.full(self.inputs.shape[1] + 1, float(self.l2))
-        penalty[-1] = 0.0
-        object.__setattr__(self, "design", np.hstack([self.inputs, ones]))
+        penalty = np.full(self.inputs.shape[1] + self.intercept, float(self.l2))
+        penalty[self.inputs.shape[1] :] = 0.0
+        masses = self.weights
+        if self.targets is not None:
+            masses = self.weights * self.targets.sum(axis=1)
         object.__setattr__(self, "penalty", penalty)
+        object.__setattr__(self, "masses", masses)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape (R, D + 1) of the parameters."""
-        return (1 if self.classes == 2 else self.classes), self.design.shape[1]
+        """The shape (R, C) of the parameters."""
+        return (1 if self.classes == 2 else self.classes), len(self.penalty)
 
-    def logits(self, parameters: Array) -> Array:
-        """The logits of the training rows, shape (N, K)."""
-        logits: Array = self.design @ parameters.T
+    def subset(self, rows: slice | npt.NDArray[np.integer]) -> "Objective":
+        """The objective of some rows, with their share of the penalty."""
+        share = float(self.masses[rows].sum() / self.masses.sum())
+        return Objective(
+            self.inputs[rows],
+            self.labels[rows],
+            self.weights[rows],
+            self.classes,
+            self.l2 * share,
+            None if self.targets is None else self.targets[rows],
+            self.intercept,
+            self.threads,
+        )
+
+    def part(self, fold: int) -> "Objective | None":
+        """The objective of every `fold`-th row; None where these would be too few."""
+        rows, columns = self.shape
+        if len(self.inputs) < fold * max(1000, ROWS_PER_PARAMETER * rows * columns):
+            return None
+        return self.subset(np.arange(0, len(self.inputs), fold))
+
+    @property
+    def design(self) -> Array:
+        """The feature rows with a column of ones for the intercept, shape (N, C); a copy."""
+        ones = np.ones((len(self.inputs), int(self.intercept)))
+        return np.hstack([self.inputs, ones])
+
+    def logits(self, parameters: Array, rows: slice = slice(None)) -> Array:
+        """The logits of some of the training rows, shape (n, K)."""
+        width = self.inputs.shape[1]
+        logits: Array = scores(self.inputs[rows], parameters[:, :width]).T.astype(float, copy=False)
+        if self.intercept:
+            logits += parameters[:, width]
         return np.hstack([np.zeros_like(logits), logits]) if self.classes == 2 else logits
 
-    def value_and_gradient(self, parameters: Array) -> tuple[float, Array]:
-        """F and its gradient.
+    def at(self, parameters: Array) -> Point:
+        """F and its gradient, from one pass over the rows.
 
         Args:
-            parameters: shape (R, D + 1).
+            parameters: shape (R, C).
 
         Returns:
-            F, correctly rounded from its terms, and the gradient, shape (R, D + 1).
+            The point.
         """
-        losses, slopes = cross_entropy(self.logits(parameters), self.labels, scale=self.weights)
+        width = self.inputs.shape[1]
+        slopes = np.empty((self.shape[0], len(self.inputs)))
+
+        def work(rows: slice) -> tuple[float, Array]:
+            losses, part = self._losses(self.logits(parameters, rows), rows)
+            slopes[:, rows] = part[:, -self.shape[0] :].T
+            gradient = np.empty(self.shape)
+            gradient[:, :width] = moments(slopes[:, rows], self.inputs[rows])
+            gradient[:, width:] = slopes[:, rows].sum(axis=1)[:, None]
+            return float(losses.sum()), gradient
+
+        gradient = self.penalty * parameters
+        values = [0.5 * float((gradient * parameters).sum())]
+        for value, part in map_blocks(work, self.inputs.shape, self.threads):
+            values.append(value)
+            gradient += part
+        return Point(parameters, math.fsum(values), gradient, slopes)
+
+    def value_and_gradient(self, parameters: Array) -> tuple[float, Array]:
+        """F and its gradient, shape (R, C), at parameters of that shape."""
+        point = self.at(parameters)
+        return point.value, point.gradient
+
+    def _losses(self, logits: Array, rows: slice) -> tuple[Array, Array]:
+        """Weighted losses and slopes of some rows."""
+        weights = self.weights[rows]
+        if self.targets is None:
+            losses, slopes = cross_entropy(logits, self.labels[rows], scale=weights)
+        else:
+            losses, slopes = soft_cross_entropy(logits, self.targets[rows], scale=weights)
         assert slopes is not None  # scale asks for it
-        penalties = 0.5 * self.penalty * parameters**2
-        value = math.fsum((self.weights * losses).tolist() + penalties.ravel().tolist())
-        rows = slopes[:, -self.shape[0] :]
-        return value, rows.T @ self.design + self.penalty * parameters
+        return weights * losses, slopes
 
     def hessian(self, parameters: Array) -> Array:
         """The second derivative, made positive definite along the directions without effect.
@@ -77,34 +162,61 @@ class Objective:
         keeps its sum over the classes at 0 and is otherwise unchanged.
 
         Args:
-            parameters: shape (R, D + 1).
+            parameters: shape (R, C).
 
         Returns:
-            Shape (R (D + 1), R (D + 1)), symmetric.
+            Shape (R C, R C), symmetric.
         """
         rows, columns = self.shape
-        probabilities = softmax(self.logits(parameters))[:, -rows:]
-        blocks = np.empty((rows, columns, rows, columns))
-        for j in range(rows):
-            for k in range(j + 1):
-                blocks[j, :, k, :] = self._block(probabilities, j, k)
-                blocks[k, :, j, :] = blocks[j, :, k, :].T
+        hessian = self.information(parameters, np.arange(self.classes - rows, self.classes))
+        blocks = hessian.reshape(rows, columns, rows, columns)
         if rows > 1:
             for column in np.flatnonzero(self.penalty == 0.0):
                 scale = np.trace(blocks[:, column, :, column]) / rows
                 blocks[:, column, :, column] += scale
-        hessian = blocks.reshape(rows * columns, rows * columns)
         hessian[np.diag_indices_from(hessian)] += np.tile(self.penalty, rows)
         return hessian
 
-    def _block(self, probabilities: Array, j: int, k: int) -> Array:
-        if j == k:
-            curvature = probabilities[:, j] * (1.0 - probabilities[:, j])
-        else:
-            curvature = -probabilities[:, j] * probabilities[:, k]
-        block: Array = self.design.T @ ((self.weights * curvature)[:, None] * self.design)
-        return block
+    def information(self, parameters: Array, classes: npt.NDArray[np.integer]) -> Array:
+        """The second derivative of the losses with respect to the parameters of some classes.
+
+        Args:
+            parameters: shape (R, C).
+            classes: M indices.
+
+        Returns:
+            Shape (M C, M C), symmetric.
+        """
+        probabilities = softmax(self.logits(parameters))[:, classes]
+        design, size = self.design, len(classes)
+        blocks = np.empty((size, len(self.penalty), size, len(self.penalty)))
+        for j in range(size):
+            for k in range(j + 1):
+                curvature = probabilities[:, j] * ((j == k) - probabilities[:, k])
+                blocks[j, :, k, :] = design.T @ ((self.masses * curvature)[:, None] * design)
+                blocks[k, :, j, :] = blocks[j, :, k, :].T
+        information: Array = blocks.reshape(size * len(self.penalty), -1)
+        return information
+
+    def truth(self) -> Array:
+        """The targets, or the labels one-hot, shape (N, K)."""
+        if self.targets is not None:
+            return self.targets
+        one_hot: Array = np.eye(self.classes)[self.labels]
+        return one_hot
+
+    def losses(self, parameters: Array) -> Array:
+        """The weighted losses of the rows, shape (N,)."""
+        return self._losses(self.logits(parameters), slice(None))[0]
 
     def gradient_norm(self, gradient: Array) -> float:
         """The largest gradient entry divided by the total weight."""
-        return float(np.abs(gradient).max() / self.weights.sum())
+        return float(np.abs(gradient).max() / self.masses.sum())
+
+    def converged(self, gradient: Array, decrement: float, tolerance: float) -> bool:
+        """Whether the gradient norm and the Newton decrement per weight are at most a tolerance.
+
+        The norm depends on the units of the features; the decrement does not.
+        """
+        near = decrement <= tolerance * float(self.masses.sum())
+        return near and self.gradient_norm(gradient) <= tolerance

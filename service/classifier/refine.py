@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.classifier.fit import newton_step
+from service.classifier.newton import newton_step
 from service.classifier.objective import Objective
 from service.classifier.rows import Array
 

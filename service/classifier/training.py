@@ -22,6 +22,7 @@ from service.classifier.evaluate import evaluate
 from service.classifier.fit import fit
 from service.classifier.model import Model
 from service.classifier.objective import Objective
+from service.classifier.options import Options
 from service.classifier.refine import refine
 
 DIGITS = 12  # significant digits of every stored figure
@@ -86,7 +87,7 @@ def train(data: Dataset) -> Model:
     l2 = min(candidates, key=lambda candidate: candidate.log_loss).l2
     inputs, labels = data.inputs[~data.held_out], data.labels[~data.held_out]
     size = len(data.classes)
-    found = fit(inputs, labels, classes=size, l2=l2)
+    found = fit(inputs, labels, classes=size, options=_exact(l2))
     objective = Objective(inputs, labels, np.ones(len(labels)), size, l2)
     parameters, gradient_norm = refine(
         objective, np.column_stack([found.coefficients, found.intercepts]), DIGITS
@@ -140,7 +141,7 @@ def penalty_search(data: Dataset) -> list[Candidate]:
         total = 0.0
         for number in range(FOLDS):
             rest, part = fold != number, fold == number
-            found = fit(inputs[rest], labels[rest], classes=len(data.classes), l2=l2)
+            found = fit(inputs[rest], labels[rest], classes=len(data.classes), options=_exact(l2))
             parameters = np.column_stack([found.coefficients, found.intercepts])
             unpenalised = Objective(
                 inputs[part], labels[part], np.ones(part.sum()), len(data.classes), 0.0
@@ -150,6 +151,11 @@ def penalty_search(data: Dataset) -> list[Candidate]:
         if len(candidates) > 1 and candidates[-1].log_loss > candidates[-2].log_loss:
             break
     return candidates
+
+
+def _exact(l2: float) -> Options:
+    """A fit to the last digit, so that the stored digits are the same on every machine."""
+    return Options(l2=l2, solver="newton-cholesky", tolerance=0.0)
 
 
 def _model(data: Dataset, parameters: np.ndarray[Any, Any], metadata: dict[str, Any]) -> Model:

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from service.classifier import fit, load_dataset
+from service.classifier import Options, fit, load_dataset
 from service.classifier.objective import Objective
 from service.classifier.refine import refine
 
@@ -22,7 +22,7 @@ def test_the_result_is_the_optimum_to_the_last_digit(classes):
     inputs = np.repeat([[0.0], [1.0]], classes, axis=0)
     labels = np.tile(np.arange(classes), 2)
     weights = np.array([row[:classes] for row in counts], dtype=float).ravel()
-    found = fit(inputs, labels, classes=classes, sample_weights=weights, l2=0.0)
+    found = fit(inputs, labels, classes=classes, sample_weights=weights, options=Options(l2=0.0))
     objective = Objective(inputs, labels, weights, classes, 0.0)
     stored, norm = refine(objective, start(objective, found, noise=1e-9), 12)
     with mpmath.workdps(40):
@@ -39,7 +39,7 @@ def test_the_result_is_the_optimum_to_the_last_digit(classes):
 
 def test_the_start_leaves_no_trace():
     iris = load_dataset("iris")
-    found = fit(iris.inputs, iris.labels, classes=3, l2=0.1)
+    found = fit(iris.inputs, iris.labels, classes=3, options=Options(l2=0.1))
     objective = Objective(iris.inputs, iris.labels, np.ones(150), 3, 0.1)
     one, _ = refine(objective, start(objective, found), 15)
     other, _ = refine(objective, start(objective, found, noise=1e-7), 15)

@@ -1,0 +1,226 @@
+"""Newton's method: with the whole Hessian factored, or with conjugate gradients."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from service.classifier.curvature import Curvature, Solve
+from service.classifier.inverses import Inverses
+from service.classifier.objective import Objective, Point
+from service.classifier.rows import Array
+
+# A decrease below this part of the objective is lost in its rounding: from there on the
+# gradient, which is still accurate, decides whether a step is an improvement.
+FLAT = 1e-10
+SUFFICIENT_DECREASE = 1e-4
+HALVINGS = 40
+FORCING = 0.1
+PRODUCTS = 200
+FLOAT32_RANGE = 1e15
+FIRST_PART = 8
+ROUGH = 1e-3
+
+
+class Solution(NamedTuple):
+    """Where a solver stopped.
+
+    Attributes:
+        point: the parameters with value and gradient.
+        iterations: accepted steps.
+        newton_decrement: g^T H^-1 g / 2, about the distance of the value from its minimum.
+    """
+
+    point: Point
+    iterations: int
+    newton_decrement: float
+
+
+def newton_cholesky(
+    objective: Objective, start: Array, tolerance: float, max_iterations: int
+) -> Solution:
+    """Newton steps with a Cholesky factor of the Hessian and a backtracking line search.
+
+    Args:
+        objective: what to minimise.
+        start: parameters, shape (R, C).
+        tolerance: of the gradient norm; with 0 it goes on until no step improves.
+        max_iterations: of accepted steps.
+
+    Returns:
+        The solution; its decrement is exact to rounding.
+
+    Source: S. Boyd and L. Vandenberghe, Convex Optimization (2004), 9.5.
+    """
+    point, iteration = objective.at(start), 0
+    while True:
+        step = newton_step(objective, point.parameters, point.gradient)
+        slope = float(np.vdot(point.gradient, step))
+        done = objective.converged(point.gradient, 0.5 * slope, tolerance)
+        found = None if done or iteration == max_iterations else search(objective, point, step)
+        if found is None:
+            return Solution(point, iteration, 0.5 * slope)
+        point, iteration = found, iteration + 1
+
+
+def search(objective: Objective, point: Point, step: Array) -> Point | None:
+    """A better point along a step, or None; `step` is subtracted."""
+    slope = float(np.vdot(point.gradient, step))
+    flat = slope <= FLAT * abs(point.value)
+    for halving in range(1 if flat else HALVINGS):
+        size = 0.5**halving
+        trial = objective.at(point.parameters - size * step)
+        if flat:
+            better = bool(np.abs(trial.gradient).max() < np.abs(point.gradient).max())
+        else:
+            better = trial.value <= point.value - SUFFICIENT_DECREASE * size * slope
+        if better:
+            return trial
+    return None
+
+
+def newton_step(objective: Objective, parameters: Array, gradient: Array) -> Array:
+    """The solution of `Hessian step = gradient`, by Cholesky.
+
+    Args:
+        objective: what is minimised.
+        parameters: where, shape (R, C).
+        gradient: there, shape (R, C).
+
+    Returns:
+        The step to subtract, shape (R, C).
+    """
+    # SciPy is only needed to train: serving never pays for its import.
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+    hessian = objective.hessian(parameters)
+    diagonal = np.diag_indices_from(hessian)
+    largest = max(float(hessian[diagonal].max()), np.finfo(float).tiny)
+    damping = 0.0
+    while True:
+        try:
+            factor = cho_factor(hessian, lower=True)
+        except LinAlgError:
+            damping = max(10.0 * damping, 1e-15 * largest)
+            hessian[diagonal] += damping
+        else:
+            step: Array = cho_solve(factor, gradient.ravel()).reshape(gradient.shape)
+            return step
+
+
+def newton_cg(
+    objective: Objective, start: Array, tolerance: float, max_iterations: int
+) -> Solution:
+    """Inexact Newton steps: conjugate gradients with an approximate inverse that is kept.
+
+    Value and gradient are float64. Where float32 can hold the rows, the products with the Hessian
+    are float32, which is twice as fast and only changes how good a step is; a step that does not
+    improve has the rest done in float64. The inverse is renewed when the products needed for one
+    step become many.
+
+    Args:
+        objective: what to minimise.
+        start: parameters, shape (R, C).
+        tolerance: of the gradient norm.
+        max_iterations: of accepted steps.
+
+    Returns:
+        The solution; its decrement is as good as the approximate inverse.
+
+    Source: R. S. Dembo, S. C. Eisenstat and T. Steihaug, SIAM J. Numer. Anal. 19 (1982), 400.
+    """
+    part = objective.part(FIRST_PART)
+    if part is not None:
+        start = newton_cg(part, start, max(tolerance, ROUGH), max_iterations).point.parameters
+    point, iteration = objective.at(start), 0
+    rows: npt.NDArray[np.floating[Any]] = objective.inputs
+    if max(rows.max(initial=0.0), -rows.min(initial=0.0)) < FLOAT32_RANGE:
+        rows = rows.astype(np.float32)
+    inverses = Inverses(objective, rows)
+    while True:
+        curvature = Curvature(objective, point, inverses.rows)
+        inverse = inverses.at(curvature)
+        decrement = 0.5 * float(np.vdot(point.gradient, inverse(point.gradient)))
+        done = objective.converged(point.gradient, decrement, tolerance)
+        if done or iteration == max_iterations:
+            break
+        norm = objective.gradient_norm(point.gradient)
+        forcing = max(min(FORCING, norm), 0.3 * tolerance / norm)
+        step, products = conjugate_gradients(curvature.product, inverse, point.gradient, forcing)
+        inverses.used(products)
+        found = search(objective, point, step)
+        if found is None and inverses.rows.dtype == np.float64:
+            break
+        if found is None:
+            inverses = Inverses(objective, objective.inputs)
+        else:
+            point, iteration = found, iteration + 1
+    return Solution(point, iteration, decrement)
+
+
+def lbfgs(objective: Objective, start: Array, tolerance: float, max_iterations: int) -> Solution:
+    """SciPy's L-BFGS: little memory and no Hessian, for very many parameters.
+
+    Args:
+        objective: what to minimise.
+        start: parameters, shape (R, C).
+        tolerance: of the gradient norm.
+        max_iterations: of steps.
+
+    Returns:
+        The solution; its decrement is as good as the approximate inverse of `newton_cg`.
+
+    Source: D. C. Liu and J. Nocedal, Math. Program. 45 (1989), 503.
+    """
+    from scipy.optimize import minimize
+
+    total = float(objective.masses.sum())
+
+    def mean(flat: Array) -> tuple[float, Array]:
+        value, gradient = objective.value_and_gradient(flat.reshape(objective.shape))
+        return value / total, gradient.ravel() / total
+
+    options = {"maxiter": max_iterations, "maxfun": 2 * max_iterations, "gtol": tolerance}
+    options |= {"ftol": 0.0, "maxcor": 20, "maxls": 50}
+    found = minimize(mean, start.ravel(), jac=True, method="L-BFGS-B", options=options)
+    point = objective.at(found.x.reshape(objective.shape))
+    inverse = Inverses(objective, objective.inputs).at(
+        Curvature(objective, point, objective.inputs)
+    )
+    decrement = 0.5 * float(np.vdot(point.gradient, inverse(point.gradient)))
+    return Solution(point, int(found.nit), decrement)
+
+
+def conjugate_gradients(
+    product: Solve, inverse: Solve, gradient: Array, forcing: float
+) -> tuple[Array, int]:
+    """Solve `Hessian step = gradient` until the residual is a part of the gradient.
+
+    Args:
+        product: of the Hessian with a direction.
+        inverse: an approximation of its inverse, applied to a gradient.
+        gradient: shape (R, C).
+        forcing: the part, measured by the largest entry.
+
+    Returns:
+        The step, shape (R, C), and how many products it took.
+    """
+    step, residual = np.zeros_like(gradient), gradient.copy()
+    target = forcing * float(np.abs(gradient).max())
+    direction = inverse(residual)
+    energy = float(np.vdot(residual, direction))
+    for count in range(1, PRODUCTS + 1):
+        image = product(direction)
+        bend = float(np.vdot(direction, image))
+        if not bend > 0.0:  # rounding, or a direction without effect: what there is must do
+            return (step if count > 1 else inverse(gradient)), count
+        size = energy / bend
+        step += size * direction
+        residual -= size * image
+        if np.abs(residual).max() <= target:
+            return step, count
+        turned = inverse(residual)
+        fresh = float(np.vdot(residual, turned))
+        direction = turned + (fresh / energy) * direction
+        energy = fresh
+    return step, PRODUCTS

@@ -1,0 +1,181 @@
+"""The rows of a fit at the door: what is checked, weighed and left out, once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.classifier.objective import Objective
+from service.classifier.options import Options
+from service.classifier.rows import Array, feature_rows
+from service.errors import Code, Faults, InvalidInput, cell
+from service.losses.truth import (
+    Indices,
+    check_weights,
+    class_indices,
+    class_weight_array,
+    shape_fault,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Checked rows of weight above 0.
+
+    Attributes:
+        inputs: shape (N, D), C-contiguous.
+        labels: class indices, shape (N,); zeros where there are targets.
+        targets: shape (N, K), or None.
+        weights: of the samples, shape (N,).
+        classes: K.
+    """
+
+    inputs: Array
+    labels: Indices
+    targets: Array | None
+    weights: Array
+    classes: int
+
+    def weighed(self, options: Options) -> "Samples":
+        """With the class weights of the options multiplied in.
+
+        Raises:
+            InvalidInput: class weights that mean nothing, or a class without weight.
+        """
+        per_class = self._class_weights(options)
+        if self.targets is None:
+            weights, targets = self.weights * per_class[self.labels], None
+        else:
+            weights, targets = self.weights, self.targets * per_class
+        weighed = Samples(self.inputs, self.labels, targets, weights, self.classes)
+        totals = weighed.class_masses()
+        empty = np.flatnonzero(~(totals > 0.0))
+        if empty.size:
+            detail = f"class {int(empty[0])} has no rows with a weight above 0: every class needs"
+            member = "labels" if self.targets is None else "targets"
+            raise InvalidInput.at(f"/{member}", Code.EMPTY_REDUCTION, f"{detail} some")
+        return weighed
+
+    def rows(self, chosen: npt.NDArray[Any]) -> "Samples":
+        """Some of the rows, by mask or index."""
+        targets = None if self.targets is None else self.targets[chosen]
+        inputs, labels = self.inputs[chosen], self.labels[chosen]
+        return Samples(inputs, labels, targets, self.weights[chosen], self.classes)
+
+    def objective(self, options: Options, threads: int = 1) -> Objective:
+        """What a fit of these rows minimises, but for `l1`."""
+        return Objective(
+            self.inputs,
+            self.labels,
+            self.weights,
+            self.classes,
+            options.l2,
+            self.targets,
+            options.intercept,
+            threads,
+        )
+
+    def class_masses(self) -> Array:
+        """The weight of every class, shape (K,)."""
+        if self.targets is None:
+            return np.bincount(self.labels, self.weights, minlength=self.classes).astype(np.float64)
+        return self.weights @ self.targets
+
+    def _class_weights(self, options: Options) -> Array:
+        wanted = options.class_weights
+        if wanted is None:
+            return np.ones(self.classes)
+        if isinstance(wanted, str):
+            masses = self.class_masses()
+            present = np.maximum(masses, np.finfo(float).tiny)
+            return np.where(masses > 0.0, masses.sum() / (self.classes * present), 1.0)
+        weights = wanted if isinstance(wanted, Mapping) else np.asarray(wanted)
+        return class_weight_array(weights, None, self.classes)
+
+
+def samples(
+    inputs: npt.ArrayLike,
+    labels: npt.ArrayLike | None = None,
+    *,
+    targets: npt.ArrayLike | None = None,
+    classes: int,
+    sample_weights: npt.ArrayLike | None = None,
+) -> Samples:
+    """Check rows, their truth and their weights; leave out rows of weight 0.
+
+    Args:
+        inputs: feature rows, shape (N, D), finite; a row of weight 0 may hold anything.
+        labels: class indices 0..K-1, shape (N,); or
+        targets: shape (N, K), >= 0: probabilities, or counts of so many labels.
+        classes: K, at least 2.
+        sample_weights: s, shape (N,), >= 0; all 1 when absent.
+
+    Returns:
+        The samples.
+
+    Raises:
+        InvalidInput: with every member that means nothing.
+    """
+    if (labels is None) == (targets is None):
+        detail = "training needs labels or targets, and not both"
+        raise InvalidInput.at("", Code.CONFLICTING_MEMBERS, detail)
+    if classes < 2:
+        raise InvalidInput.at("/classes", Code.INVALID_OPTION, "training needs two classes or more")
+    size = len(np.asarray(labels if targets is None else targets))
+    faults, weights = Faults(), np.ones(size)
+    indices, soft = np.zeros(size, dtype=np.int64), None
+    with faults.collecting():
+        if sample_weights is not None:
+            given = np.asarray(sample_weights)
+            _shaped("sample_weights", given, (size,), f"{size} rows")
+            weights = check_weights("sample_weights", given)
+    with faults.collecting():
+        if targets is None:
+            indices = _labels(np.asarray(labels), classes)
+        else:
+            soft = _targets(np.asarray(targets), classes)
+    kept = weights > 0.0
+    if soft is not None:
+        kept = kept & (soft.sum(axis=1) > 0.0)
+    rows = np.empty((0, 0))
+    with faults.collecting():
+        rows = feature_rows(inputs if kept.all() else _without_unread(inputs, kept))
+        if len(rows) != size:
+            member = "labels" if targets is None else "targets"
+            detail = f"{member} has {size} rows; inputs has {len(rows)}"
+            raise InvalidInput.at(f"/{member}", Code.SHAPE_MISMATCH, detail)
+    faults.check()
+    found = Samples(np.ascontiguousarray(rows), indices, soft, weights, classes)
+    return found if kept.all() else found.rows(kept)
+
+
+def _labels(labels: npt.NDArray[Any], classes: int) -> Indices:
+    _shaped("labels", labels, (len(labels),), "a class for every row")
+    return class_indices("labels", labels, None, classes, None)
+
+
+def _targets(rows: npt.NDArray[Any], classes: int) -> Array:
+    _shaped("targets", rows, (len(rows), classes), f"rows over {classes} classes")
+    if rows.dtype.kind not in "fiu":
+        raise InvalidInput.at("/targets", Code.NOT_A_NUMBER, "targets must hold numbers only")
+    bad = np.argwhere(~(np.isfinite(rows) & (rows >= 0)))
+    if bad.size:
+        pointer, place = cell("targets", int(bad[0][0]), int(bad[0][1]))
+        detail = f"{place} is no probability or count: a finite number >= 0"
+        raise InvalidInput.at(pointer, Code.PROBABILITY_OUT_OF_RANGE, detail)
+    return rows.astype(np.float64, copy=False)
+
+
+def _without_unread(inputs: npt.ArrayLike, kept: npt.NDArray[np.bool_]) -> npt.ArrayLike:
+    rows = np.asarray(inputs)
+    if rows.ndim != 2 or len(rows) != len(kept):
+        return inputs
+    return np.where(kept[:, None], rows, 0)
+
+
+def _shaped(member: str, array: npt.NDArray[Any], shape: tuple[int, ...], of: str) -> None:
+    fault = shape_fault(member, array, shape, of)
+    if fault is not None:
+        raise InvalidInput([fault])

@@ -1,0 +1,94 @@
+"""Stochastic gradient descent: a few rows a step, for data that come in parts."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from service.classifier.objective import Objective
+from service.classifier.rows import Array
+
+PATIENCE = 3
+"""Epochs without a better validation loss after which the descent ends."""
+
+
+class Descent:
+    """The state of a descent, to which parts of the data may be given as they come.
+
+        theta <- theta - rate / (1 + t / period) * gradient of the part's mean objective
+
+    The result is the average of the parameters, step t weighing as t: it converges where the last
+    parameters still jump about.
+
+    Attributes:
+        parameters: after the last step, shape (R, C).
+        average: of all steps, shape (R, C).
+        steps: t.
+
+    Source: O. Shamir and T. Zhang, Stochastic gradient descent for non-smooth optimization,
+    ICML (2013), polynomial-decay averaging.
+    """
+
+    def __init__(self, start: Array, rate: float, period: float) -> None:
+        self.parameters, self.average, self.steps = start.copy(), start.copy(), 0
+        self._rate, self._period = rate, period
+
+    def update(self, part: Objective) -> None:
+        """One step by the gradient of a part of the rows, which carries its share of penalty."""
+        rate = self._rate / (1.0 + self.steps / self._period)
+        gradient = part.at(self.parameters).gradient / part.masses.sum()
+        self.parameters = self.parameters - rate * gradient
+        self.steps += 1
+        self.average = self.average + (2.0 / (self.steps + 1.0)) * (self.parameters - self.average)
+
+
+def safe_rate(objective: Objective) -> float:
+    """The reciprocal of a bound of the mean objective's curvature: |x|^2 / 2 + l2 / W."""
+    total = float(objective.masses.sum())
+    squares = np.einsum("ij,ij->i", objective.inputs, objective.inputs) + objective.intercept
+    bound = 0.5 * float(objective.masses @ squares) + objective.l2
+    return total / bound if bound > 0.0 else 1.0
+
+
+def sgd(
+    objective: Objective,
+    start: Array,
+    *,
+    rate: float | None,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    watch: Callable[[Array], float] | None = None,
+) -> tuple[Array, int]:
+    """Descend by shuffled batches, and stop early where a watched loss stops falling.
+
+    Args:
+        objective: what to minimise.
+        start: parameters, shape (R, C).
+        rate: of the first epoch; None is `safe_rate`.
+        batch_size: rows of a step.
+        epochs: passes over the rows.
+        seed: of the order (PCG64).
+        watch: the loss of parameters on other rows; the best ones by it are returned.
+
+    Returns:
+        The parameters and the number of steps.
+    """
+    size = len(objective.inputs)
+    rate = safe_rate(objective) if rate is None else rate
+    descent = Descent(start, rate, period=math.ceil(size / batch_size))
+    random = np.random.Generator(np.random.PCG64(seed))
+    best, least, since = start, math.inf, 0
+    for _ in range(epochs):
+        order = random.permutation(size)
+        for first in range(0, size, batch_size):
+            descent.update(objective.subset(order[first : first + batch_size]))
+        if watch is None:
+            best = descent.average
+            continue
+        loss, since = watch(descent.average), since + 1
+        if loss < least:
+            best, least, since = descent.average, loss, 0
+        if since == PATIENCE:
+            break
+    return best, descent.steps
