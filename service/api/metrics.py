@@ -166,11 +166,13 @@ class Metrics:
 
 def rows_of(asked: BaseModel) -> int:
     """How many rows a request holds: samples of a loss, feature rows of a model."""
-    members = (getattr(asked, name, None) for name in ("inputs", *ROW_MEMBERS))
-    array = next((a for a in members if a is not None), None)
+    members = asked.__dict__  # attributes that a model does not have are slow to look up
+    inputs = members.get("inputs")
+    if inputs is not None:
+        return len(inputs)
+    given = (members.get(name) for name in ROW_MEMBERS)
+    array = next((a for a in given if a is not None), None)
     if array is None:
         return 0
-    if "inputs" in type(asked).model_fields:
-        return len(array)
-    axis = getattr(asked, "axis", None)  # binary losses have none: each element is a sample
+    axis = members.get("axis")  # binary losses have none: each element is a sample
     return int(array.size if axis is None else array.size // max(1, array.shape[axis]))

@@ -58,12 +58,12 @@ def validate(model: type[Model], fields: dict[str, Any], settings: Settings) -> 
         InvalidInput: with one fault for each offending member.
         TooLarge: more elements or classes than the limits allow.
     """
-    known = model.model_fields
+    known = model.__pydantic_fields__
     unknown = [name for name in fields if name not in known]
     faults = Faults(_unknown(name, known) for name in unknown[:MAX_FAULTS])
     present = {name: v for name, v in fields.items() if v is not None and name in known}
     try:
-        value = model.model_validate(present)
+        value: Model = model.__pydantic_validator__.validate_python(present)
     except ValidationError as error:
         faults.extend(_faults_of(error))
     if faults:
@@ -108,13 +108,13 @@ def _invalid_option(member: str, entries: list[ErrorDetails]) -> Fault:
 
 
 def _check_sizes(value: BaseModel, settings: Settings) -> None:
-    arrays = {name: v for name, v in vars(value).items() if isinstance(v, np.ndarray)}
-    elements = sum(array.size for array in arrays.values())
+    arrays = {name: v for name, v in value.__dict__.items() if isinstance(v, np.ndarray)}
+    elements = sum([array.size for array in arrays.values()])
     if elements > settings.max_elements:
         limit = settings.max_elements
         text = f"the arrays hold {elements} elements; the limit XENT_MAX_ELEMENTS is {limit}"
         raise TooLarge(Code.TOO_MANY_ELEMENTS, text)
-    axis = getattr(value, "axis", -1)
+    axis = value.__dict__.get("axis", -1)
     for name in ROW_MEMBERS:
         array = arrays.get(name)
         if array is None or not -array.ndim <= axis < array.ndim:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from service.classifier.rows import Array, feature_rows
 from service.errors import Code, Fault, InvalidInput, cell
-from service.numerics import linear, softmax
+from service.numerics import Linear, softmax
 
 Label = str | int
 
@@ -70,6 +70,7 @@ class Model:
     coefficients: Array
     intercepts: Array
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    _linear: Linear = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for member in ("coefficients", "intercepts"):
@@ -82,6 +83,7 @@ class Model:
         faults = list(_faults(self))
         if faults:
             raise InvalidInput(faults)
+        object.__setattr__(self, "_linear", Linear(self.coefficients, self.intercepts))
 
     def logits(self, inputs: npt.ArrayLike) -> Array:
         """The raw scores of feature rows; the bits of a row do not depend on its batch.
@@ -99,9 +101,9 @@ class Model:
         rows = self._checked(inputs)
         # Products beyond float64 are reported below, with their row.
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = linear(rows, self.coefficients, self.intercepts)
-        beyond = np.flatnonzero(~np.isfinite(logits).all(axis=1))
-        if len(beyond):
+            logits = self._linear(rows)
+        if not np.isfinite(logits).all():
+            beyond = np.flatnonzero(~np.isfinite(logits).all(axis=1))
             pointer, place = cell("inputs", int(beyond[0]))
             detail = f"{place} has numbers so large that its logits exceed float64"
             raise InvalidInput.at(pointer, Code.INFINITE_VALUE, detail)

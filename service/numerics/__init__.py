@@ -3,7 +3,7 @@
 No validation of meaning and no state: the kernels trust their caller.
 """
 
-from service.numerics.affine import linear
+from service.numerics.affine import Linear, linear
 from service.numerics.arrays import Array, row_blocks
 from service.numerics.binary import binary_cross_entropy, log_sigmoid, sigmoid, softplus
 from service.numerics.categorical import log_softmax, logsumexp, softmax
@@ -24,6 +24,7 @@ from service.numerics.logarithms import log1mexp
 __all__ = [
     "Array",
     "ExactSum",
+    "Linear",
     "binary_cross_entropy",
     "cross_entropy",
     "entropy",

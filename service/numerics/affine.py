@@ -11,12 +11,60 @@ SERIAL = 1 << 18
 """Multiplications of one product: OpenBLAS uses its threads above this number."""
 
 
-def linear(inputs: Array, coefficients: Array, intercepts: Array) -> Array:
-    """X W^T + b, the same bits for a row whatever rows are around it, on any number of threads.
+class Linear:
+    """X W^T + b, prepared: the same bits for a row whatever is around it, on any number of threads.
 
     BLAS picks its kernel, and with it the order of the sums, by the shape of a product, by the
     place of a row in it and by the number of threads. Tiles of one shape, padded with zeros to
     multiples of what a kernel takes in and too small to be shared among threads, leave no choice.
+    """
+
+    __slots__ = ("_depth", "_intercepts", "_padded", "_width")
+
+    def __init__(self, coefficients: Array, intercepts: Array) -> None:
+        """Prepares the tiles.
+
+        Args:
+            coefficients: (k, d) W.
+            intercepts: (k,) b.
+        """
+        k, d = coefficients.shape
+        self._depth = max(1, min(d, DEPTH))
+        columns = SERIAL // (ROWS * self._depth) // COLUMNS * COLUMNS
+        self._width = min(columns, -(-k // COLUMNS) * COLUMNS)
+        self._padded = np.zeros((d, -(-k // self._width) * self._width))
+        self._padded[:, :k] = coefficients.T
+        self._intercepts = intercepts
+
+    def __call__(self, inputs: Array) -> Array:
+        """The (n, k) logits of (n, d) features."""
+        n, d = inputs.shape
+        k = len(self._intercepts)
+        answer = np.empty((n, k))
+        block = np.zeros((ROWS, d))
+        for start in range(0, n, ROWS):
+            rows = inputs[start : start + ROWS]
+            block[: len(rows)] = rows
+            if start:
+                block[len(rows) :] = 0.0
+            sums = self._product(block)[: len(rows), :k]
+            np.add(sums, self._intercepts, out=answer[start : start + ROWS])
+        return answer
+
+    def _product(self, block: Array) -> Array:
+        d, columns = self._padded.shape
+        if d <= self._depth and columns == self._width:
+            product: Array = block @ self._padded
+            return product
+        sums = np.zeros((ROWS, columns))
+        for features in (slice(a, a + self._depth) for a in range(0, d, self._depth)):
+            for classes in (slice(c, c + self._width) for c in range(0, columns, self._width)):
+                sums[:, classes] += block[:, features] @ self._padded[features, classes]
+        return sums
+
+
+def linear(inputs: Array, coefficients: Array, intercepts: Array) -> Array:
+    """X W^T + b by `Linear`, for one use.
 
     Args:
         inputs: (n, d) features X.
@@ -26,26 +74,4 @@ def linear(inputs: Array, coefficients: Array, intercepts: Array) -> Array:
     Returns:
         (n, k) logits.
     """
-    n, d = inputs.shape
-    k = len(coefficients)
-    depth = max(1, min(d, DEPTH))
-    columns = SERIAL // (ROWS * depth) // COLUMNS * COLUMNS
-    width = min(columns, -(-k // COLUMNS) * COLUMNS)
-    padded = np.zeros((d, -(-k // width) * width))
-    padded[:, :k] = coefficients.T
-    tiles = [
-        (slice(a, a + depth), slice(c, c + width))
-        for a in range(0, d, depth)
-        for c in range(0, padded.shape[1], width)
-    ]
-    answer = np.empty((n, k))
-    block = np.zeros((ROWS, d))
-    for start in range(0, n, ROWS):
-        rows = inputs[start : start + ROWS]
-        block[: len(rows)] = rows
-        block[len(rows) :] = 0.0
-        sums = np.zeros((ROWS, padded.shape[1]))
-        for features, classes in tiles:
-            sums[:, classes] += block[:, features] @ padded[features, classes]
-        np.add(sums[: len(rows), :k], intercepts, out=answer[start : start + ROWS])
-    return answer
+    return Linear(coefficients, intercepts)(inputs)

@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from service.numerics.arrays import Array, Floats, Integers, by_class, class_first, for_each_block
-from service.numerics.exponentials import exponentials, quotients
+from service.numerics.arrays import (
+    NARROW,
+    Array,
+    Floats,
+    Integers,
+    by_class,
+    class_first,
+    for_each_block,
+)
+from service.numerics.exponentials import exponentials, quotients, shares, single_shares
 
 
 def softmax(logits: Floats, temperature: float = 1.0, *, threads: int = 1) -> Array:
@@ -17,14 +25,16 @@ def softmax(logits: Floats, temperature: float = 1.0, *, threads: int = 1) -> Ar
     Returns:
         (n, k) probabilities.
     """
+    if len(logits) == 1 and temperature == 1.0 and logits.shape[1] <= NARROW:
+        alone = single_shares(logits)
+        if alone is not None:
+            return alone
     answer = np.empty(logits.shape)
 
     def work(rows: slice) -> None:
-        z, out = logits[rows], answer[rows]
-        top = z.argmax(axis=1)
-        weights, own, _, total, _ = exponentials(z, temperature, top, class_first(out))
-        np.divide(weights, total.high, out=out.T)
-        out[np.arange(top.size), top] = own / total.high
+        out = answer[rows]
+        weights, totals = shares(logits[rows], temperature, class_first(out))
+        np.divide(weights, totals, out=out.T)
 
     for_each_block(work, logits.shape, threads)
     return answer

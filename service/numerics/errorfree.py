@@ -1,5 +1,6 @@
 """Sums, products and quotients together with what their rounding lost."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -73,6 +74,20 @@ def column_sums(terms: Array) -> Pair:
     heads -= bounds
     high = plain_sums(heads)
     return two_sum(high, plain_sums(np.subtract(terms, heads, out=heads)))
+
+
+def column_sum(terms: list[float]) -> float:
+    """The rounded sum of one column of terms >= 0, to the bit that of `column_sums`."""
+    plain = 0.0
+    for term in terms:
+        plain += term
+    bound = math.ldexp(2.0, math.frexp(plain)[1]) if plain < math.inf else math.inf
+    high = low = 0.0
+    for term in terms:
+        head = (term + bound) - bound
+        high += head
+        low += term - head
+    return high + low
 
 
 def quick_column_sums(terms: Array) -> Pair:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,9 @@ def dump_json(value: Any) -> bytes:
 
 def _spelled(value: Any) -> Any:
     """Replaces what JSON cannot spell; a `None` member of a dataclass is left out."""
+    kind = type(value)
+    if kind is str or kind is int:
+        return value
     if isinstance(value, float | np.floating):
         return value if math.isfinite(value) else _spell(float(value))
     if isinstance(value, np.ndarray):
@@ -168,14 +172,17 @@ def _spelled(value: Any) -> Any:
         if _AS_THEY_ARE.issuperset(map(type, value)):
             return value  # a hundred thousand names are not looked at one by one
         return [_spelled(item) for item in value]
-    if dataclasses.is_dataclass(value):
-        return {name: _spelled(item) for name, item in _members(value) if item is not None}
+    if dataclasses.is_dataclass(kind):
+        members = ((name, getattr(value, name)) for name in _names(kind))
+        return {name: _spelled(item) for name, item in members if item is not None}
     return value
 
 
-def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    for field in dataclasses.fields(value):
-        yield field.name, getattr(value, field.name)
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """The members of a dataclass that are meant for others."""
+    names = (field.name for field in dataclasses.fields(kind))
+    return tuple(name for name in names if not name.startswith("_"))
 
 
 def _spelled_array(array: npt.NDArray[Any]) -> Any:
