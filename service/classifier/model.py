@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from service.classifier.rows import Array, feature_rows
 from service.errors import Code, Fault, InvalidInput, cell
+from service.losses.rows import finite
 from service.numerics import Linear, softmax
 
 Label = str | int
@@ -102,7 +103,7 @@ class Model:
         # Products beyond float64 are reported below, with their row.
         with np.errstate(over="ignore", invalid="ignore"):
             logits = self._linear(rows)
-        if not np.isfinite(logits).all():
+        if not finite(logits) and not np.isfinite(logits).all():
             beyond = np.flatnonzero(~np.isfinite(logits).all(axis=1))
             pointer, place = cell("inputs", int(beyond[0]))
             detail = f"{place} has numbers so large that its logits exceed float64"

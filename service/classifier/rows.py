@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, InvalidInput, cell
+from service.losses.rows import finite
 
 Array = npt.NDArray[np.float64]
 
@@ -33,7 +34,7 @@ def feature_rows(inputs: npt.ArrayLike) -> Array:
         detail = f"inputs must be rows of numbers, shape (N, D); it has {rows.ndim} dimensions"
         raise InvalidInput.at("/inputs", Code.SHAPE_MISMATCH, detail)
     rows = rows.astype(np.float64, copy=False)
-    if not np.isfinite(rows).all():
+    if not finite(rows) and not np.isfinite(rows).all():
         row, column = (int(index) for index in np.argwhere(~np.isfinite(rows))[0])
         nan = bool(np.isnan(rows[row, column]))
         pointer, place = cell("inputs", row, column)

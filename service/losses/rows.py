@@ -1,5 +1,6 @@
 """Arrays of rows over the classes: which axis they lie on, and whether they mean something."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +103,7 @@ def floating(array: Numbers) -> Numbers:
 def finite(block: Array) -> bool:
     """Whether a block is finite, at the price of one sum; an overflowing sum also says no."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(block.sum()))
+        return math.isfinite(block.sum())
 
 
 _Bad = tuple[int, int | None, Code, str]
