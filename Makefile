@@ -16,7 +16,7 @@ LOCKFLAGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-peers coverage lint format openapi record-examples train-shipped lock clean
+.PHONY: help run test test-peers hostile coverage lint format openapi record-examples train-shipped lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ test: $(VENV)/.dev ## run the tests, with branch coverage
 
 test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in an environment of their own
 	KERAS_BACKEND=torch $(PEERS)/bin/python -m pytest -m peers $(ARGS)
+
+hostile: $(VENV)/.dev ## attack a server for a quarter of an hour: docs/hostile.md
+	$(BIN)/python -m pytest -s -m hostile tests/hostile $(ARGS)
 
 coverage: $(VENV)/.dev ## run the tests and write the lines they missed to htmlcov/
 	$(BIN)/python -m pytest --cov --cov-report=html $(ARGS)

@@ -1,0 +1,19 @@
+"""What schemathesis checks of every answer beyond its own checks: the promises of bad input."""
+
+import orjson
+import schemathesis
+
+LONGEST = 16_000
+
+
+@schemathesis.check
+def problem_document(ctx, response, case):  # type: ignore[no-untyped-def]
+    """Every refusal is a problem document that is short."""
+    if response.status_code < 400:
+        return
+    assert response.headers["content-type"] == ["application/problem+json"]
+    assert len(response.content) < LONGEST
+    if response.content:  # HEAD has none
+        problem = orjson.loads(response.content)
+        assert problem["status"] == response.status_code
+        assert problem["request_id"] == response.headers["x-request-id"][0]
