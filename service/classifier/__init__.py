@@ -4,26 +4,38 @@ from service.classifier.artifact import read_model, to_bytes
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
 from service.classifier.evaluate import evaluate
 from service.classifier.examples import write_examples
-from service.classifier.fit import Fit, fit
+from service.classifier.fit import Fit, fit, partial_fit
+from service.classifier.inference import Inference, likelihood_ratio
 from service.classifier.model import Label, Model, Prediction
 from service.classifier.options import Options
+from service.classifier.sgd import Descent
+from service.classifier.temperature import Calibration, fit_temperature
+from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped
 
 __all__ = [
     "SHIPPED",
+    "Calibration",
     "Dataset",
+    "Descent",
     "Fit",
+    "Inference",
     "Label",
     "Model",
     "Options",
     "Prediction",
     "Source",
+    "Trained",
     "evaluate",
     "fit",
+    "fit_temperature",
+    "likelihood_ratio",
     "load_dataset",
+    "partial_fit",
     "read_model",
     "shipped_models",
     "to_bytes",
+    "train",
     "train_shipped",
     "write_examples",
 ]

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from service.classifier.rows import Array
 from service.classifier.samples import Samples, samples
 from service.classifier.scaling import Scaling
 from service.classifier.separation import is_separable
-from service.classifier.sgd import sgd
+from service.classifier.sgd import Descent, sgd
 
 SMALL = 300
 CHEAP = 1e9
@@ -149,6 +149,40 @@ def fit_samples(
         null_log_likelihood=_null_log_likelihood(rows),
         separable=separable,
     )
+
+
+def partial_fit(
+    descent: Descent,
+    inputs: npt.ArrayLike,
+    labels: npt.ArrayLike | None = None,
+    *,
+    targets: npt.ArrayLike | None = None,
+    classes: int,
+    total_weight: float,
+    sample_weights: npt.ArrayLike | None = None,
+    options: Options | None = None,
+) -> None:
+    """One step of a descent by rows of data that need not fit memory together.
+
+    Args:
+        descent: the state, of parameters (K, C), or (1, C) with two classes; its `average` is
+            the result.
+        inputs: some feature rows, shape (n, D), finite.
+        labels: class indices 0..K-1, shape (n,); or
+        targets: shape (n, K), >= 0. A class may be absent.
+        classes: K, at least 2.
+        total_weight: W of all rows of one pass: these rows carry their share of the penalty.
+        sample_weights: shape (n,), >= 0; all 1 when absent.
+        options: of which `l2`, `intercept` and `class_weights` by index are used.
+
+    Raises:
+        InvalidInput: the data mean nothing, or all have weight 0.
+    """
+    options = options or Options()
+    rows = samples(inputs, labels, targets=targets, classes=classes, sample_weights=sample_weights)
+    rows = rows.weighed(options, whole=False)
+    share = float(rows.class_masses().sum()) / total_weight
+    descent.update(rows.objective(replace(options, l2=options.l2 * share)))
 
 
 def _solver(objective: Objective, options: Options) -> str:

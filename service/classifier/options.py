@@ -51,8 +51,8 @@ class Options:
     tolerance: float = 1e-8
     max_iterations: int | None = None
     learning_rate: float | None = None
-    batch_size: int = 256
-    epochs: int = 20
+    batch_size: int = 32
+    epochs: int = 50
     seed: int = 1
     validation_fraction: float = 0.0
     test_fraction: float = 0.0

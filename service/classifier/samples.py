@@ -38,8 +38,12 @@ class Samples:
     weights: Array
     classes: int
 
-    def weighed(self, options: Options) -> "Samples":
+    def weighed(self, options: Options, whole: bool = True) -> "Samples":
         """With the class weights of the options multiplied in.
+
+        Args:
+            options: of the fit.
+            whole: whether every class needs rows; otherwise some row is enough.
 
         Raises:
             InvalidInput: class weights that mean nothing, or a class without weight.
@@ -50,7 +54,7 @@ class Samples:
         else:
             weights, targets = self.weights, self.targets * per_class
         weighed = Samples(self.inputs, self.labels, targets, weights, self.classes)
-        totals = weighed.class_masses()
+        totals = weighed.class_masses() if whole else weighed.class_masses().sum(keepdims=True)
         empty = np.flatnonzero(~(totals > 0.0))
         if empty.size:
             detail = f"class {int(empty[0])} has no rows with a weight above 0: every class needs"

@@ -15,7 +15,7 @@ PATIENCE = 3
 class Descent:
     """The state of a descent, to which parts of the data may be given as they come.
 
-        theta <- theta - rate / (1 + t / period) * gradient of the part's mean objective
+        theta <- theta - rate / sqrt(1 + t / period) * gradient of the part's mean objective
 
     The result is the average of the parameters, step t weighing as t: it converges where the last
     parameters still jump about.
@@ -35,7 +35,7 @@ class Descent:
 
     def update(self, part: Objective) -> None:
         """One step by the gradient of a part of the rows, which carries its share of penalty."""
-        rate = self._rate / (1.0 + self.steps / self._period)
+        rate = self._rate / math.sqrt(1.0 + self.steps / self._period)
         gradient = part.at(self.parameters).gradient / part.masses.sum()
         self.parameters = self.parameters - rate * gradient
         self.steps += 1

@@ -1,0 +1,257 @@
+"""Train a named model: names to indices, parts held out, temperature, statistics, report."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from service.classifier.datasets import rank_within_class
+from service.classifier.fit import Fit, fit_samples
+from service.classifier.inference import Inference, infer
+from service.classifier.model import Model
+from service.classifier.options import Options
+from service.classifier.rows import Array
+from service.classifier.samples import Samples, samples
+from service.classifier.temperature import Calibration, fit_temperature
+from service.errors import Code, InvalidInput
+from service.losses.truth import Indices, Label, class_indices, class_weight_array
+from service.numerics import soft_cross_entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How a part of the rows fares; class weights do not enter.
+
+    Attributes:
+        rows: how many of weight above 0.
+        weight: of them all.
+        log_loss: mean, in nats, of the model as it is given, temperature included.
+        prior_baseline: mean log loss of the class frequencies of the training part.
+    """
+
+    rows: int
+    weight: float
+    log_loss: float
+    prior_baseline: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A model and how it came about.
+
+    Attributes:
+        model: with the temperature divided into its parameters.
+        fit: how well the optimum was reached, before the temperature.
+        parts: `train`, and `validation` and `test` where they hold rows.
+        uniform_baseline: ln K.
+        calibration: the temperature, where asked for.
+        inference: the statistics, where asked for.
+    """
+
+    model: Model
+    fit: Fit
+    parts: Mapping[str, Part]
+    uniform_baseline: float
+    calibration: Calibration | None
+    inference: Inference | None
+
+
+def train(
+    inputs: npt.ArrayLike,
+    labels: npt.ArrayLike | None = None,
+    *,
+    targets: npt.ArrayLike | None = None,
+    sample_weights: npt.ArrayLike | None = None,
+    classes: Sequence[Label] | None = None,
+    feature_names: Sequence[str] | None = None,
+    options: Options | None = None,
+    initial: Model | None = None,
+    name: str = "model",
+    version: int = 1,
+    threads: int = 1,
+) -> Trained:
+    """Train a model on a part of the rows and judge it by the others.
+
+    The parts are drawn from every class by `datasets.held_out_rows`' permutation of `seed`: the
+    first rows are the test part, the next the validation part.
+
+    Args:
+        inputs: feature rows, shape (N, D), finite.
+        labels: class names, shape (N,), all strings or all integers; or
+        targets: shape (N, K), >= 0: probabilities, or counts of so many labels.
+        sample_weights: shape (N,), >= 0; all 1 when absent. Rows of weight 0 are not read.
+        classes: K names in column order; None is the labels' sorted names, or 0..K-1.
+        feature_names: D names; None is x0, x1, ...
+        options: see `Options`.
+        initial: a model of the same classes and number of features to start from.
+        name: of the model.
+        version: of the model.
+        threads: how many work at the same time; changes no bit.
+
+    Returns:
+        The model and its report.
+
+    Raises:
+        InvalidInput: the data or an option means nothing.
+    """
+    options = options or Options()
+    names, indices = _named(labels, targets, classes)
+    options = _by_index(options, names)
+    rows = samples(
+        inputs, indices, targets=targets, classes=len(names), sample_weights=sample_weights
+    )
+    parts = _split(rows, options)
+    training = parts["train"].weighed(options)
+    start = None if initial is None else _start(initial, names, training.inputs.shape[1])
+    held_out = parts.get("validation")
+
+    def watch(coefficients: Array, intercepts: Array) -> float:
+        assert held_out is not None
+        return _log_loss(held_out, coefficients, intercepts)
+
+    found = fit_samples(
+        training,
+        options,
+        start=start,
+        watch=None if held_out is None else watch,
+        threads=threads,
+    )
+    calibration = _calibration(held_out, found, options)
+    temperature = 1.0 if calibration is None else calibration.temperature
+    coefficients, intercepts = found.coefficients / temperature, found.intercepts / temperature
+    width = training.inputs.shape[1]
+    return Trained(
+        model=Model(
+            name=name,
+            version=version,
+            classes=names,
+            feature_names=tuple(feature_names or (f"x{column}" for column in range(width))),
+            coefficients=coefficients,
+            intercepts=intercepts,
+        ),
+        fit=found,
+        parts=_report(parts, coefficients, intercepts),
+        uniform_baseline=math.log(len(names)),
+        calibration=calibration,
+        inference=_inference(training, found, options, names),
+    )
+
+
+def _calibration(held_out: Samples | None, found: Fit, options: Options) -> Calibration | None:
+    if options.calibrate is None:
+        return None
+    if held_out is None:
+        detail = "validation_fraction leaves no row to calibrate by"
+        raise InvalidInput.at("/options/validation_fraction", Code.INVALID_OPTION, detail)
+    logits = _logits(held_out, found.coefficients, found.intercepts)
+    return fit_temperature(logits, _truth(held_out), held_out.weights)
+
+
+def _report(parts: dict[str, Samples], coefficients: Array, intercepts: Array) -> dict[str, Part]:
+    frequencies = parts["train"].class_masses()
+    logs = np.log(frequencies / frequencies.sum())
+    masses = {part: rows.class_masses() for part, rows in parts.items()}
+    return {
+        part: Part(
+            rows=len(rows.inputs),
+            weight=float(masses[part].sum()),
+            log_loss=_log_loss(rows, coefficients, intercepts),
+            prior_baseline=float(-(masses[part] @ logs) / masses[part].sum()),
+        )
+        for part, rows in parts.items()
+    }
+
+
+def _named(
+    labels: npt.ArrayLike | None,
+    targets: npt.ArrayLike | None,
+    classes: Sequence[Label] | None,
+) -> tuple[tuple[Label, ...], Indices | None]:
+    """The class names in column order and the labels as their indices."""
+    if labels is None:
+        shape = np.shape(np.asarray(targets))
+        width = shape[1] if len(shape) == 2 else 0
+        return tuple(range(width) if classes is None else classes), None
+    given = np.asarray(labels)
+    if given.ndim != 1:
+        detail = "labels must be one name for every row"
+        raise InvalidInput.at("/labels", Code.SHAPE_MISMATCH, detail)
+    if classes is None:
+        found = set(given.tolist())
+        if {type(label) for label in found} not in ({str}, {int}):
+            detail = "labels must be all strings or all integers"
+            raise InvalidInput.at("/labels", Code.NOT_A_LABEL, detail)
+        classes = sorted(found)
+    names = tuple(classes)
+    return names, class_indices("labels", given, None, len(names), names)
+
+
+def _by_index(options: Options, names: tuple[Label, ...]) -> Options:
+    """The options with class weights in class order, and a reference class that exists."""
+    reference = options.reference_class
+    if reference is not None and reference not in names:
+        detail = "reference_class is none of the classes"
+        raise InvalidInput.at("/options/reference_class", Code.UNKNOWN_LABEL, detail)
+    weights = options.class_weights
+    if not isinstance(weights, Mapping):
+        return options
+    return replace(options, class_weights=class_weight_array(weights, names, len(names)).tolist())
+
+
+def _split(rows: Samples, options: Options) -> dict[str, Samples]:
+    if options.validation_fraction == 0.0 and options.test_fraction == 0.0:
+        return {"train": rows}
+    strata = rows.labels if rows.targets is None else rows.targets.argmax(axis=1)
+    rank, size = rank_within_class(strata, options.seed), np.bincount(strata)[strata]
+    test = np.rint(options.test_fraction * size)
+    validation = test + np.rint(options.validation_fraction * size)
+    masks = {
+        "train": rank >= validation,
+        "validation": (rank >= test) & (rank < validation),
+        "test": rank < test,
+    }
+    return {part: rows.rows(mask) for part, mask in masks.items() if mask.any() or part == "train"}
+
+
+def _start(initial: Model, names: tuple[Label, ...], width: int) -> tuple[Array, Array]:
+    coefficients, intercepts = initial.coefficients, initial.intercepts
+    if initial.classes != names or coefficients.shape[1] != width:
+        detail = "initial_version must be a model of the same classes and number of features"
+        raise InvalidInput.at("/options/initial_version", Code.SHAPE_MISMATCH, detail)
+    if len(names) == 2 and len(coefficients) == 2:
+        return np.diff(coefficients, axis=0), np.diff(intercepts)
+    return coefficients, intercepts
+
+
+def _inference(
+    rows: Samples, found: Fit, options: Options, names: tuple[Label, ...]
+) -> Inference | None:
+    if not options.statistics:
+        return None
+    if found.separable:
+        detail = "the classes are separable: without a penalty there is no finite optimum"
+        raise InvalidInput.at("/options/statistics", Code.INVALID_OPTION, detail)
+    parameters = found.coefficients
+    if options.intercept:
+        parameters = np.column_stack([parameters, found.intercepts])
+    reference = 0 if options.reference_class is None else names.index(options.reference_class)
+    likelihoods = found.log_likelihood, found.null_log_likelihood
+    return infer(rows.objective(options), parameters, *likelihoods, reference)
+
+
+def _truth(rows: Samples) -> Array:
+    truth: Array = np.eye(rows.classes)[rows.labels] if rows.targets is None else rows.targets
+    return truth
+
+
+def _logits(rows: Samples, coefficients: Array, intercepts: Array) -> Array:
+    logits: Array = rows.inputs @ coefficients.T + intercepts
+    return np.hstack([np.zeros_like(logits), logits]) if rows.classes == 2 else logits
+
+
+def _log_loss(rows: Samples, coefficients: Array, intercepts: Array) -> float:
+    truth = _truth(rows) * rows.weights[:, None]
+    losses, _ = soft_cross_entropy(_logits(rows, coefficients, intercepts), truth)
+    return math.fsum(losses.tolist()) / float(truth.sum())
