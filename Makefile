@@ -9,14 +9,14 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--fork-strategy fewest --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-# ARGS reaches pytest:  make test ARGS="tests/losses -k mean"
+# ARGS reaches pytest and the benchmark:  make test ARGS="tests/losses -k mean"
 ARGS ?=
 # LOCKFLAGS reaches the resolver:  make lock LOCKFLAGS=--upgrade
 LOCKFLAGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-peers hostile coverage lint format openapi record-examples train-shipped lock clean
+.PHONY: help run test test-peers hostile coverage bench lint format openapi record-examples train-shipped lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -35,6 +35,9 @@ hostile: $(VENV)/.dev ## attack a server for a quarter of an hour: docs/hostile.
 
 coverage: $(VENV)/.dev ## run the tests and write the lines they missed to htmlcov/
 	$(BIN)/python -m pytest --cov --cov-report=html $(ARGS)
+
+bench: $(VENV)/.dev ## measure the service beside others over HTTP; needs wrk and two cores (docs/performance.md)
+	$(BIN)/python benchmarks/front_door $(ARGS)
 
 lint: $(VENV)/.dev ## check style, types, import directions and the Dockerfile
 	$(BIN)/ruff check .

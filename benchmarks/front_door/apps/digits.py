@@ -1,0 +1,50 @@
+"""What every rival computes: the digits model and the loss, in NumPy of the usual shape.
+
+The rivals live in environments without Xent, so the model's file is read by hand: a length, a JSON
+header, then the tensors.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MODEL = Path(__file__).parents[3] / "service/classifier/shipped/digits.safetensors"
+PORT = int(os.environ.get("PORT", "0"))
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header.pop("__metadata__")
+    return {
+        name: np.frombuffer(content, np.float64, np.prod(entry["shape"]), start + offset).reshape(
+            entry["shape"]
+        )
+        for name, entry in header.items()
+        for offset in entry["data_offsets"][:1]
+    }
+
+
+_MODEL = _tensors(MODEL)
+COEFFICIENTS, INTERCEPTS = _MODEL["coefficients"].T.copy(), _MODEL["intercepts"]
+
+
+def probabilities(inputs: Any) -> Any:
+    logits = inputs @ COEFFICIENTS + INTERCEPTS
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def loss_and_gradient(logits: Any, labels: Any) -> tuple[float, Any]:
+    rows = np.arange(len(logits))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    powers = np.exp(shifted)
+    sums = powers.sum(axis=1, keepdims=True)
+    loss = (np.log(sums[:, 0]) - shifted[rows, labels]).mean()
+    gradient = powers / sums
+    gradient[rows, labels] -= 1.0
+    return float(loss), gradient / len(logits)
