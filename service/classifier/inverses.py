@@ -14,7 +14,7 @@ WIDE = 2048
 DENSE = 2048
 """Columns and parameters up to which their moments and the Hessian are ever factored."""
 
-FREE = 10
+FREE = 4
 """Products whose time an approximate inverse may cost before any have been spent."""
 
 STALE = 8
@@ -26,7 +26,7 @@ class Inverses:
 
     There are three, each better and dearer than the one before: by the moments of the features,
     by these and their eigenvectors, and by the whole Hessian. A dearer one is built once the
-    products spent so far would have paid for it.
+    products spent so far would have paid for it, if as many are still to come.
 
     Attributes:
         objective: what is minimised.
@@ -48,18 +48,20 @@ class Inverses:
             factored if whole <= DENSE else math.inf,
         )
         self._level, self._spent, self._last = 0, 0, 0
+        self._expected = 0.0
         self._moments: Moments | None = None
         self._inverse: Solve | None = None
 
-    def used(self, products: int) -> None:
-        """Says how many products the last step took."""
-        self._last, self._spent = products, self._spent + products
+    def used(self, products: int, expected: float) -> None:
+        """Says how many products the last step took, and about how many are to come."""
+        self._last, self._spent, self._expected = products, self._spent + products, expected
 
     def at(self, curvature: Curvature) -> Solve:
         """The inverse to use at a point."""
         if self._inverse is not None and self._last <= STALE:
             return self._inverse
-        level = max(i for i, cost in enumerate(self._costs) if cost <= FREE + self._spent)
+        worth = FREE + min(self._spent, self._expected)
+        level = max(i for i, cost in enumerate(self._costs) if cost <= worth)
         if self._inverse is not None and level < self._level:
             return self._inverse
         if level == 2:

@@ -1,5 +1,6 @@
 """Newton's method: with the whole Hessian factored, or with conjugate gradients."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,9 +146,8 @@ def newton_cg(
         if done or iteration == max_iterations:
             break
         norm = objective.gradient_norm(point.gradient)
-        forcing = max(min(FORCING, norm), 0.3 * tolerance / norm)
+        forcing = min(0.5, max(min(FORCING, norm), 0.3 * tolerance / norm))
         step, products = conjugate_gradients(curvature.product, inverse, point.gradient, forcing)
-        inverses.used(products)
         found = search(objective, point, step)
         if found is None and inverses.rows.dtype == np.float64:
             break
@@ -155,6 +155,8 @@ def newton_cg(
             inverses = Inverses(objective, objective.inputs)
         else:
             point, iteration = found, iteration + 1
+            left = objective.gradient_norm(point.gradient) / max(tolerance, 1e-300)
+            inverses.used(products, products * math.log(max(left, 1.0)) / -math.log(forcing))
     return Solution(point, iteration, decrement)
 
 

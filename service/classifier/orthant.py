@@ -66,7 +66,7 @@ def orthant_newton(
             break
         step = np.where(pressed, place.point.parameters, 0.0)
         if wanted.any():
-            forcing = max(min(FORCING, norm), 0.3 * tolerance / norm)
+            forcing = min(0.5, max(min(FORCING, norm), 0.3 * tolerance / norm))
             step = step + conjugate_gradients(product, inverse, wanted, forcing)[0]
         found = _search(objective, place, step, rates)
         if found is None:

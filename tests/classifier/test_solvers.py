@@ -1,5 +1,7 @@
 """Every solver reaches the same optimum, and says how near it is."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -94,12 +96,15 @@ def test_a_dearer_inverse_is_built_when_it_would_have_paid():
     inverses = Inverses(objective, objective.inputs)
     inverses._costs = (0.0, 50.0, 100.0)
     first = inverses.at(curvature)
-    inverses.used(5)
+    inverses.used(5, math.inf)
     assert inverses.at(curvature) is first  # the last step was short
-    inverses.used(60)
+    inverses.used(60, 30.0)
+    inverses.at(curvature)
+    assert inverses._level == 0  # so near the end it would not pay
+    inverses.used(10, 100.0)
     assert inverses.at(curvature) is not first
     assert inverses._level == 1
-    inverses.used(60)
+    inverses.used(60, 100.0)
     inverses.at(curvature)
     assert inverses._level == 2
 
