@@ -49,7 +49,9 @@ def print_head(peers: dict[str, str], options: argparse.Namespace) -> None:
     libraries += [version_of(kind, python) for kind, python in peers.items()]
     day = datetime.datetime.now(datetime.UTC).date()
     print(f"{day}, {cpu()}, Python {platform.python_version()}, {', '.join(libraries)}.")
-    print(f"{options.rounds} rounds of {options.seconds:g} s.", flush=True)
+    busy = os.getloadavg()[1]
+    print(f"{options.rounds} rounds of {options.seconds:g} s.", end=" ")
+    print(f"Before them {busy:.1f} other processes wanted the processor.", flush=True)
 
 
 def print_goals(goals: list[Goal]) -> bool:
