@@ -1,7 +1,7 @@
 """The rows of a fit at the door: what is checked, weighed and left out, once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from service.classifier.rows import Array, feature_rows
 from service.errors import Code, Faults, InvalidInput, cell
 from service.losses.truth import (
     Indices,
+    Label,
     check_weights,
     class_indices,
     class_weight_array,
@@ -95,8 +96,33 @@ class Samples:
             masses = self.class_masses()
             present = np.maximum(masses, np.finfo(float).tiny)
             return np.where(masses > 0.0, masses.sum() / (self.classes * present), 1.0)
-        weights = wanted if isinstance(wanted, Mapping) else np.asarray(wanted)
-        return class_weight_array(weights, None, self.classes)
+        return class_weights_by_index(wanted, None, self.classes)
+
+
+def class_weights_by_index(
+    weights: Sequence[float] | Mapping[str, float],
+    names: Sequence[Label] | None,
+    classes: int,
+) -> Array:
+    """Class weights in class order, from the options.
+
+    Args:
+        weights: shape (K,), or by class name, where a class that is not named weighs 1.
+        names: of the classes; None is 0..K-1.
+        classes: K.
+
+    Returns:
+        Shape (K,).
+
+    Raises:
+        InvalidInput: a wrong length, an unknown name, a weight that is no weight.
+    """
+    given = weights if isinstance(weights, Mapping) else np.asarray(weights)
+    try:
+        return class_weight_array(given, names, classes)
+    except InvalidInput as error:
+        faults = [replace(fault, pointer=f"/options{fault.pointer}") for fault in error.faults]
+        raise InvalidInput(faults) from error
 
 
 def samples(

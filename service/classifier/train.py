@@ -13,10 +13,10 @@ from service.classifier.inference import Inference, infer
 from service.classifier.model import Model
 from service.classifier.options import Options
 from service.classifier.rows import Array
-from service.classifier.samples import Samples, samples
+from service.classifier.samples import Samples, class_weights_by_index, samples
 from service.classifier.temperature import Calibration, fit_temperature
 from service.errors import Code, InvalidInput
-from service.losses.truth import Indices, Label, class_indices, class_weight_array
+from service.losses.truth import Indices, Label, class_indices
 from service.numerics import soft_cross_entropy
 
 
@@ -197,7 +197,9 @@ def _by_index(options: Options, names: tuple[Label, ...]) -> Options:
     weights = options.class_weights
     if not isinstance(weights, Mapping):
         return options
-    return replace(options, class_weights=class_weight_array(weights, names, len(names)).tolist())
+    return replace(
+        options, class_weights=class_weights_by_index(weights, names, len(names)).tolist()
+    )
 
 
 def _split(rows: Samples, options: Options) -> dict[str, Samples]:

@@ -260,7 +260,11 @@ def test_options_that_mean_nothing_are_refused(changes, pointer):
         ({"classes": (0, 2)}, "/labels/1", Code.UNKNOWN_LABEL),
         ({"labels": np.array([0, 1, 0])}, "/labels", Code.SHAPE_MISMATCH),
         ({"options": Options(reference_class=7)}, "/options/reference_class", Code.UNKNOWN_LABEL),
-        ({"options": Options(class_weights={"9": 1.0})}, "/class_weights/9", Code.UNKNOWN_LABEL),
+        (
+            {"options": Options(class_weights={"9": 1.0})},
+            "/options/class_weights/9",
+            Code.UNKNOWN_LABEL,
+        ),
         (
             {"options": Options(validation_fraction=0.01, calibrate="temperature")},
             "/options/validation_fraction",
