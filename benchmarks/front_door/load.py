@@ -46,15 +46,20 @@ def _wrk(url: str, body: Body, connections: int, seconds: float) -> list[str]:
 
 
 def press(server: Server, path: str, body: Body, connections: int, seconds: float) -> Load:
-    """Sends a body again and again on each connection; raises unless all answers were 2xx."""
+    """Sends a body again and again on each connection; raises unless all answers were 2xx.
+
+    It takes longer than these seconds where nothing is answered within them.
+    """
     command = _wrk(server.url(path), body, connections, seconds)
     before = server.worked()
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     worked = server.worked() - before
     line = next(line for line in output.splitlines() if line.startswith("RESULT "))
     counted = json.loads(line.removeprefix("RESULT "))
-    if counted["errors"] or not counted["requests"]:
+    if counted["errors"]:
         raise RuntimeError(f"{server.name}: {counted}")
+    if not counted["requests"]:
+        return press(server, path, body, connections, 2 * seconds)
     return Load(
         rate=counted["requests"] / counted["seconds"],
         p50=counted["p50"],
@@ -113,13 +118,14 @@ def repeat(server: Server, path: str, body: Body, times: int) -> None:
     connection.close()
 
 
-def engine(rows: int, classes: int) -> float:
-    """Milliseconds of Xent's own loss and gradient of such a batch, on the server's core."""
+def engine(rows: int, classes: int) -> Load:
+    """Xent's own loss and gradient of such a batch, on the server's core, without a server."""
     command = ["taskset", "-c", SERVER_CORE, sys.executable, str(HERE / "engine.py")]
     done = subprocess.run(
         [*command, str(rows), str(classes)], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return float(done.stdout)
+    taken, worked = map(float, done.stdout.split())
+    return Load(rate=1e3 / taken, p50=taken, p99=taken, work=worked)
 
 
 def alternate(calls: dict[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:

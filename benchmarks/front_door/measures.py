@@ -17,7 +17,7 @@ from bodies import (
     loss_tensors,
     written,
 )
-from load import alternate, crowded, engine, paced, ratio, repeat, spread
+from load import Load, alternate, crowded, engine, paced, ratio, repeat, spread
 from rivals import BARE, DECLARED, LOGGING, PLAIN, STARLETTE, XENT
 from servers import Server
 
@@ -55,7 +55,7 @@ def _predict(bench: Bench, servers: list[Server], count: int, connections: int) 
     taken = bench.press(jobs, connections)
     bench.rates = {name: [load.rate for load in loads] for name, loads in taken.items()}
     print(
-        "| server | requests/s | p50, ms | p99, ms | processor, ms | Xent serves | its processor |"
+        "| server | requests/s | p50, ms | p99, ms | processor, ms | Xent's rate / its | its processor / Xent's |"
     )
     print("|---|---|---|---|---|---|---|")
     for name, loads in taken.items():
@@ -65,8 +65,8 @@ def _predict(bench: Bench, servers: list[Server], count: int, connections: int) 
             f"{statistics.median(load.p50 for load in loads):.2f}",
             spread([load.p99 for load in loads], ".1f"),
             f"{statistics.median(work):.3f}",
-            "x " + spread(ratio(bench.rates[XENT], bench.rates[name]), ".2f"),
-            "x " + spread(ratio(ours, work), ".2f"),
+            spread(ratio(bench.rates[XENT], bench.rates[name]), ".2f"),
+            spread(ratio(work, ours), ".2f"),
         )
         print(f"| {name} | {' | '.join(columns)} |", flush=True)
 
@@ -95,11 +95,10 @@ def loss_as_tensors(bench: Bench) -> None:
     body = written(bench.folder, "loss.safetensors", loss_tensors(batch(*LARGE)), TENSORS)
     (xent,), (bare,) = bench.named(XENT), bench.named(BARE)
     own = "the engine alone, no server"
-    calls: dict[str, Callable[[], float]] = {own: lambda: engine(*LARGE)}
     times = _losses(
         bench,
         {XENT: (xent, xent.loss or "", body), "bytes in, bytes out": (bare, "/echo", body)},
-        calls,
+        {own: lambda: engine(*LARGE)},
     )
     echo = times["bytes in, bytes out"]
     bound = [a + 2 * b for a, b in zip(times[own], echo, strict=True)]
@@ -112,7 +111,7 @@ def loss_as_tensors(bench: Bench) -> None:
 def _losses(
     bench: Bench,
     jobs: dict[str, tuple[Server, str, Body]],
-    others: dict[str, Callable[[], float]] | None = None,
+    others: dict[str, Callable[[], Load]] | None = None,
 ) -> dict[str, list[float]]:
     """Milliseconds of a request on one connection, by name; each answer is checked first."""
     for server, path, body in jobs.values():
@@ -121,13 +120,21 @@ def _losses(
                 status, answer = server.post(path, body.content, body.media)
             assert status == 200, (server.name, answer[:300])
             check_loss(answer, batch(*LARGE), body.media)
-    median: dict[str, Callable[[], float]] = dict(others or {})
-    for name, job in jobs.items():
-        median[name] = partial(bench.milliseconds, *job)
-    times = alternate(median, bench.rounds)
-    print("| server | ms | of Xent's |\n|---|---|---|")
-    for name, taken in times.items():
-        print(f"| {name} | {spread(taken, '.1f')} | {spread(ratio(taken, times[XENT]), '.2f')} |")
+    calls = dict(others or {})
+    calls |= {name: partial(bench.press_large, *job) for name, job in jobs.items()}
+    taken = alternate(calls, bench.rounds)
+    times = {name: [load.p50 for load in loads] for name, loads in taken.items()}
+    works = {name: [load.work for load in loads] for name, loads in taken.items()}
+    print("| server | ms | processor, ms | ms / Xent's | processor / Xent's |")
+    print("|---|---|---|---|---|")
+    for name in taken:
+        columns = (
+            spread(times[name], ".1f"),
+            spread(works[name], ".1f"),
+            spread(ratio(times[name], times[XENT]), ".2f"),
+            spread(ratio(works[name], works[XENT]), ".2f"),
+        )
+        print(f"| {name} | {' | '.join(columns)} |", flush=True)
     return times
 
 
