@@ -54,9 +54,8 @@ def _predict(bench: Bench, servers: list[Server], count: int, connections: int) 
         jobs[server.name] = (server, server.predict, body)
     taken = bench.press(jobs, connections)
     bench.rates = {name: [load.rate for load in loads] for name, loads in taken.items()}
-    print(
-        "| server | requests/s | p50, ms | p99, ms | processor, ms | Xent's rate / its | its processor / Xent's |"
-    )
+    print("| server | requests/s | p50, ms | p99, ms | processor, ms ", end="")
+    print("| Xent's rate / its | its processor / Xent's |")
     print("|---|---|---|---|---|---|---|")
     for name, loads in taken.items():
         work, ours = [load.work for load in loads], [load.work for load in taken[XENT]]
