@@ -177,7 +177,7 @@ def add_operation(
     router: APIRouter,
     path: str,
     endpoint: Callable[..., Any],
-    answer: type[BaseModel],
+    answer: Any,
     tag: str,
     *errors: int,
 ) -> None:
@@ -188,7 +188,7 @@ def add_operation(
         path: with parameters in braces.
         endpoint: its docstring's first line is the summary, the rest the description, its name the
             operation id.
-        answer: the model of what it returns.
+        answer: the model of what it returns, or a union of models.
         tag: the chapter of the documentation.
         errors: statuses of problem documents beyond those that every such call has.
     """

@@ -3,7 +3,7 @@
 from service.losses.activations import sigmoid, softmax
 from service.losses.binary_cross_entropy import binary_cross_entropy, binary_focal
 from service.losses.catalogue import CATALOGUE, Loss
-from service.losses.comparison import dialects_of, score
+from service.losses.comparison import DialectResult, dialects_of, score
 from service.losses.cross_entropy import cross_entropy, negative_log_likelihood
 from service.losses.divergences import brier, entropy, js_divergence, kl_divergence
 from service.losses.explanation import Explanation, explain
@@ -14,6 +14,7 @@ from service.losses.result import LossResult
 
 __all__ = [
     "CATALOGUE",
+    "DialectResult",
     "Explanation",
     "Information",
     "Loss",

@@ -1,18 +1,42 @@
 """A loss beside what other libraries print for the same data, and why they differ."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from service.errors import Code, InvalidInput
+import numpy as np
+
+from service.errors import Fault, InvalidInput, cell
+from service.losses.activations import sigmoid, softmax
 from service.losses.catalogue import Loss
 from service.losses.dialects import DIALECTS, SUPPORTED, dialect_loss
 from service.losses.options import one_of
-from service.losses.result import LossResult
+from service.losses.result import DialectLoss, LossResult, Numbers, Rule
 
 EXACT = "exact"
-# Xent's own answers to what libraries decide by clamps and checks of their own.
+# Xent's own words for what a library decides by its clamps and checks.
 POLICIES = ("normalize", "zero_probability", "clip", "gradient")
+
+
+@dataclass(frozen=True, slots=True)
+class DialectResult:
+    """A loss by the rules of a library.
+
+    Attributes:
+        loss: what the library prints: a number, or an array where it answers with one.
+        reduction: that was asked for.
+        dialect: the library.
+        rules: by which its number differs from the exact one.
+        exact: the result by Xent's rules; `None` where they refuse what the library takes.
+        compared: by library, as in `LossResult`.
+    """
+
+    loss: float | Numbers
+    reduction: str
+    dialect: str
+    rules: tuple[Rule, ...]
+    exact: LossResult | None
+    compared: Mapping[str, DialectLoss] | None = None
 
 
 def dialects_of(loss: Loss) -> tuple[str, ...]:
@@ -26,43 +50,84 @@ def score(
     *,
     dialect: str = EXACT,
     compare: Sequence[str] = (),
-) -> LossResult:
+) -> LossResult | DialectResult:
     """A loss by Xent's own rules or by those of a library.
 
     Args:
         loss: of the catalogue.
         arguments: its members.
         dialect: `"exact"`, or a library whose number is wanted: its clamps, denominators, defaults,
-            precision and NaNs. The counts stay Xent's.
+            precision and NaNs. Xent's policies and the gradient then belong to `exact`.
         compare: libraries whose numbers are put beside.
 
     Returns:
-        The result; with `rules` in a dialect, with `compared` where that was asked for.
+        The result, with `compared` where that was asked for.
 
     Raises:
         InvalidInput: as of the loss; what a library does not have is `dialect_unsupported`.
     """
     one_of("dialect", dialect, (EXACT, *DIALECTS))
+    compared = None
+    if compare:
+        compared = {
+            name: _beside(place, name, loss, arguments) for place, name in enumerate(compare)
+        }
     if dialect == EXACT:
-        result = loss.function(**arguments)
-    else:
-        result = _in_dialect(loss, arguments, dialect)
-    if not compare:
-        return result
-    shared = {name: value for name, value in arguments.items() if name not in POLICIES}
-    compared = {}
-    for name in compare:
-        one_of("compare", name, DIALECTS)
-        compared[name] = dialect_loss(name, loss.name, **shared)
-    return replace(result, compared=compared)
-
-
-def _in_dialect(loss: Loss, arguments: Mapping[str, Any], dialect: str) -> LossResult:
-    """The library's number with Xent's counts, which exist even where a mean does not."""
-    if arguments.get("gradient"):
-        text = "gradients are exact only; leave dialect or gradient out"
-        raise InvalidInput.at("/gradient", Code.DIALECT_UNSUPPORTED, text)
-    said = dialect_loss(dialect, loss.name, **arguments)
-    counted = loss.function(**{**arguments, "reduction": "none"})
+        return replace(loss.function(**arguments), compared=compared)
+    said = _said(dialect, loss, arguments)
+    try:
+        exact = loss.function(**arguments)
+    except InvalidInput:  # the library's number is the answer, whatever Xent thinks of the data
+        exact = None
     reduction = arguments.get("reduction", "mean")
-    return replace(counted, loss=said.loss, reduction=reduction, rules=said.rules)
+    return DialectResult(said.loss, reduction, dialect, said.rules, exact, compared)
+
+
+def _beside(place: int, name: str, loss: Loss, arguments: Mapping[str, Any]) -> DialectLoss:
+    """One library's number; what it does not have is a fault of its name in the list."""
+    pointer, text = cell("compare", place)
+    try:
+        one_of("compare", name, DIALECTS)
+        return _said(name, loss, arguments)
+    except InvalidInput as error:
+        detail = f"{text}: {error.detail}"
+        raise InvalidInput([Fault(pointer, error.code, detail)]) from error
+
+
+def _said(library: str, loss: Loss, arguments: Mapping[str, Any]) -> DialectLoss:
+    shared = {name: value for name, value in arguments.items() if name not in POLICIES}
+    converted, rules = _converted(library, loss, shared)
+    said = dialect_loss(library, loss.name, **converted)
+    return DialectLoss(said.loss, (*rules, *said.rules))
+
+
+def _converted(
+    library: str, loss: Loss, arguments: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[Rule, ...]]:
+    """Predictions in a form that a library takes, as its users would convert them."""
+    taken = {
+        member for call in SUPPORTED[library].get(loss.name, ()) for member in call.predictions
+    }
+    given = [name for name in ("logits", "probabilities", "log_probabilities") if name in arguments]
+    if len(given) != 1 or given[0] in taken:
+        return arguments, ()
+    member, changed = given[0], dict(arguments)
+    values = changed.pop(member)
+    if "probabilities" in taken and member == "logits":
+        wanted = "probabilities"
+        if "positive_weight" in loss.members:
+            changed[wanted] = sigmoid(values)
+        else:
+            options = {"temperature": changed.pop("temperature", 1.0)}
+            changed[wanted] = softmax(values, axis=changed.get("axis", -1), **options)
+    elif "probabilities" in taken:
+        wanted = "probabilities"
+        changed[wanted] = np.exp(values)
+    elif "log_probabilities" in taken and member == "probabilities":
+        wanted = "log_probabilities"
+        with np.errstate(divide="ignore", invalid="ignore"):  # what it makes of those is its own
+            changed[wanted] = np.log(values)
+    else:
+        return arguments, ()
+    text = f"It takes no {member}; these are the {wanted} made of them in float64."
+    return changed, (Rule(f"from_{member}", text),)

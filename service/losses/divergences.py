@@ -13,7 +13,7 @@ from service.losses.reduction import SMALLEST_NORMAL, Scored, Selection, scaled
 from service.losses.result import Array, LossResult
 from service.losses.shares import divided, log_in
 from service.losses.truth import Indices
-from service.losses.whole_rows import WholeRows
+from service.losses.whole_rows import RowLosses, WholeRows
 
 
 class Kullback(WholeRows):
@@ -21,7 +21,7 @@ class Kullback(WholeRows):
 
     __slots__ = ()
 
-    def of_rows(self, p: Array, logs: Array, t: Array) -> tuple[Array, Array, Array]:
+    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
         """See `WholeRows`."""
         # a p below float64 is possible as long as its logarithm is finite
         faint = (p < SMALLEST_NORMAL) & (t > 0) & np.isfinite(logs)
@@ -29,7 +29,8 @@ class Kullback(WholeRows):
         if faint.any():
             terms = t * (np.log(np.where(faint, t, 1.0)) - logs) - t + p
             losses += np.where(faint, np.maximum(terms, 0.0), 0.0).sum(axis=1)
-        return losses, p - t, 1.0 - divided(t, p)
+        ratio = divided(t, p)
+        return RowLosses(losses, p - t, 1.0 - ratio, -t, -ratio)
 
 
 class JensenShannon(WholeRows):
@@ -37,14 +38,15 @@ class JensenShannon(WholeRows):
 
     __slots__ = ()
 
-    def of_rows(self, p: Array, logs: Array, t: Array) -> tuple[Array, Array, Array]:
+    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
         """See `WholeRows`."""
         total = p + t
         # log(p / m) of p near t: from their difference, which is exact there; of p far below t the
         # difference has lost p
         near = np.log1p(np.where(total > 0, (p - t) / total, 0.0))
         slope = 0.5 * np.where(p < 0.25 * t, np.log(p / (0.5 * total)), near)
-        return numerics.jensen_shannon(t, p), scaled(slope, p), slope
+        by_log = scaled(slope, p)
+        return RowLosses(numerics.jensen_shannon(t, p), by_log, slope, by_log, slope)
 
 
 class Entropy(WholeRows):
@@ -62,9 +64,11 @@ class Entropy(WholeRows):
         """See `Predictions`."""
         return uniform_loss(self.rows.classes, "bit" if self.bits else "nat")
 
-    def of_rows(self, p: Array, logs: Array, t: Array) -> tuple[Array, Array, Array]:
+    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
         """See `WholeRows`."""
-        return scaled(-logs, p).sum(axis=1), scaled(-(logs + 1.0), p), -(logs + 1.0)
+        terms = scaled(-logs, p)
+        each = -(logs + 1.0)
+        return RowLosses(terms.sum(axis=1), scaled(each, p), each, terms, -logs)
 
     def score(
         self,
@@ -98,12 +102,13 @@ class Brier(WholeRows):
         """See `Predictions`."""
         return False
 
-    def of_rows(self, p: Array, logs: Array, t: Array) -> tuple[Array, Array, Array]:
+    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
         """See `WholeRows`."""
         # 1 - p of a hard label near p = 1 keeps its digits in the logarithm
         difference = np.where(t == 1.0, np.expm1(logs), p - t)
         slope = 2.0 * difference
-        return (difference * difference).sum(axis=1), p * slope, slope
+        losses = (difference * difference).sum(axis=1)
+        return RowLosses(losses, p * slope, slope, p * slope, slope)
 
 
 def kl_divergence(**members: Unpack[ClassMembers]) -> LossResult:

@@ -41,6 +41,8 @@ def perplexity(**members: Unpack[ClassMembers]) -> LossResult:
         result,
         loss=value,
         unit=None,
+        # a finite mean whose exponential is beyond float64
+        overflowed=max(result.overflowed, int(math.isinf(value) and math.isfinite(result.loss))),
         uniform_baseline=_baseline(result.uniform_baseline),
         gradient=gradient,
     )

@@ -134,7 +134,8 @@ class Predictions(ABC):
         Raises:
             InvalidInput: at the first cell or row that means nothing.
         """
-        block = self.rows.array[selection]
+        # NumPy adds along a row in an order that depends on its layout in memory
+        block = np.ascontiguousarray(self.rows.array[selection])
         if block.dtype not in (np.float64, np.float32):
             block = block.astype(np.float64)
         if self.as_logits:
@@ -233,7 +234,7 @@ def target_rows(targets: Rows, selection: Selection, normalize: Normalize) -> tu
     Raises:
         InvalidInput: a target outside [0, 1], or a row that does not sum to 1.
     """
-    block = targets.array[selection].astype(np.float64, copy=False)
+    block = np.ascontiguousarray(targets.array[selection], dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         sums = block.sum(axis=1)
     numbers = (

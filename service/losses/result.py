@@ -61,7 +61,6 @@ class LossResult:
             targets; `None` where no rows were given.
         gradient: of the reduced loss (under `"none"`: of the sum), in the input's shape and dtype;
             `None` unless asked for.
-        rules: of a library, by which `loss` differs from the exact value; `None` where it is that.
         compared: by library, what it prints for the same data; `None` unless asked for.
     """
 
@@ -77,5 +76,4 @@ class LossResult:
     uniform_baseline: float
     max_sum_deviation: float | None
     gradient: Numbers | None
-    rules: tuple[Rule, ...] | None = None
     compared: Mapping[str, DialectLoss] | None = None

@@ -44,7 +44,9 @@ def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
         with _collector_paused():
             value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise MalformedBody(Code.INVALID_JSON, f"{what} is not JSON: {_explain(error)}") from None
+        deep = "recursion" in str(error).lower() or "depth" in str(error).lower()
+        code = Code.NESTING_TOO_DEEP if deep else Code.INVALID_JSON
+        raise MalformedBody(code, f"{what} is not JSON: {_explain(error)}") from None
     if not isinstance(value, dict):
         raise InvalidInput.at("", Code.NOT_AN_OBJECT, f"{what} is JSON but not an object")
     # The parser keeps the last of two equal names; counting the names finds that out cheaply.

@@ -478,7 +478,8 @@ class TestBytes:
     ) -> None:
         whole = b'{"logits":' + opening * depth + b"1" + closing * depth + b"}"
         assert caller.post("/v1/softmax", whole).status_code in (400, 413, 422)
-        assert caller.post("/v1/softmax", b'{"logits":' + opening * depth).status_code == 400
+        cut = caller.post("/v1/softmax", b'{"logits":' + opening * depth)
+        assert cut.status_code in ((400,) if depth < 1000 else (400, 413))
 
     def test_sixteen_levels_are_served(self, caller: Any) -> None:
         body = b'{"logits":' + b"[" * 16 + b"1" + b"]" * 16 + b"}"

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from service.errors import Code, InvalidInput
-from service.losses import binary_cross_entropy, cross_entropy, explain, sigmoid, softmax
+from service.losses import (
+    CATALOGUE,
+    Loss,
+    binary_cross_entropy,
+    cross_entropy,
+    explain,
+    sigmoid,
+    softmax,
+)
 
 RNG = np.random.default_rng(5)
 LOGITS = RNG.normal(0, 4, (2, 3, 4, 5))
@@ -107,6 +115,32 @@ class TestLayouts:
         b = binary_cross_entropy(**{k: change(v) for k, v in binary.items()}, gradient=True)
         assert a.loss == b.loss
         np.testing.assert_array_equal(a.gradient, b.gradient)
+
+    @pytest.mark.parametrize("loss", CATALOGUE, ids=lambda loss: loss.name)
+    @pytest.mark.parametrize("classes", [3, 100])
+    def test_no_bit_depends_on_the_axis_or_the_batch(self, loss: Loss, classes: int) -> None:
+        if "axis" not in loss.members or "reduction" not in loss.members:
+            return
+        rng = np.random.default_rng(classes)
+        logits = rng.normal(size=(6, classes)) * 3
+        truth = rng.dirichlet(np.ones(classes), 6) if "targets" in loss.members else None
+        wide = {"targets": truth} if truth is not None else {}
+        if truth is None and "labels" in loss.members:
+            wide = {"labels": rng.integers(0, classes, 6)}
+        together = loss.function(logits=logits, **wide, reduction="none").loss
+        turned = {name: a.T if a.ndim == 2 else a for name, a in {"logits": logits, **wide}.items()}
+        np.testing.assert_array_equal(
+            loss.function(**turned, axis=0, reduction="none").loss, together
+        )
+        for row in range(6):
+            alone = {name: a[row : row + 1] for name, a in wide.items()}
+            one = loss.function(logits=logits[row : row + 1], **alone, reduction="none").loss
+            assert one[0] == together[row]
+            turned = {n: a.T if a.ndim == 2 else a for n, a in alone.items()}
+            one = loss.function(
+                logits=logits[row : row + 1].T, **turned, axis=0, reduction="none"
+            ).loss
+            assert one[0] == together[row]
 
     @pytest.mark.parametrize("member", ["logits", "probabilities", "log_probabilities"])
     @pytest.mark.parametrize("policy", [{}, {"zero_probability": "clip", "clip": 0.4}])

@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from service.api.examples import examples
 from service.api.operation import add_operation
 from service.api.schemas.losses import COMPARING, MEMBERS, LossEntry, LossesAnswer, request_model
-from service.api.schemas.scoring import LossAnswer
+from service.api.schemas.scoring import InDialectAnswer, LossAnswer
 from service.api.schemas.types import Request
 from service.errors import Code, NotFound
-from service.losses import CATALOGUE, Loss, LossResult, dialects_of, score
+from service.losses import CATALOGUE, DialectResult, Loss, LossResult, dialects_of, score
 
 INPUTS = ("logits", "probabilities", "log_probabilities")
 TRUTH = ("labels", "targets")
@@ -21,7 +21,8 @@ TRUTH = ("labels", "targets")
 def add_losses(router: APIRouter) -> None:
     """Adds a call for every loss, and the two that describe them."""
     for loss in CATALOGUE:
-        add_operation(router, f"/v1/losses/{loss.name}", _call(loss), LossAnswer, "scoring")
+        answer = LossAnswer | InDialectAnswer if dialects_of(loss) else LossAnswer
+        add_operation(router, f"/v1/losses/{loss.name}", _call(loss), answer, "scoring")
     entries = {loss.name: _entry(loss) for loss in CATALOGUE}
 
     def list_losses() -> dict[str, Any]:
@@ -46,10 +47,10 @@ def add_losses(router: APIRouter) -> None:
     )
 
 
-def _call(loss: Loss) -> Callable[..., LossResult]:
+def _call(loss: Loss) -> Callable[..., LossResult | DialectResult]:
     """The function of a call: named and described after the loss."""
 
-    def call(body: Request) -> LossResult:
+    def call(body: Request) -> LossResult | DialectResult:
         arguments = body.arguments()
         asked = {name: arguments.pop(name) for name in COMPARING if name in arguments}
         return score(loss, arguments, **asked)

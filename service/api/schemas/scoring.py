@@ -111,8 +111,20 @@ class LossAnswer(Answer):
     gradient: Numbers | None = Field(
         None, description="Of the reduced loss (under none: of the sum), in the input's shape"
     )
-    rules: list[RuleAnswer] | None = Field(
-        None, description="By which a library's number differs from the exact one"
+    compared: dict[str, DialectAnswer] | None = Field(
+        None, description="By library, what it prints for the same data"
+    )
+
+
+class InDialectAnswer(Answer):
+    """A loss by the rules of a library."""
+
+    loss: Numbers = Field(description="What the library prints")
+    reduction: Reduction
+    dialect: str = Field(description="The library")
+    rules: list[RuleAnswer] = Field(description="By which its number differs from the exact one")
+    exact: LossAnswer | None = Field(
+        None, description="By Xent's rules; absent where they refuse what the library takes"
     )
     compared: dict[str, DialectAnswer] | None = Field(
         None, description="By library, what it prints for the same data"
