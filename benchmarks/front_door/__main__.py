@@ -3,11 +3,11 @@
     python benchmarks/front_door [--rounds 5] [--seconds 3] [--only NAME ...]
         [--peer mlserver=ENVIRONMENT/bin/python ...]
 
-Every server has one worker process on core 0; the load comes from wrk on core 1, over loopback.
-The servers take turns, A B C, A B C, and those that are not asked are stopped meanwhile, so that
-they take no time from the one that is. Ratios are taken round by round. Figures are medians, with
-the smallest and the largest round in brackets. Each server's answer is first compared with NumPy's.
-Exit status 1 if a goal is missed.
+Every server has one worker process on core 0; the load comes from wrk on core 1, over loopback;
+large bodies are sent one by one, from there too. The servers take turns, A B C, A B C, and those
+that are not asked are stopped meanwhile, so that they take no time from the one that is. Ratios
+are taken round by round. Figures are medians, with the smallest and the largest round in brackets.
+Each server's answer is first compared with NumPy's. Exit status 1 if a goal is missed.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from bench import Bench, Goal
 from load import require_tools
 from measures import MEASURES
 from rivals import PEERS, own_servers, peer
+from servers import CLIENT_CORE
 
 LIBRARIES = "fastapi starlette uvicorn uvloop httptools pydantic orjson pysimdjson numpy"
 
@@ -79,6 +80,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     require_tools()
+    os.sched_setaffinity(0, {int(CLIENT_CORE)})
     peers = dict(entry.split("=", 1) for entry in options.peer)
     if not peers.keys() <= set(PEERS):
         parser.error(f"a peer is one of {', '.join(PEERS)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bodies import JSON, Body, check_prediction, digits_rows
-from load import Load, alternate, press, spread
+from load import Load, alternate, press, sequence, spread
 from rivals import BARE, DECLARED, LOGGING, PLAIN, STARLETTE, XENT
 from servers import Server
 
@@ -78,9 +78,9 @@ class Bench:
         return alternate(calls, self.rounds)
 
     def press_large(self, server: Server, path: str, body: Body) -> Load:
-        """A round with a large body on one connection, twice as long."""
+        """A round with a large body on one connection, a little longer."""
         with self.awake(server):
-            return press(server, path, body, 1, 2 * self.seconds)
+            return sequence(server, path, body, 1.5 * self.seconds)
 
     def stop(self) -> None:
         for server in self.servers:

@@ -46,20 +46,15 @@ def _wrk(url: str, body: Body, connections: int, seconds: float) -> list[str]:
 
 
 def press(server: Server, path: str, body: Body, connections: int, seconds: float) -> Load:
-    """Sends a body again and again on each connection; raises unless all answers were 2xx.
-
-    It takes longer than these seconds where nothing is answered within them.
-    """
+    """Sends a body again and again on each connection; raises unless all answers were 2xx."""
     command = _wrk(server.url(path), body, connections, seconds)
     before = server.worked()
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     worked = server.worked() - before
     line = next(line for line in output.splitlines() if line.startswith("RESULT "))
     counted = json.loads(line.removeprefix("RESULT "))
-    if counted["errors"]:
+    if counted["errors"] or not counted["requests"]:
         raise RuntimeError(f"{server.name}: {counted}")
-    if not counted["requests"]:
-        return press(server, path, body, connections, 2 * seconds)
     return Load(
         rate=counted["requests"] / counted["seconds"],
         p50=counted["p50"],
@@ -104,18 +99,32 @@ def paced(server: Server, path: str, body: Body, seconds: float, interval: float
     return taken
 
 
-def repeat(server: Server, path: str, body: Body, times: int) -> None:
-    """Sends a body so many times on one connection and reads the answers."""
+def sequence(server: Server, path: str, body: Body, seconds: float = 0, at_least: int = 2) -> Load:
+    """Sends a body and reads the answer, one request after the other, each to its end.
+
+    wrk cuts the last request off, which a server may go on with in the next round; that matters
+    where a round has few of them.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    content = body.content
-    for _ in range(times):
+    content, taken = body.content, list[float]()
+    start, before = time.perf_counter(), server.worked()
+    while len(taken) < at_least or time.perf_counter() - start < seconds:
+        began = time.perf_counter()
         connection.request("POST", path, content, {"Content-Type": body.media})
         answer = connection.getresponse()
         while answer.read(2**20):
             pass
         if answer.status != 200:
             raise RuntimeError(f"{server.name}: {answer.status}")
+        taken.append(1e3 * (time.perf_counter() - began))
     connection.close()
+    p99 = statistics.quantiles(taken, n=100, method="inclusive")[98]
+    return Load(
+        rate=1e3 / statistics.mean(taken),
+        p50=statistics.median(taken),
+        p99=p99,
+        work=1e3 * (server.worked() - before) / len(taken),
+    )
 
 
 def engine(rows: int, classes: int) -> Load:

@@ -17,7 +17,7 @@ from bodies import (
     loss_tensors,
     written,
 )
-from load import Load, alternate, crowded, engine, paced, ratio, repeat, spread
+from load import Load, alternate, crowded, engine, paced, ratio, sequence, spread
 from rivals import BARE, DECLARED, LOGGING, PLAIN, STARLETTE, XENT
 from servers import Server
 
@@ -205,8 +205,9 @@ def memory(bench: Bench) -> None:
         fresh.start(fresh.form(row))
         done = 0
         print("| large requests | MB |\n|---|---|")
-        for upto in (0, 1, bench.large // 10, bench.large):
-            repeat(fresh, fresh.loss or "", body, upto - done)
+        print(f"| 0 | {fresh.resident():.0f} |")
+        for upto in (2, bench.large // 10, bench.large):
+            sequence(fresh, fresh.loss or "", body, at_least=upto - done)
             done, sizes[upto] = upto, fresh.resident()
             print(f"| {upto:,} | {sizes[upto]:.0f} |", flush=True)
     finally:
