@@ -19,10 +19,11 @@ import numpy as np
 
 sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 
+import catalogue
 import families
 import references
 
-from service import numerics
+from service import losses, numerics
 
 FULL = {1: 20, 2: 200, 3: 200, 10: 200, 65: 40, 100: 40, 1000: 5, 131072: 1}
 QUICK = {1: 2, 2: 10, 3: 5, 10: 3, 70: 1}
@@ -150,6 +151,27 @@ def divergences(rng: np.random.Generator, n: int, k: int) -> Iterator[Measured]:
         }
         for function, values in computed.items():
             yield Measured(function, k, name, exact[function].ulps(values), {})
+
+
+def of_catalogue(rng: np.random.Generator, n: int, k: int) -> Iterator[Measured]:
+    """Values and gradients of the other losses by logits, of hard labels and of targets."""
+    for name, z, t in map(families.repaired, families.families(rng, n, k)):
+        if name not in LARGE if k > 1000 else name == "full range":
+            continue
+        possible = np.isfinite(z)
+        labels = np.where(possible, rng.random((n, k)), -1.0).argmax(axis=1)
+        targets = np.where(possible, rng.dirichlet(np.ones(k), n), 0.0)
+        targets /= targets.sum(axis=1, keepdims=True)
+        truths = {"": ({"labels": labels}, np.eye(k)[labels]), "soft ": ({"targets": targets}, targets)}
+        for kind, (given, truth) in truths.items():
+            for function, values, gradients in catalogue.exact(z, t, truth, hard=not kind):
+                given = {} if function == "entropy" else given
+                result = getattr(losses, function)(
+                    logits=z, temperature=t, reduction="none", gradient=True, **given
+                )
+                label = f"{kind}{function}"
+                yield Measured(label, k, name, values.ulps(result.loss), {})
+                yield Measured(f"{label} gradient", k, name, gradients.ulps(result.gradient), {})
 
 
 def measure(rng: np.random.Generator, quick: bool) -> Iterator[Measured]:

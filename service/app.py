@@ -1,5 +1,6 @@
 """Assembly, and nothing else."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -103,6 +104,8 @@ def served_app() -> FastAPI:
     """The application of a server process, which also owns the log."""
     settings = Settings()
     configure_logging(settings.log_level)
+    for name in Settings.misspelt():  # no error: an orchestrator sets some after its own names
+        logging.getLogger("xent").warning("no such setting", extra={"variable": name})
     return create_app(settings, take_signals=True)
 
 

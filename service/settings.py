@@ -1,11 +1,14 @@
 """The only reader of the environment."""
 
+import os
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "XENT_"
+# The image names the folder of its volume already; nothing is stored yet.
+RESERVED = "XENT_DATA_DIR"
 MIB = 2**20
 
 
@@ -56,6 +59,14 @@ class Settings(BaseSettings):
     opentelemetry: bool = Field(
         False, description="Traces and metrics by OpenTelemetry; needs the extra otel"
     )
+
+    @classmethod
+    def misspelt(cls) -> list[str]:
+        """Variables of the environment with our prefix that are no settings."""
+        known = {RESERVED, *((PREFIX + name).upper() for name in cls.model_fields)}
+        return sorted(
+            n for n in os.environ if n.upper().startswith(PREFIX) and n.upper() not in known
+        )
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -74,6 +74,12 @@ class TestEnvironment:
         with pytest.raises(ValidationError, match=rf"^1 validation error for Settings\n{name}\n"):
             Settings()
 
+    def test_a_misspelt_variable_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert Settings.misspelt() == []
+        monkeypatch.setenv("XENT_PROT", "9000")
+        monkeypatch.setenv("XENT_PORT", "9000")
+        assert Settings.misspelt() == ["XENT_PROT"]
+
     def test_no_origin_may_call_unless_named(self) -> None:
         assert Settings().cors_origins == ()
         assert Settings().host == "127.0.0.1"

@@ -14,8 +14,9 @@ from service.losses.members import BinaryMembers, check_members
 from service.losses.options import CLIP, check_shared, exactly_one, within
 from service.losses.pointwise import Focal, Logarithm, Pointwise
 from service.losses.reduction import Weighting, reduce_losses
-from service.losses.result import LossResult, Numbers, Reduction, Unit, ZeroProbability
+from service.losses.result import Array, LossResult, Numbers, Reduction, Unit, ZeroProbability
 from service.losses.rows import floating
+from service.losses.truth import Mask
 
 
 def binary_cross_entropy(**members: Unpack[BinaryMembers]) -> LossResult:
@@ -122,19 +123,33 @@ def binary_loss(  # noqa: D417 - BinaryMembers documents the arguments once for 
     truth, kept, samples = binary_truth(scorer, labels, targets, sample_weights, ignore_index)
     if label_smoothing:
         truth = (1.0 - label_smoothing) * truth + label_smoothing / 2
+    scorer = replace(scorer, truth=truth)
+    return _reduced(scorer, kept, samples, given.dtype, reduction, unit, gradient)
+
+
+def _reduced(
+    scorer: Binary,
+    kept: Mask | None,
+    samples: Array | None,
+    dtype: np.dtype[Any],
+    reduction: Reduction,
+    unit: Unit,
+    gradient: bool,
+) -> LossResult:
+    """Reduces the elements that enter, and puts the arrays of the result into the sent shape."""
     uniform = None
-    if positive_weight != 1:
-        uniform = positive_weight * truth + (1.0 - truth)
+    if scorer.positive_weight != 1:
+        uniform = scorer.positive_weight * scorer.truth + (1.0 - scorer.truth)
         if samples is not None:
             with np.errstate(over="ignore"):  # the baseline is then infinite
                 uniform = samples * uniform
-    dtype = given.dtype
+    size, shape = scorer.values.size, scorer.shape
     result = reduce_losses(
-        replace(scorer, truth=truth),
+        scorer,
         Weighting(kept, samples, samples, uniform),
-        size=given.size,
+        size=size,
         classes=1,
-        gradient=np.zeros(given.size, dtype) if gradient else None,
+        gradient=np.zeros(size, dtype) if gradient else None,
         dtype=dtype,
         reduction=reduction,
         unit=unit,
@@ -143,6 +158,6 @@ def binary_loss(  # noqa: D417 - BinaryMembers documents the arguments once for 
     )
     return replace(
         result,
-        loss=result.loss if isinstance(result.loss, float) else result.loss.reshape(given.shape),
-        gradient=None if result.gradient is None else result.gradient.reshape(given.shape),
+        loss=result.loss if isinstance(result.loss, float) else result.loss.reshape(shape),
+        gradient=None if result.gradient is None else result.gradient.reshape(shape),
     )

@@ -99,7 +99,21 @@ def class_loss(  # noqa: D417 - ClassMembers documents the arguments once for al
     scorer, kept, samples = _with_truth(
         scorer, labels, targets, classes, class_weights, sample_weights, ignore_index, axis
     )
+    return _reduced(scorer, kept, samples, reduction, unit, gradient)
+
+
+def _reduced(
+    scorer: Predictions,
+    kept: Mask | None,
+    samples: Array | None,
+    reduction: Reduction,
+    unit: Unit,
+    gradient: bool,
+) -> LossResult:
+    """Reduces the samples that enter, and puts the arrays of the result into the sent layout."""
+    rows = scorer.rows
     weighting, deviation = _weighting(scorer, kept, samples)
+    plain = rows.member == "logits" and scorer.targets is None
     result = reduce_losses(
         scorer,
         weighting,
@@ -110,7 +124,7 @@ def class_loss(  # noqa: D417 - ClassMembers documents the arguments once for al
         reduction=reduction,
         unit=unit if scorer.logarithmic else None,
         uniform_loss=scorer.uniform_loss,
-        sum_deviation=None if member == "logits" and targets is None else deviation,
+        sum_deviation=None if plain else deviation,
     )
     return replace(
         result,

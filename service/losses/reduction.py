@@ -94,64 +94,84 @@ def reduce_losses(
     entering = None if weighting.kept is None else np.flatnonzero(weighting.kept)
     count = size if entering is None else entering.size
     total = _total(weighting.weights, entering, count)
-    weight = total.value
-    if math.isinf(weight):
-        raise InvalidInput.at("", Code.WEIGHT_OVERFLOW, "the total weight exceeds float64")
-    if reduction == "mean" and weight == 0:
-        raise InvalidInput.at(
-            "",
-            Code.EMPTY_REDUCTION,
-            f"the mean needs a total weight above 0; of {size} samples {count} enter",
-        )
+    weight = _denominator(total, reduction, f"of {size} samples {count} enter")
     none = np.zeros(size, dtype) if reduction == "none" else None
-    divisor = weight if reduction == "mean" else 1.0
-    largest = 1.0 if weighting.factors is None else float(weighting.factors.max(initial=0.0))
-    # a scale that overflows is divided out of the gradient instead
-    early, late = (1.0, divisor) if math.isinf(largest / divisor) else (divisor, 1.0)
-    numerator = ExactSum()
-    infinite = overflowed = clipped = 0
+    early, late = _divisors(weighting.factors, weight if reduction == "mean" else 1.0)
+    tally = _Tally(ExactSum(), deviation=sum_deviation)
     for block in row_blocks(count, classes):
         selection: Selection = block if entering is None else entering[block]
         factors = None if weighting.factors is None else weighting.factors[selection]
         scored = score(selection, None if gradient is None else _scale(factors, block, early))
-        values = _weighted(scored.losses, factors)
-        impossible = scored.impossible
-        clips = scored.clipped
-        if factors is not None:
-            impossible = None if impossible is None else impossible & (factors > 0)
-            clips = None if clips is None else clips & (factors > 0)
-        here = 0 if impossible is None else int(np.count_nonzero(impossible))
-        infinite += here
-        overflowed += int(np.count_nonzero(np.isinf(values))) - here
-        clipped += 0 if clips is None else int(np.count_nonzero(clips))
-        if sum_deviation is not None:
-            sum_deviation = max(sum_deviation, scored.sum_deviation)
-        _accumulate(numerator, scored.losses, factors, values)
+        values = tally.add(scored, factors)
         with np.errstate(over="ignore"):  # what the dtype that was sent cannot hold is infinite
             if none is not None:
                 none[selection] = values
             if gradient is not None and scored.gradient is not None:
                 gradient[selection] = scored.gradient if late == 1 else scored.gradient / late
-    baseline = _uniform_baseline(uniform_loss, weighting.uniform, entering, total, reduction)
-    loss = (
-        none
-        if none is not None
-        else (numerator.ratio(total) if reduction == "mean" else numerator.value)
-    )
+    reduced = tally.sum.ratio(total) if reduction == "mean" else tally.sum.value
     return LossResult(
-        loss=loss,
+        loss=reduced if none is None else none,
         reduction=reduction,
         unit=unit,
         count=count,
         weight=weight,
         ignored=size - count,
-        infinite=infinite,
-        overflowed=overflowed,
-        clipped=clipped,
-        uniform_baseline=baseline,
-        max_sum_deviation=sum_deviation,
+        infinite=tally.infinite,
+        overflowed=tally.overflowed,
+        clipped=tally.clipped,
+        uniform_baseline=_uniform_baseline(
+            uniform_loss, weighting.uniform, entering, total, reduction
+        ),
+        max_sum_deviation=tally.deviation,
         gradient=gradient,
     )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the samples of all blocks add up to."""
+
+    sum: ExactSum
+    infinite: int = 0
+    overflowed: int = 0
+    clipped: int = 0
+    deviation: float | None = None
+
+    def add(self, scored: Scored, factors: Array | None) -> Array:
+        """Adds a block, and gives its weighted losses."""
+        values = _weighted(scored.losses, factors)
+        infinite = _counted(scored.impossible, factors)
+        self.infinite += infinite
+        self.overflowed += int(np.count_nonzero(np.isinf(values))) - infinite
+        self.clipped += _counted(scored.clipped, factors)
+        if self.deviation is not None:
+            self.deviation = max(self.deviation, scored.sum_deviation)
+        _accumulate(self.sum, scored.losses, factors, values)
+        return values
+
+
+def _counted(flags: npt.NDArray[np.bool_] | None, factors: Array | None) -> int:
+    """How many samples are flagged; one of weight 0 does not count."""
+    if flags is None:
+        return 0
+    return int(np.count_nonzero(flags if factors is None else flags & (factors > 0)))
+
+
+def _denominator(total: ExactSum, reduction: Reduction, entering: str) -> float:
+    """The sum of the weights, where the reduction can do with it."""
+    weight = total.value
+    if math.isinf(weight):
+        raise InvalidInput.at("", Code.WEIGHT_OVERFLOW, "the total weight exceeds float64")
+    if reduction == "mean" and weight == 0:
+        text = f"the mean needs a total weight above 0; {entering}"
+        raise InvalidInput.at("", Code.EMPTY_REDUCTION, text)
+    return weight
+
+
+def _divisors(factors: Array | None, divisor: float) -> tuple[float, float]:
+    """What divides the scale before and the gradient after: a scale must not overflow."""
+    largest = 1.0 if factors is None else float(factors.max(initial=0.0))
+    return (1.0, divisor) if math.isinf(largest / divisor) else (divisor, 1.0)
 
 
 def _total(weights: Array | None, entering: npt.NDArray[np.intp] | None, count: int) -> ExactSum:
