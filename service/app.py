@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from service import __version__
 from service.api.admission import Admission
+from service.api.beside import Beside, work
 from service.api.cors import Cors
 from service.api.dispatch import Dispatch
 from service.api.drain import Drain
@@ -56,9 +57,11 @@ def create_app(settings: Settings | None = None, *, take_signals: bool = False) 
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         # One large request at a time: NumPy and the parser share the cores of this process.
         app.state.limiter = CapacityLimiter(1)
+        app.state.beside = Beside(settings, "service.app:work_beside")
         if take_signals:
             drain.take_signals()
         yield {"settings": settings, "metrics": metrics}  # for the connections
+        app.state.beside.end()
 
     app = FastAPI(
         title="Xent",
@@ -107,6 +110,12 @@ def served_app() -> FastAPI:
     for name in Settings.misspelt():  # no error: an orchestrator sets some after its own names
         logging.getLogger("xent").warning("no such setting", extra={"variable": name})
     return create_app(settings, take_signals=True)
+
+
+def work_beside() -> None:
+    """What the process beside a server does until that one ends."""
+    configure_logging("warning")
+    work(lambda settings: create_app(settings).routes)
 
 
 def _telemetry(on: bool) -> TelemetryConfig:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Code(StrEnum):
@@ -122,6 +123,16 @@ class XentError(Exception):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Crosses to another process as it is; the constructors take other arguments than these."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type["XentError"], args: tuple[str], state: dict[str, Any]) -> "XentError":
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class MalformedBody(XentError):

@@ -10,6 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.operation import Operation
 from service.errors import XentError
 
+# An answer is sent in pieces of this size, each when the client has read the ones before.
+PIECE = 2**20
+
 Refuse = Callable[[Scope, State, XentError], Response]
 
 
@@ -61,4 +64,9 @@ class Dispatch:
         headers = [(b"content-length", b"%d" % len(content)), *headers]
         start = {"type": "http.response.start", "status": operation.status, "headers": headers}
         await send(start)
-        await send({"type": "http.response.body", "body": content})
+        size = len(content)
+        for place in range(0, size - PIECE, PIECE):
+            piece = content[place : place + PIECE]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        last = content[(size - 1) // PIECE * PIECE :] if size > PIECE else content
+        await send({"type": "http.response.body", "body": last})

@@ -133,13 +133,13 @@ class Metrics:
         """Counts a request that was refused before anything was computed."""
         self._rejected.labels(reason.value).inc()
 
-    def scored(self, route: str, model: str | None, asked: BaseModel) -> None:
+    def scored(self, route: str, model: str | None, rows: int) -> None:
         """Counts the rows of an answered request, for its loss or its model.
 
         Args:
             route: the template of the path.
             model: that was asked, which exists.
-            asked: the request object.
+            rows: of the request.
         """
         name = model or route
         add = self._rows.get(name)
@@ -153,7 +153,7 @@ class Metrics:
                 return
             if len(self._rows) < MAX_NAMES:
                 self._rows[name] = add
-        add(rows_of(asked))
+        add(rows)
 
     def render(self) -> bytes:
         """Everything, in the text format of Prometheus."""

@@ -19,9 +19,11 @@ from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
 from service.api.media import JSON, Form, check_accept, content_length, form_of
+from service.api.metrics import rows_of
 from service.api.problems import MEDIA_TYPE
 from service.api.request import read_body, too_large, validate
 from service.api.schemas.types import array_members
+from service.errors import XentError
 from service.settings import Settings
 from service.wire import (
     TENSORS,
@@ -29,6 +31,7 @@ from service.wire import (
     decompress,
     dump_json,
     dump_tensors,
+    header_bytes,
     parse_arrays,
     parse_tensors,
 )
@@ -39,7 +42,13 @@ INLINE_BYTES = 64 * 1024
 # Answers shorter than this are not worth compressing.
 COMPRESSED_BYTES = 1024
 
-Reply = tuple[bytes, list[tuple[bytes, bytes]]]
+# Parsers and writers of JSON hold the interpreter from their first byte to their last, and the most
+# expensive kind of body takes 50 ms for each MiB: from here on they work in a process of their own,
+# see docs/decisions/0007. A compressed body may expand to any size.
+BESIDE_BYTES = 2**20
+
+Content = bytes | memoryview
+Reply = tuple[Content, list[tuple[bytes, bytes]]]
 
 
 class Operation(APIRoute):
@@ -52,7 +61,7 @@ class Operation(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler that Starlette calls."""
         model = self.endpoint.__annotations__.get("body")
-        self.call = None if model is None else _Call(self.endpoint, model, *array_members(model))
+        self.call = None if model is None else Call(self.endpoint, model, *array_members(model))
 
         async def answer(request: Request) -> Response:
             scope = request.scope
@@ -99,18 +108,44 @@ class Operation(APIRoute):
         if announced is not None and announced > limit:
             raise too_large(limit, setting)
         async with state.admission.enter(limit if announced is None else announced):
-            body = await read_body(receive, limit, setting)
-            work = partial(_perform, self.call, parameters, body, form, settings)
+            body = await read_body(receive, limit, setting, announced)
             if len(body) <= INLINE_BYTES and form.encoding is None:
-                done = work()
+                done = perform(self.call, parameters, body, form, settings)
             else:
-                done = await run_sync(work, limiter=state.limiter)
-        state.metrics.scored(self.path, parameters.get("name"), done.asked)
+                try:
+                    done = await self._large(parameters, body, form, state)
+                except XentError as error:
+                    # its frames hold the body until a collector of cycles comes by
+                    raise error.with_traceback(None) from None
+                finally:
+                    del body
+        state.metrics.scored(self.path, parameters.get("name"), done.rows)
         headers = [(b"server-timing", done.timing)]
         headers += _TENSORS_HEADER if form.tensors_out else _JSON_HEADER
         if done.encoding is not None:
             headers.append((b"content-encoding", done.encoding.encode()))
         return done.content, headers
+
+    async def _large(
+        self, parameters: dict[str, Any], body: Content, form: Form, state: State
+    ) -> "Done":
+        """In a thread, or in the process beside."""
+        assert self.call is not None
+        work: Callable[[], Done] = partial(
+            perform, self.call, parameters, body, form, state.settings
+        )
+        if _is_much_json(body, form):
+            work = partial(state.beside.perform, self.path, parameters, body, form)
+        return await run_sync(work, limiter=state.limiter)
+
+
+def _is_much_json(body: Content, form: Form) -> bool:
+    """Whether JSON that comes or goes may be long: bodies, headers of tensor files, answers."""
+    if not form.tensors_in or form.encoding is not None:
+        return len(body) > BESIDE_BYTES or form.encoding is not None
+    if not form.tensors_out:
+        return len(body) > BESIDE_BYTES
+    return BESIDE_BYTES < header_bytes(body) < len(body)
 
 
 _JSON_HEADER = [(b"content-type", JSON.encode())]
@@ -118,7 +153,7 @@ _TENSORS_HEADER = [(b"content-type", TENSORS.encode())]
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class Call:
     """The function of a call, the model of its body, and the names of the arrays in that."""
 
     function: Callable[..., Any]
@@ -128,16 +163,37 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    content: bytes
+class Done:
+    """An answer, ready to be sent.
+
+    Attributes:
+        content: its bytes.
+        encoding: under which they are compressed.
+        rows: of the request.
+        timing: for the header Server-Timing, in milliseconds.
+    """
+
+    content: Content
     encoding: str | None
-    asked: BaseModel
-    timing: bytes  # of the header Server-Timing, in milliseconds
+    rows: int
+    timing: bytes
 
 
-def _perform(
-    call: _Call, parameters: dict[str, Any], body: bytes, form: Form, settings: Settings
-) -> _Done:
+def perform(
+    call: Call, parameters: dict[str, Any], body: Content, form: Form, settings: Settings
+) -> Done:
+    """Bytes to arrays, the computation, and its result to bytes.
+
+    Args:
+        call: what is computed, and from what.
+        parameters: of the path.
+        body: as it was sent.
+        form: of the body and of its answer.
+        settings: with the limits.
+
+    Raises:
+        XentError: whatever is wrong with the body.
+    """
     start = perf_counter()
     asked = validate(call.model, _parse(call, body, form, settings), settings)
     parsed = perf_counter()
@@ -154,16 +210,16 @@ def _perform(
         1e3 * (computed - parsed),
         1e3 * (perf_counter() - computed),
     )
-    return _Done(content, encoding, asked, timing)
+    return Done(content, encoding, rows_of(asked), timing)
 
 
-def _parse(call: _Call, body: bytes, form: Form, settings: Settings) -> dict[str, Any]:
+def _parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[str, Any]:
     limit = settings.max_tensor_bytes if form.tensors_in else settings.max_json_bytes
     if form.encoding is not None:
         setting = "XENT_MAX_TENSOR_BYTES" if form.tensors_in else "XENT_MAX_JSON_BYTES"
         body = decompress(body, form.encoding, limit, setting)
     if not form.tensors_in:
-        return parse_arrays(body, call.numbers, call.labels)
+        return parse_arrays(bytes(body), call.numbers, call.labels)
     return parse_tensors(
         body,
         call.numbers,

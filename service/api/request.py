@@ -21,8 +21,21 @@ class Incomplete(XentError):
     """The client went away before its body was whole."""
 
 
-async def read_body(receive: Receive, limit: int, setting: str) -> bytes:
+# Up to here the pieces of a body are put together at the end; beyond, that would hold the loop, and
+# each goes to its place as it comes.
+JOINED_BYTES = 2**20
+
+
+async def read_body(
+    receive: Receive, limit: int, setting: str, announced: int | None = None
+) -> bytes | memoryview:
     """The body, never more of it in memory than the limit.
+
+    Args:
+        receive: gives its pieces.
+        limit: of its bytes.
+        setting: the name of that limit.
+        announced: how many bytes the client said it has, within the limit.
 
     Raises:
         TooLarge: sent beyond the limit.
@@ -30,16 +43,26 @@ async def read_body(receive: Receive, limit: int, setting: str) -> bytes:
     """
     chunks: list[bytes] = []
     size = 0
+    place: memoryview | None = None
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Incomplete(Code.BAD_REQUEST, "the body did not arrive whole")
         chunk = message.get("body", b"")
-        size += len(chunk)
+        begin, size = size, size + len(chunk)
         if size > limit:
             raise too_large(limit, setting)
-        chunks.append(chunk)
+        if place is None and size > JOINED_BYTES:
+            # memory that is not touched is not taken
+            place = np.empty(limit if announced is None else announced, np.uint8).data
+            place[:begin] = b"".join(chunks)
+        if place is None:
+            chunks.append(chunk)
+        else:
+            place[begin:size] = chunk
         if not message.get("more_body", False):
+            if place is not None:
+                return place[:size].toreadonly()
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

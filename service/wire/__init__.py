@@ -6,6 +6,7 @@ from service.wire.arrays import labels_from, numbers_from
 from service.wire.compression import ENCODINGS, compress, decompress
 from service.wire.json import dump_json, parse_object
 from service.wire.safetensors import TENSORS, dump_tensors, parse_tensors
+from service.wire.tensorfile import header_bytes
 
 if sys.version_info < (3, 14):
     from service.wire.simd import parse_arrays
@@ -19,6 +20,7 @@ __all__ = [
     "decompress",
     "dump_json",
     "dump_tensors",
+    "header_bytes",
     "labels_from",
     "numbers_from",
     "parse_arrays",

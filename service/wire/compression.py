@@ -32,7 +32,7 @@ _GZIP_LEVEL = 1
 _ZSTD_LEVEL = 1
 
 
-def decompress(body: bytes, encoding: str, limit: int, setting: str) -> bytes:
+def decompress(body: bytes | memoryview, encoding: str, limit: int, setting: str) -> bytes:
     """The bytes that a body holds under its Content-Encoding.
 
     Args:
@@ -78,7 +78,7 @@ def compress(content: bytes, encoding: str) -> bytes:
     return zstd.compress(content, _ZSTD_LEVEL)
 
 
-def _expand(body: bytes, encoding: str, size: int) -> tuple[bytes, bool, bytes]:
+def _expand(body: bytes | memoryview, encoding: str, size: int) -> tuple[bytes, bool, bytes]:
     """At most `size` bytes of content, whether the stream ended, and what follows it."""
     if encoding == "gzip":
         inflater = zlib.decompressobj(_GZIP)

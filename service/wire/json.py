@@ -23,6 +23,9 @@ from service.errors import Code, InvalidInput, MalformedBody, cell
 # Every string token of a valid document, with the colon that makes it a member name.
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*+(:?)')
 
+# Cells that are written at once.
+BLOCK = 2**20
+
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
@@ -194,7 +197,20 @@ def _spelled_array(array: npt.NDArray[Any]) -> Any:
         return _spelled(array[()])
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         return _spelled_cells(array)
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    if array.ndim > 2 or array.size > BLOCK:
+        return _in_blocks(array)
+    return array
+
+
+def _in_blocks(array: npt.NDArray[Any]) -> orjson.Fragment:
+    """Block after block of the first axis: the writer keeps an object for each row meanwhile."""
+    if len(array) == 0:
+        return orjson.Fragment(orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY))
+    step = max(1, BLOCK * len(array) // max(array.size, 1) // array.ndim)
+    blocks = [array[start : start + step] for start in range(0, len(array), step)]
+    texts = [orjson.dumps(block, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1] for block in blocks]
+    return orjson.Fragment(b"[" + b",".join(texts) + b"]")
 
 
 def _spelled_cells(array: npt.NDArray[np.floating[Any]]) -> Any:

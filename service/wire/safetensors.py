@@ -30,7 +30,7 @@ TENSORS = "application/vnd.safetensors"
 
 
 def parse_tensors(
-    body: bytes,
+    body: bytes | memoryview,
     numbers: frozenset[str],
     labels: frozenset[str],
     *,

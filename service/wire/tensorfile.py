@@ -85,7 +85,14 @@ def _are_sizes(value: Any) -> bool:
     return isinstance(value, list) and all(type(size) is int and size >= 0 for size in value)
 
 
-def read_file(body: bytes, max_header: int) -> tuple[dict[str, str], dict[str, Any], memoryview]:
+def header_bytes(body: bytes | memoryview) -> int:
+    """How long the header of a file says it is; nothing else has been looked at."""
+    return int.from_bytes(body[:8], "little")
+
+
+def read_file(
+    body: bytes | memoryview, max_header: int
+) -> tuple[dict[str, str], dict[str, Any], memoryview]:
     """The metadata of a file, the entries of its header, and the bytes of its tensors.
 
     Args:
@@ -96,7 +103,7 @@ def read_file(body: bytes, max_header: int) -> tuple[dict[str, str], dict[str, A
         MalformedBody: the header is no JSON object, or does not end within the file.
         TooLarge: the header is over its limit.
     """
-    length = int.from_bytes(body[:8], "little")
+    length = header_bytes(body)
     if len(body) < 8 or length > len(body) - 8:
         raise _malformed("its header would end beyond the last byte")
     if length > max_header:

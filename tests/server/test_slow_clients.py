@@ -104,13 +104,10 @@ def test_a_body_that_was_refused_is_not_read_for_ever(hasty: Any) -> None:
 
 def test_whoever_does_not_read_is_cut_off(hasty: Any) -> None:
     body = b'{"logits": [%s]}' % b",".join([b"[0.1, 0.2, 0.3, 0.4]"] * 40_000)
-    served = 'xent_response_bytes_count{route="/v1/softmax"}'
-    before = hasty.metrics().get(served, 0)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", hasty.port))
         connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        wait_for(lambda: hasty.metrics().get(served, 0) > before)
         began = time.monotonic()
         connection.settimeout(0.05)
         wait_for(lambda: reset(connection))
