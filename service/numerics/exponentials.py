@@ -182,7 +182,8 @@ def quotients(z: Array, references: Array, temperature: float) -> Pair:
     mantissa, exponent = math.frexp(temperature)
     exponents = np.full(references.shape, -exponent)
     # A difference beyond float64 may come back into range by the division: take a quarter of it.
-    wide = (np.isneginf(gaps) & np.isfinite(z)).any(axis=0)
+    # So may one that is within it, but not the sums that its remainder comes from.
+    wide = (~np.isfinite(remainders) & np.isfinite(z)).any(axis=0)
     if wide.any():
         gaps[:, wide], remainders[:, wide] = two_sum(z[:, wide] * 0.25, references[wide] * -0.25)
         exponents[wide] += 2

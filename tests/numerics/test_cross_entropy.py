@@ -59,6 +59,15 @@ def test_differences_beyond_float64(largest):
     assert loss == pytest.approx([math.log1p(math.exp(2)), math.log1p(math.exp(-2))], rel=1e-15)
 
 
+def test_a_difference_within_float64_whose_remainder_is_not():
+    logits = np.array([[float.fromhex("0x1.de8c41b67c2e8p+1021"), np.finfo(np.float64).max]])
+    temperature = float.fromhex("0x1.b577a25c44697p+1014")
+    with mpmath.workprec(200):
+        low, high = (mpmath.mpf(z) for z in logits[0].tolist())
+        exact = mpmath.exp((low - high) / mpmath.mpf(temperature))
+    assert softmax(logits, temperature)[0].tolist() == pytest.approx([float(exact), 1.0], rel=1e-15)
+
+
 def test_a_coefficient_brings_an_overflowing_distance_back():
     logits, targets = np.array([[1.5e308, -1.5e308]]), np.array([[0.75, 0.25]])
     assert soft_cross_entropy(logits, targets)[0][0] == 0.75e308
