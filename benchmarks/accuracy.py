@@ -1,4 +1,4 @@
-"""Errors in ulp of every function of `service.numerics`, against exact values.
+"""Errors in ulp of `service.numerics` and the losses of the catalogue, against exact values.
 
     python benchmarks/accuracy.py [--quick] [--families] [--seed 1]
 
@@ -31,6 +31,17 @@ QUICK = {1: 2, 2: 10, 3: 5, 10: 3, 70: 1}
 
 LARGE = {"N(0,1)", "N(0,30)", "margin 40..600", "offset 1e8", "masked", "offset 1e8, T = 0.7"}
 """The families of the largest number of classes: one row of the exact values takes seconds."""
+
+LOOSER = {
+    "brier gradient": 12.0,
+    "focal": 10.0,
+    "focal gradient": 10.0,
+    "poly_cross_entropy gradient": 6.0,
+    "generalized_cross_entropy gradient": 6.0,
+    "js_divergence gradient": 6.0,
+    "entropy gradient": 6.0,
+}
+"""What docs/numerics.md states for those that miss 4 ulp, of targets too."""
 
 
 class Measured(NamedTuple):
@@ -162,12 +173,16 @@ def of_catalogue(rng: np.random.Generator, n: int, k: int) -> Iterator[Measured]
         labels = np.where(possible, rng.random((n, k)), -1.0).argmax(axis=1)
         targets = np.where(possible, rng.dirichlet(np.ones(k), n), 0.0)
         targets /= targets.sum(axis=1, keepdims=True)
-        truths = {"": ({"labels": labels}, np.eye(k)[labels]), "soft ": ({"targets": targets}, targets)}
+        truth = np.zeros((n, k))
+        truth[np.arange(n), labels] = 1.0
+        truths = {"": ({"labels": labels}, truth), "soft ": ({"targets": targets}, targets)}
         for kind, (given, truth) in truths.items():
             for function, values, gradients in catalogue.exact(z, t, truth, hard=not kind):
-                given = {} if function == "entropy" else given
+                if function == "entropy" and kind:
+                    continue
+                members = {} if function == "entropy" else given
                 result = getattr(losses, function)(
-                    logits=z, temperature=t, reduction="none", gradient=True, **given
+                    logits=z, temperature=t, reduction="none", gradient=True, **members
                 )
                 label = f"{kind}{function}"
                 yield Measured(label, k, name, values.ulps(result.loss), {})
@@ -177,9 +192,13 @@ def of_catalogue(rng: np.random.Generator, n: int, k: int) -> Iterator[Measured]
 def measure(rng: np.random.Generator, quick: bool) -> Iterator[Measured]:
     for k, n in (QUICK if quick else FULL).items():
         yield from categorical(rng, n, k, peers=not quick and k <= 1000)
+        if k > 1:
+            yield from of_catalogue(rng.spawn(1)[0], max(1, n // 2), k)
     yield from binary(rng, 25 if quick else 5000)
     for k in (2, 10) if quick else (2, 10, 100, 1000):
         yield from divergences(rng, 3 if quick else max(4, 400 // k), k)
+    if not quick:
+        yield from divergences(rng, 1, 131072)
 
 
 def report(measured: list[Measured], by_family: bool) -> bool:
@@ -199,7 +218,7 @@ def report(measured: list[Measured], by_family: bool) -> bool:
         for m in group:
             for peer, value in m.peers.items():
                 peers[peer] = max(peers.get(peer, 0.0), value)
-        goal = 4.0 if k <= 1000 else 8.0
+        goal = max(LOOSER.get(function.removeprefix("soft "), 4.0), 4.0 if k <= 1000 else 8.0)
         met &= bool(errors.max() <= goal)
         print(
             f"| {function} | {k} | {errors.max():.2f}{'' if errors.max() <= goal else ' MISSED'} "

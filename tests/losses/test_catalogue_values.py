@@ -75,8 +75,10 @@ class Case:
 
     Attributes:
         term: of one class, and the size that its error is relative to.
-        slope: its derivative by log p is the difference of this pair.
         ulp: of values; of slopes. More for focal: a power multiplies what its base is off by.
+        parts: the size of a slope by log p, where it is a difference itself.
+        tied: that slope without the multiple of p that all classes have in common, which cancels
+            where the probabilities of a row sum to 1 and must not count as size there.
     """
 
     function: Callable[..., losses.LossResult]
@@ -84,6 +86,7 @@ class Case:
     options: dict[str, Any]
     ulp: tuple[float, float] = (4, 4)
     parts: Callable[[Any, Any], Any] | None = None
+    tied: Callable[[Any, Any], Any] | None = None
     truth: tuple[str, ...] = ("hard", "other", "soft", "smooth")
 
 
@@ -103,13 +106,20 @@ CASES = {
     "generalized": Case(losses.generalized_cross_entropy, generalized(0.7), {}, (4, 6)),
     "generalized, q 1": Case(losses.generalized_cross_entropy, generalized(1.0), {"q": 1.0}),
     "generalized, q 1e-9": Case(losses.generalized_cross_entropy, generalized(1e-9), {"q": 1e-9}),
-    "kl": Case(losses.kl_divergence, lambda p, t: relative_entropy(t, p), {}, parts=max),
+    "kl": Case(
+        losses.kl_divergence,
+        lambda p, t: relative_entropy(t, p),
+        {},
+        parts=max,
+        tied=lambda p, t: -t,
+    ),
     "js": Case(losses.js_divergence, jensen, {}, parts=lambda p, t: p),
     "entropy": Case(
         losses.entropy,
         shannon,
         {},
         parts=lambda p, t: p * max(1, log_loss(p)) if p else mpf(0),
+        tied=lambda p, t: p * log_loss(p) if p else mpf(0),
         truth=("none",),
     ),
     "brier": Case(
@@ -199,15 +209,19 @@ def gradient(
     case: Case, member: str, p: list[Any], t: list[Any], divisor: Any, hard: bool
 ) -> Iterator[tuple[Any, Any]]:
     """Exact entries, each with the size that its error is relative to."""
-    by_log = slopes(case, p, t)
+    shared = member == "logits" or divisor is not None
+    tied = case.tied if shared else None
+    by_log = [tied(*both) for both in zip(p, t, strict=True)] if tied else slopes(case, p, t)
     total = mpmath.fsum(by_log)
     log_like = member != "probabilities"
     for c, slope in enumerate(by_log):
-        own = case.parts(p[c], t[c]) if case.parts else abs(slope)
+        own = case.parts(p[c], t[c]) if case.parts and not tied else abs(slope)
         size = max(own, abs(slope))
-        if member == "logits" or divisor is not None:
+        if shared:
             entry = slope - p[c] * total
-            if not hard or case.parts:
+            if tied:
+                size = max(size, p[c] * abs(total))
+            elif not hard or case.parts:
                 spread = (
                     sum(case.parts(*both) for both in zip(p, t, strict=True))
                     if case.parts
