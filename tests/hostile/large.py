@@ -68,6 +68,7 @@ def bodies(json_bytes: int, tensor_bytes: int) -> dict[str, Callable[[], Large]]
             numbered, '{"logits":[1,2],"labels":0,"class_weights":{', "}}", n, CROSS
         ),
         "events": partial(numbered, '{"p":{', "}}", n // 8, "/v1/information"),
+        "counts": partial(repeated, '{"p":[', "1,", "]}", n, "/v1/information"),
         "labels": partial(repeated, '{"logits":[1],"labels":[', '"x",', "]}", n, CROSS),
         "classes": partial(repeated, short + '"classes":[', '"x",', "]}", n, CROSS),
         "ignored labels": partial(repeated, short + '"ignore_index":[', "1,", "]}", n, CROSS),

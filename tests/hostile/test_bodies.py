@@ -22,7 +22,7 @@ def refuse(caller: Any, cases: Iterable[Case]) -> None:
 
 EVERY = [*FAMILIES, tensor_files]
 # Every so-manieth body of a family, another one at each call, so that all kinds are sent somewhere.
-THINNED = 5
+THINNED = 7
 
 families = pytest.mark.parametrize("family", EVERY, ids=lambda family: family.__name__)
 
