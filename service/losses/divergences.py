@@ -68,7 +68,7 @@ class Entropy(WholeRows):
         """See `WholeRows`."""
         terms = scaled(-logs, p)
         each = -(logs + 1.0)
-        return RowLosses(terms.sum(axis=1), scaled(each, p), each, terms, -logs)
+        return RowLosses(numerics.row_sums(terms), scaled(each, p), each, terms, -logs)
 
     def score(
         self,
@@ -107,7 +107,7 @@ class Brier(WholeRows):
         # 1 - p of a hard label near p = 1 keeps its digits in the logarithm
         difference = np.where(t == 1.0, np.expm1(logs), p - t)
         slope = 2.0 * difference
-        losses = (difference * difference).sum(axis=1)
+        losses = numerics.row_sums(difference * difference)
         return RowLosses(losses, p * slope, slope, p * slope, slope)
 
 

@@ -17,6 +17,7 @@ from service.numerics.divergence import (
     kullback_leibler,
     kullback_leibler_from_logs,
     log1p_minus,
+    row_sums,
 )
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
@@ -41,6 +42,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "row_blocks",
+    "row_sums",
     "sigmoid",
     "soft_cross_entropy",
     "softmax",

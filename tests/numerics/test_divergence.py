@@ -86,3 +86,11 @@ def test_series_meet_their_neighbours():
                 for v in x.tolist()
             ]
         np.testing.assert_allclose(function(x), [float(v) for v in exact], rtol=1e-15)
+
+
+def test_a_large_term_does_not_cost_the_digits_of_many_small_ones():
+    truth, uniform = np.eye(1, 1000), np.full((1, 1000), 1e-3)
+    with mpmath.workprec(200):
+        share = mpmath.mpf(1e-3)
+        exact = -mpmath.log(share) - 1 + 1000 * share
+    assert abs(kullback_leibler(truth, uniform)[0] - float(exact)) <= np.spacing(float(exact))
