@@ -17,8 +17,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from service.api.call import Content, Done, perform
 from service.api.media import Form
-from service.api.operation import Content, Done, Operation, perform
+from service.api.operation import Operation
 from service.errors import Code, Unavailable, XentError
 from service.settings import Settings
 
@@ -67,6 +68,9 @@ class Beside:
             self.end()
             text = "the process that worked on the request has ended; try again, or with less"
             raise Unavailable(Code.OVERLOADED, text) from None
+        except BaseException:
+            self.end()  # half an exchange: the next one would be answered with the rest of it
+            raise
         if isinstance(outcome, Done):
             return replace(outcome, content=content)
         raise outcome

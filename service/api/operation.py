@@ -6,48 +6,36 @@ bytes go past its own parser, which would make a Python object of every number a
 
 import inspect
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
+from service.api.call import Call, Content, Done, perform
 from service.api.media import JSON, Form, check_accept, content_length, form_of
-from service.api.metrics import rows_of
 from service.api.problems import MEDIA_TYPE
-from service.api.request import read_body, too_large, validate
+from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
 from service.errors import XentError
 from service.settings import Settings
 from service.wire import (
     TENSORS,
-    compress,
-    decompress,
     dump_json,
-    dump_tensors,
     header_bytes,
-    parse_arrays,
-    parse_tensors,
 )
 
 # Up to here a thread costs more than a tenth of the work and the loop is held for about 1 ms:
 # benchmarks/inline.py.
 INLINE_BYTES = 64 * 1024
-# Answers shorter than this are not worth compressing.
-COMPRESSED_BYTES = 1024
-
 # Parsers and writers of JSON hold the interpreter from their first byte to their last, and the most
 # expensive kind of body takes 50 ms for each MiB: from here on they work in a process of their own,
 # see docs/decisions/0007. A compressed body may expand to any size.
 BESIDE_BYTES = 2**20
 
-Content = bytes | memoryview
 Reply = tuple[Content, list[tuple[bytes, bytes]]]
 
 
@@ -128,7 +116,7 @@ class Operation(APIRoute):
 
     async def _large(
         self, parameters: dict[str, Any], body: Content, form: Form, state: State
-    ) -> "Done":
+    ) -> Done:
         """In a thread, or in the process beside."""
         assert self.call is not None
         work: Callable[[], Done] = partial(
@@ -150,83 +138,6 @@ def _is_much_json(body: Content, form: Form) -> bool:
 
 _JSON_HEADER = [(b"content-type", JSON.encode())]
 _TENSORS_HEADER = [(b"content-type", TENSORS.encode())]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """The function of a call, the model of its body, and the names of the arrays in that."""
-
-    function: Callable[..., Any]
-    model: type[BaseModel]
-    numbers: frozenset[str]
-    labels: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An answer, ready to be sent.
-
-    Attributes:
-        content: its bytes.
-        encoding: under which they are compressed.
-        rows: of the request.
-        timing: for the header Server-Timing, in milliseconds.
-    """
-
-    content: Content
-    encoding: str | None
-    rows: int
-    timing: bytes
-
-
-def perform(
-    call: Call, parameters: dict[str, Any], body: Content, form: Form, settings: Settings
-) -> Done:
-    """Bytes to arrays, the computation, and its result to bytes.
-
-    Args:
-        call: what is computed, and from what.
-        parameters: of the path.
-        body: as it was sent.
-        form: of the body and of its answer.
-        settings: with the limits.
-
-    Raises:
-        XentError: whatever is wrong with the body.
-    """
-    start = perf_counter()
-    asked = validate(call.model, _parse(call, body, form, settings), settings)
-    parsed = perf_counter()
-    result = call.function(body=asked, **parameters)
-    computed = perf_counter()
-    content = dump_tensors(result) if form.tensors_out else dump_json(result)
-    encoding = form.encoding_out
-    if form.tensors_out or len(content) < COMPRESSED_BYTES:
-        encoding = None
-    if encoding is not None:
-        content = compress(content, encoding)
-    timing = b"parse;dur=%.3f, compute;dur=%.3f, serialize;dur=%.3f" % (
-        1e3 * (parsed - start),
-        1e3 * (computed - parsed),
-        1e3 * (perf_counter() - computed),
-    )
-    return Done(content, encoding, rows_of(asked), timing)
-
-
-def _parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[str, Any]:
-    limit = settings.max_tensor_bytes if form.tensors_in else settings.max_json_bytes
-    if form.encoding is not None:
-        setting = "XENT_MAX_TENSOR_BYTES" if form.tensors_in else "XENT_MAX_JSON_BYTES"
-        body = decompress(body, form.encoding, limit, setting)
-    if not form.tensors_in:
-        return parse_arrays(bytes(body), call.numbers, call.labels)
-    return parse_tensors(
-        body,
-        call.numbers,
-        call.labels,
-        max_elements=settings.max_elements,
-        max_header=settings.max_json_bytes,
-    )
 
 
 def add_operation(

@@ -55,11 +55,11 @@ def attack(serve: Any, document: dict[str, Any], tmp_path_factory: pytest.TempPa
             done = subprocess.run(
                 command, env=environment, cwd=folder, capture_output=True, text=True, check=False
             )
+            sys.stdout.write(done.stdout[done.stdout.find("SUMMARY") :])  # shown by pytest -s
             assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-3_000:]
             assert "traceback" not in server.log_text().lower()
             assert not [line for line in server.lines() if line["level"] == "error"]
             assert server.stop() == 0
-        sys.stdout.write(done.stdout[done.stdout.index("SUMMARY") :])  # shown by pytest -s
         counted = re.search(r"([\d,]+) generated", done.stdout)
         assert counted is not None, done.stdout[-2_000:]
         return int(counted[1].replace(",", ""))

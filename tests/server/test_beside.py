@@ -10,13 +10,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service.api.beside import Beside, Fault
 from service.api.media import form_of
 from service.api.operation import BESIDE_BYTES
+from service.api.request import JOINED_BYTES
 from service.errors import InvalidInput, TooLarge, Unavailable
 from service.settings import Settings
+from service.wire import TENSORS, parse_tensors
+from service.wire.tensorfile import write_file
 
 FORM = form_of([(b"content-type", b"application/json")])
 ENTRY = "service.app:work_beside"
@@ -64,6 +68,19 @@ class TestBeside:
         os.kill(pid(beside), signal.SIGKILL)
         time.sleep(0.1)
         assert beside.perform("/v1/softmax", {}, b'{"logits": [1]}', FORM).rows == 1
+
+    def test_half_an_exchange_is_not_gone_on_from(
+        self, beside: Beside, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def exhausted(*arguments: Any) -> None:
+            raise MemoryError
+
+        with monkeypatch.context() as patch:
+            patch.setattr("service.api.beside._read", exhausted)
+            with pytest.raises(MemoryError):
+                beside.perform("/v1/softmax", {}, b'{"logits": [1, 1]}', FORM)
+        answer = beside.perform("/v1/softmax", {}, b'{"logits": [1]}', FORM)
+        assert bytes(answer.content) == b'{"probabilities":[1.0]}'
 
     def test_one_that_dies_of_a_request_is_503(self, tmp_path: Path) -> None:
         dying = Beside(Settings(), "os:abort")
@@ -146,3 +163,28 @@ class TestServer:
             while chunk := connection.recv(2**20):
                 answer += chunk
         return answer
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_body_that_comes_in_pieces_is_put_together(server: Any, chunked: bool) -> None:
+    logits = np.random.default_rng(3).normal(size=(3000, 100))
+    body = write_file({"request": "{}"}, {"logits": logits})
+    assert len(body) > 2 * JOINED_BYTES
+    head = (
+        f"POST /v1/softmax HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {TENSORS}\r\n"
+    ).encode()
+    if chunked:
+        pieces = [body[place : place + 70_001] for place in range(0, len(body), 70_001)]
+        sent = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+        head += b"Transfer-Encoding: chunked\r\n\r\n"
+        sent += b"0\r\n\r\n"
+    else:
+        head += b"Content-Length: %d\r\n\r\n" % len(body)
+        sent = body
+    (answer,) = server.exchange(head + sent)
+    assert answer.status == 200
+    found = parse_tensors(
+        answer.body, frozenset({"probabilities"}), frozenset(), max_elements=10**6, max_header=9999
+    )
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found["probabilities"], expected, rtol=1e-13)

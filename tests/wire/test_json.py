@@ -218,3 +218,18 @@ class TestAnswers:
         array.flags.writeable = False
         dump_json(array)
         assert math.isnan(array[0, 1])
+
+    @pytest.mark.parametrize("block", [1, 2, 5, 64])
+    @pytest.mark.parametrize(
+        "shape",
+        [(7,), (0,), (3, 4), (1, 9), (9, 1), (0, 3), (2, 0), (2, 3, 4), (3, 0, 2), (4, 1, 1, 1, 2)],
+    )
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.bool_])
+    def test_blocks_are_put_together_again(
+        self, monkeypatch: pytest.MonkeyPatch, block: int, shape: tuple[int, ...], dtype: Any
+    ) -> None:
+        monkeypatch.setattr("service.wire.json.BLOCK", block)
+        array = np.arange(math.prod(shape)).astype(dtype).reshape(shape)
+        written = dump_json({"a": array, "b": 1})
+        assert json.loads(written) == {"a": array.tolist(), "b": 1}
+        assert b" " not in written

@@ -1,0 +1,103 @@
+"""What a call does with a body: bytes to arrays, the computation, its result to bytes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.api.media import Form
+from service.api.metrics import rows_of
+from service.api.request import validate
+from service.settings import Settings
+from service.wire import (
+    compress,
+    decompress,
+    dump_json,
+    dump_tensors,
+    parse_arrays,
+    parse_tensors,
+)
+
+# Answers shorter than this are not worth compressing.
+COMPRESSED_BYTES = 1024
+
+Content = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The function of a call, the model of its body, and the names of the arrays in that."""
+
+    function: Callable[..., Any]
+    model: type[BaseModel]
+    numbers: frozenset[str]
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An answer, ready to be sent.
+
+    Attributes:
+        content: its bytes.
+        encoding: under which they are compressed.
+        rows: of the request.
+        timing: for the header Server-Timing, in milliseconds.
+    """
+
+    content: Content
+    encoding: str | None
+    rows: int
+    timing: bytes
+
+
+def perform(
+    call: Call, parameters: dict[str, Any], body: Content, form: Form, settings: Settings
+) -> Done:
+    """Bytes to arrays, the computation, and its result to bytes.
+
+    Args:
+        call: what is computed, and from what.
+        parameters: of the path.
+        body: as it was sent.
+        form: of the body and of its answer.
+        settings: with the limits.
+
+    Raises:
+        XentError: whatever is wrong with the body.
+    """
+    start = perf_counter()
+    asked = validate(call.model, _parse(call, body, form, settings), settings)
+    parsed = perf_counter()
+    result = call.function(body=asked, **parameters)
+    computed = perf_counter()
+    content = dump_tensors(result) if form.tensors_out else dump_json(result)
+    encoding = form.encoding_out
+    if form.tensors_out or len(content) < COMPRESSED_BYTES:
+        encoding = None
+    if encoding is not None:
+        content = compress(content, encoding)
+    timing = b"parse;dur=%.3f, compute;dur=%.3f, serialize;dur=%.3f" % (
+        1e3 * (parsed - start),
+        1e3 * (computed - parsed),
+        1e3 * (perf_counter() - computed),
+    )
+    return Done(content, encoding, rows_of(asked), timing)
+
+
+def _parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[str, Any]:
+    limit = settings.max_tensor_bytes if form.tensors_in else settings.max_json_bytes
+    if form.encoding is not None:
+        setting = "XENT_MAX_TENSOR_BYTES" if form.tensors_in else "XENT_MAX_JSON_BYTES"
+        body = decompress(body, form.encoding, limit, setting)
+    if not form.tensors_in:
+        return parse_arrays(bytes(body), call.numbers, call.labels)
+    return parse_tensors(
+        body,
+        call.numbers,
+        call.labels,
+        max_elements=settings.max_elements,
+        max_header=settings.max_json_bytes,
+    )
