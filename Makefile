@@ -6,8 +6,11 @@ VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+# Extras stay in the lock: older pips take an extra that it does not name for an unpinned requirement,
+# as soon as the index has a newer release.
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-	--fork-strategy fewest --only-binary :all: --generate-hashes --no-emit-index-url --no-header
+	--fork-strategy fewest --only-binary :all: --no-strip-extras --generate-hashes \
+	--no-emit-index-url --no-header
 
 # ARGS reaches pytest and the benchmark:  make test ARGS="tests/losses -k mean"
 ARGS ?=
