@@ -51,7 +51,8 @@ def files() -> Iterator[Path]:
 
 def pins(lock: str) -> dict[str, str]:
     """The version of every package in a lock, by name."""
-    return dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", read(lock), re.MULTILINE))
+    pin = r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)"
+    return dict(re.findall(pin, read(lock), re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +114,9 @@ class TestLocks:
         ]
         assert packages
         for line in packages:
-            assert re.fullmatch(
-                r"[a-z0-9._-]+==\S+ (?:; [^#]+?)?(?:--hash=sha256:[0-9a-f]{64} ?)+", line
-            ), line
+            name, _, rest = line.partition("==")
+            assert re.fullmatch(r"[a-z0-9._-]+(\[[a-z0-9,_-]+\])?", name), line
+            assert re.fullmatch(r"\S+ (?:; [^#]+?)?(?:--hash=sha256:[0-9a-f]{64} ?)+", rest), line
         assert "://" not in text
         assert "index" not in text
 
