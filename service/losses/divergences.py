@@ -57,14 +57,13 @@ class JensenShannon(WholeRows):
         near, far = numerics.ratio(difference, total), numerics.ratio(p, total)
         slope = np.where(
             p.high < 0.25 * t,
-            np.log(2.0 * far.high) + far.low / far.high,
+            np.log(2.0 * far.high) + np.where(far.high > 0, far.low / far.high, 0.0),
             np.log1p(near.high) + near.low / (1.0 + near.high),
         )
         slope = np.where(total.high > 0, 0.5 * slope, 0.0)
         by_log = scaled(slope, p.high)
-        return RowLosses(
-            numerics.jensen_shannon(t, p.high, difference.high), by_log, slope, by_log, slope
-        )
+        losses = numerics.jensen_shannon(t, p.high, difference.high)
+        return RowLosses(losses, by_log, slope, by_log, slope)
 
 
 class Entropy(WholeRows):
