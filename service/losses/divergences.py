@@ -122,10 +122,10 @@ class Brier(WholeRows):
 
     def of_rows(self, c: Chances, t: Array) -> RowLosses:
         """See `WholeRows`."""
-        p, difference = c.p.high, off_truth(c, t).high
+        p, (difference, low) = c.p.high, off_truth(c, t)
         slope = 2.0 * difference
         losses = numerics.row_sums(difference * difference)
-        return RowLosses(losses, p * slope, slope, p * slope, slope)
+        return RowLosses(losses, p * slope, slope, p * slope, slope, 2.0 * low)
 
 
 def kl_divergence(**members: Unpack[ClassMembers]) -> LossResult:

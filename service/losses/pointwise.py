@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from service.losses.result import Array
-from service.numerics import Chances, Pair, expm1_minus
+from service.numerics import Chances, Pair, expm1_minus, ratio, two_product
 
 
 class Pointwise(Protocol):
@@ -59,9 +59,11 @@ class Focal:
         """See `Pointwise`."""
         p, logs, rest = c.p.high, c.logs.high, c.rest.high
         focus = _power(c.rest, self.gamma)
-        # (-log p) / (1 - p), which is 1 at p = 1
-        steepness = np.where(rest > 0, -logs / np.where(rest > 0, rest, 1.0), 1.0)
-        inner = np.where(p > 0, self.gamma * (p * steepness), 0.0)
+        product = two_product(p, -logs)
+        low = product.low - (p * c.logs.low + c.p.low * logs)
+        # p (-log p) / (1 - p), which is 1 at p = 1
+        steepness = np.where(rest > 0, ratio(Pair(product.high, low), c.rest).high, 1.0)
+        inner = np.where(p > 0, self.gamma * steepness, 0.0)
         return np.where(focus > 0, focus * -logs, 0.0), -(focus * (1.0 + inner))
 
 

@@ -24,6 +24,7 @@ class RowLosses(NamedTuple):
         tied_by_log: (n, K) the same where the probabilities of a row sum to 1: a multiple of p that
             all slopes share drops out there, and is better left out before it costs digits.
         tied_by_p: (n, K) likewise.
+        tied_low: (n, K) what the rounding of the last one lost, where it is known.
     """
 
     losses: Array
@@ -31,6 +32,7 @@ class RowLosses(NamedTuple):
     by_p: Array
     tied_by_log: Array
     tied_by_p: Array
+    tied_low: Array | float = 0.0
 
 
 def off_truth(c: Chances, t: Array) -> Pair:
@@ -111,7 +113,7 @@ class WholeRows(Predictions):
 
     def by_logits(self, found: RowLosses, p: Pair) -> Array:
         """The slopes by logits."""
-        return through_softmax(p, found.tied_by_p)
+        return through_softmax(p, Pair(found.tied_by_p, np.zeros_like(p.high) + found.tied_low))
 
     def _gradient(
         self, found: RowLosses, p: Pair, sums: Array | None, labels: Indices | None

@@ -28,7 +28,7 @@ from service.numerics.doubled import (
     shares_of_weights,
     through_softmax,
 )
-from service.numerics.errorfree import Pair, ratio, two_sum
+from service.numerics.errorfree import Pair, ratio, two_product, two_sum
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
 
@@ -66,5 +66,6 @@ __all__ = [
     "softmax",
     "softplus",
     "through_softmax",
+    "two_product",
     "two_sum",
 ]

@@ -147,7 +147,7 @@ def shares_of_weights(weights: Array) -> tuple[Pair, Pair]:
     return Pair(p.high.T, p.low.T), Pair(rest.high.T, rest.low.T)
 
 
-def through_softmax(p: Pair, slopes: Array) -> Array:
+def through_softmax(p: Pair, slopes: Pair) -> Array:
     """Slopes by logits, p (x - sum p x), from the slopes x by probabilities.
 
     The sum and the difference keep the digits that would be rounded off between them.
@@ -157,13 +157,13 @@ def through_softmax(p: Pair, slopes: Array) -> Array:
         slopes: (n, k), below 2**900; where p is 0 they count for nothing, whatever they are.
     """
     with np.errstate(all="ignore"):
-        x = np.where(p.high > 0.0, slopes, 0.0)
+        x, x_low = (np.where(p.high > 0.0, part, 0.0) for part in slopes)
         high, low = p.high * UP, p.low * UP  # so that products of tiny p keep their low parts
         terms = two_product(high, x)
-        total = (row_sums(terms.high) + row_sums(terms.low + low * x)) / UP
+        total = (row_sums(terms.high) + row_sums(terms.low + (low * x + high * x_low))) / UP
         gaps = two_sum(x, -total[:, None])
         answer = two_product(high, gaps.high)
-        return (answer.high + (answer.low + (high * gaps.low + low * gaps.high))) / UP
+        return (answer.high + (answer.low + (high * (gaps.low + x_low) + low * gaps.high))) / UP
 
 
 def as_pair(values: Array) -> Pair:

@@ -5,7 +5,7 @@ import pytest
 from mpmath import mp, mpf
 
 from service import losses
-from service.numerics import chances, chances_of_logs, shares_of_weights, through_softmax
+from service.numerics import as_pair, chances, chances_of_logs, shares_of_weights, through_softmax
 from service.numerics.errorfree import Pair
 
 LARGEST = np.finfo(np.float64).max
@@ -100,7 +100,7 @@ def test_logarithms_and_weights_give_the_same_digits():
 def test_a_gradient_through_softmax_is_rounded_about_once():
     rng = np.random.default_rng(9)
     z, x = 5.0 * rng.standard_normal((50, 4)), rng.standard_normal((50, 4))
-    found = through_softmax(chances(z).p, x)
+    found = through_softmax(chances(z).p, as_pair(x))
     for row, slopes, gradient in zip(z, x, found, strict=True):
         p, s = softmax(row), [mpf(float(v)) for v in slopes]
         total = mp.fsum(a * b for a, b in zip(p, s, strict=True))
