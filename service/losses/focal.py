@@ -16,7 +16,7 @@ from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array, LossResult
 from service.losses.shares import at_least, rest_of, through_sum
 from service.losses.truth import Indices
-from service.numerics import Chances, as_pair, complement, ratio, row_sums
+from service.numerics import Chances, as_pair, complement, ratio, row_sums, two_product
 
 HUGE = 2.0**900
 """Weights above this may overflow where they are multiplied by a slope."""
@@ -97,11 +97,15 @@ class OfTruth(Predictions):
         gradient = np.zeros(block.shape)
         if self.as_logits:
             total = row_sums(slopes)[:, None]
+            with np.errstate(over="ignore", invalid="ignore"):
+                product = two_product(every.p.high, total)
+                low = product.low + every.p.low * total
+            low = np.where(np.isfinite(low), low, 0.0)
             gradient -= scaled(every.p.high, total)
             if self.hard:  # one class alone: slope (1 - p), in which nothing cancels
                 own = slopes * np.take_along_axis(every.rest.high, columns, axis=1)
             else:
-                own = slopes + np.take_along_axis(gradient, columns, axis=1)
+                own = (slopes + np.take_along_axis(gradient, columns, axis=1)) - low
             np.put_along_axis(gradient, columns, own, axis=1)
             with np.errstate(over="ignore"):  # a tiny temperature makes slopes infinite
                 return gradient / self.temperature
