@@ -19,14 +19,30 @@ from service.numerics.divergence import (
     log1p_minus,
     row_sums,
 )
+from service.numerics.doubled import (
+    Chances,
+    as_pair,
+    chances,
+    chances_of_logs,
+    complement,
+    shares_of_weights,
+    through_softmax,
+)
+from service.numerics.errorfree import Pair, ratio, two_product, two_sum
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
 
 __all__ = [
     "Array",
+    "Chances",
     "ExactSum",
     "Linear",
+    "Pair",
+    "as_pair",
     "binary_cross_entropy",
+    "chances",
+    "chances_of_logs",
+    "complement",
     "cross_entropy",
     "entropy",
     "entropy_from_logs",
@@ -41,10 +57,15 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "ratio",
     "row_blocks",
     "row_sums",
+    "shares_of_weights",
     "sigmoid",
     "soft_cross_entropy",
     "softmax",
     "softplus",
+    "through_softmax",
+    "two_product",
+    "two_sum",
 ]

@@ -56,6 +56,14 @@ def quotient(a: Pair, b: Pair) -> Array:
     return first + rest / b.high
 
 
+def ratio(a: Pair, b: Pair) -> Pair:
+    """A / b as a pair; within the range of `two_product`."""
+    first = a.high / b.high
+    product = two_product(first, b.high)
+    rest = ((a.high - product.high) - product.low) + (a.low - first * b.low)
+    return two_sum(first, rest / b.high)
+
+
 def plain_sums(terms: Array) -> Array:
     """Sums of (k, n) terms over the first axis, in one order for every n.
 
