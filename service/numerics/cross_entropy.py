@@ -219,6 +219,6 @@ def _moderate(values: Array) -> tuple[Array, Exponents]:
     return values, exponents
 
 
-def _rescale(gradient: Array, exponents: Exponents) -> None:
+def _rescale(gradient: Floats, exponents: Exponents) -> None:
     if exponents.any():
         np.ldexp(gradient, exponents[:, None], out=gradient)
