@@ -58,6 +58,7 @@ class Code(StrEnum):
     WEIGHT_OVERFLOW = "weight_overflow"
     EMPTY_REDUCTION = "empty_reduction"
     DIALECT_UNSUPPORTED = "dialect_unsupported"
+    NOT_CALIBRATED = "not_calibrated"
     # Things and limits
     UNKNOWN_LOSS = "unknown_loss"
     UNKNOWN_MODEL = "unknown_model"

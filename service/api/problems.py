@@ -152,6 +152,13 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The library has no call for this loss, member or option, or refuses the data itself; "
         "nothing is approximated. docs/dialects.md lists what each dialect takes.",
     ),
+    Code.NOT_CALIBRATED: Explanation(
+        422,
+        "No held-out scores",
+        "A coverage or an error is found from scores of rows that the model was not fitted to, and "
+        "a distance from the training rows; this model keeps none. A model trained with the option "
+        "abstention does; a threshold of probability, margin, entropy, lac or aps works with any.",
+    ),
     Code.UNKNOWN_LOSS: Explanation(404, "Unknown loss", "GET /v1/losses lists the losses."),
     Code.UNKNOWN_MODEL: Explanation(404, "Unknown model", "GET /v1/models lists the models."),
     Code.UNKNOWN_VERSION: Explanation(

@@ -1,13 +1,17 @@
 """The multinomial logistic model: predict, fit, evaluate; the models that ship."""
 
+from service.classifier.abstention import Abstain, Abstention
 from service.classifier.artifact import read_model, to_bytes
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
+from service.classifier.distance import Distance, fit_distance
 from service.classifier.evaluate import evaluate
 from service.classifier.examples import write_examples
 from service.classifier.fit import Fit, fit, partial_fit
+from service.classifier.held_out import HeldOut
 from service.classifier.inference import Inference, likelihood_ratio
 from service.classifier.model import Label, Model, Prediction
 from service.classifier.options import Options
+from service.classifier.selective import RiskCoverage, risk_coverage
 from service.classifier.sgd import Descent
 from service.classifier.temperature import Calibration, fit_temperature
 from service.classifier.train import Trained, train
@@ -15,24 +19,31 @@ from service.classifier.training import shipped_models, train_shipped
 
 __all__ = [
     "SHIPPED",
+    "Abstain",
+    "Abstention",
     "Calibration",
     "Dataset",
     "Descent",
+    "Distance",
     "Fit",
+    "HeldOut",
     "Inference",
     "Label",
     "Model",
     "Options",
     "Prediction",
+    "RiskCoverage",
     "Source",
     "Trained",
     "evaluate",
     "fit",
+    "fit_distance",
     "fit_temperature",
     "likelihood_ratio",
     "load_dataset",
     "partial_fit",
     "read_model",
+    "risk_coverage",
     "shipped_models",
     "to_bytes",
     "train",

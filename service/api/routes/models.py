@@ -43,9 +43,13 @@ def add_models(router: APIRouter, models: Mapping[str, classifier.Model]) -> Non
     def predict(name: str, body: PredictRequest) -> classifier.Prediction:
         """Class probabilities of feature rows, and the most probable class by name.
 
-        The bits of a row's answer do not depend on the rows sent along with it.
+        With `abstain` the model may say that it is none of the classes, or answer with a set of
+        them; the row keeps its most probable label. The bits of a row's answer do not depend on the
+        rows sent along with it.
         """
-        return find(name).predict(body.inputs, body.top)
+        asked = body.abstain
+        abstain = None if asked is None else classifier.Abstain(**asked.arguments())
+        return find(name).predict(body.inputs, body.top, abstain)
 
     def evaluate_model(name: str, body: ModelEvaluateRequest) -> evaluation.Report:
         """The evaluation report of a model on labelled rows, log loss first."""

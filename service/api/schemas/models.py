@@ -1,11 +1,11 @@
 """Models: what they are, and what they predict."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from service.api.schemas.scoring import SampleWeights
-from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Request
+from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request
 
 Inputs = Annotated[
     Matrix, Field(description="Feature rows, shape (N, D), in the order of the model's features")
@@ -32,6 +32,31 @@ class ModelsAnswer(Answer):
     next: str | None = Field(None, description="Where the next page is; absent on the last one")
 
 
+Level = Annotated[float | None, Field(gt=0, lt=1)]
+
+
+class AbstainRequest(Request):
+    """When a model is to abstain: a method, with a threshold or with a level that gives one."""
+
+    method: Annotated[
+        Literal["probability", "margin", "entropy", "distance", "lac", "aps"],
+        Field(description="By what: docs/abstention.md has the formula of each"),
+    ]
+    threshold: Annotated[
+        float | None, Field(description="In the unit of the method; works with any model")
+    ] = None
+    coverage: Annotated[
+        Level,
+        Field(description="Of sets: how often they hold the true class; else: the share answered"),
+    ] = None
+    error: Annotated[
+        Level, Field(description="The largest share of wrong answers among the answered rows")
+    ] = None
+    confidence: Annotated[
+        float, Field(gt=0, lt=1, description="Of error, and of the bound in the answer")
+    ] = 0.95
+
+
 class PredictRequest(Request):
     """Feature rows to be classified."""
 
@@ -39,6 +64,26 @@ class PredictRequest(Request):
     top: Annotated[
         int | None, Field(ge=1, description="Also list this many most probable classes a row")
     ] = None
+    abstain: Annotated[
+        AbstainRequest | None, Field(description="When to answer that it is none of the classes")
+    ] = None
+
+
+class AbstentionAnswer(Answer):
+    """The threshold that was used, and how the model's held-out rows fare under it."""
+
+    method: str
+    threshold: Number = Field(description="Infinite where it lets all pass, or none")
+    attained: bool | None = Field(
+        None, description="For a level: whether the held-out rows give a threshold for it"
+    )
+    rows: int | None = Field(None, description="Held-out rows behind the figures")
+    coverage: float | None = Field(
+        None, description="Share of them that is answered; of sets, that hold the true class"
+    )
+    error: Number | None = Field(None, description="Share of wrong ones among the answered rows")
+    error_bound: float | None = Field(None, description="Upper bound of it by Clopper and Pearson")
+    confidence: float | None = Field(None, description="Of the bound")
 
 
 class PredictAnswer(Answer):
@@ -53,6 +98,13 @@ class PredictAnswer(Answer):
         None, description="The most probable classes of every row, where top was sent"
     )
     top_probabilities: Matrix | None = Field(None, description="Their probabilities")
+    abstained: list[bool] | None = Field(
+        None, description="Where the model abstains, where abstain was sent"
+    )
+    prediction_sets: list[list[Label]] | None = Field(
+        None, description="Of lac and aps: the classes in each set, most probable first; maybe none"
+    )
+    abstention: AbstentionAnswer | None = Field(None, description="The threshold behind them")
 
 
 class ModelEvaluateRequest(Request):
