@@ -6,6 +6,7 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── MalformedBody   the bytes are not what their media type says they are
     ├── InvalidInput    well formed, but means nothing; lists the offending cells (a ValueError)
     ├── NotFound        no model, version, loss or page of that name (a LookupError)
+    ├── Missing         needs a package that is not installed here; names the extra that has it
     ├── TooLarge        over a limit; the text names the limit, its setting and its value
     └── Unavailable     not now: over capacity, or about to end
 
@@ -81,6 +82,7 @@ class Code(StrEnum):
     HEADERS_TOO_LARGE = "headers_too_large"
     BAD_REQUEST = "bad_request"
     REQUEST_TIMEOUT = "request_timeout"
+    NOT_INSTALLED = "not_installed"
     OVERLOADED = "overloaded"
     DRAINING = "draining"
     INTERNAL_ERROR = "internal_error"
@@ -185,6 +187,17 @@ class Faults(list[Fault]):
 
 class NotFound(XentError, LookupError):
     """No model, version, loss or page of that name."""
+
+
+class Missing(XentError):
+    """Needs a package that is not installed here."""
+
+    @classmethod
+    def package(cls, extra: str, what: str) -> "Missing":
+        """The error that names the extra of Xent's to install."""
+        return cls(
+            Code.NOT_INSTALLED, f"{what} needs a further package: pip install 'xent[{extra}]'"
+        )
 
 
 class TooLarge(XentError):

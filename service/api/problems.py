@@ -222,6 +222,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Request too slow",
         "The headers or the body did not arrive in time, and the connection was closed.",
     ),
+    Code.NOT_INSTALLED: Explanation(
+        415,
+        "Not installed here",
+        "The format needs a package that this installation does not have; the detail names the "
+        "extra of Xent's that brings it.",
+    ),
     Code.OVERLOADED: Explanation(
         503,
         "Over capacity",

@@ -4,8 +4,9 @@ import sys
 
 from service.wire.arrays import labels_from, numbers_from
 from service.wire.compression import ENCODINGS, compress, decompress
-from service.wire.csv import CSV, Table, label_names, parse_csv
+from service.wire.csv import CSV, Table, columns_of_csv, label_names, parse_csv
 from service.wire.json import dump_json, parse_object
+from service.wire.parquet import columns_of_parquet, parse_parquet
 from service.wire.safetensors import TENSORS, dump_tensors, parse_tensors
 from service.wire.tensorfile import header_bytes
 
@@ -19,6 +20,8 @@ __all__ = [
     "ENCODINGS",
     "TENSORS",
     "Table",
+    "columns_of_csv",
+    "columns_of_parquet",
     "compress",
     "decompress",
     "dump_json",
@@ -30,5 +33,6 @@ __all__ = [
     "parse_arrays",
     "parse_csv",
     "parse_object",
+    "parse_parquet",
     "parse_tensors",
 ]

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from service.errors import MAX_NAME, Code, InvalidInput, MalformedBody, TooLarge, cell
 
 CSV = "text/csv"
+MAX_HEADER = 2**20
 
 # What numbers and the commas between them consist of: of such text `float` takes decimal numbers
 # only, no nan, no infinity, no underscores, no blanks, no digits of other scripts.
@@ -80,6 +81,22 @@ def parse_csv(
         raise _malformed("it is not UTF-8") from None
     except csv.Error as error:
         raise _malformed(f"line {reader.line_num}: {error}") from None
+
+
+def columns_of_csv(body: bytes | memoryview) -> tuple[str, ...]:
+    """The names in the first line of a CSV file.
+
+    Raises:
+        MalformedBody: there is none.
+    """
+    line = bytes(body[:MAX_HEADER]).partition(b"\n")[0]
+    try:
+        header = next(csv.reader([line.decode("utf-8-sig")], strict=True), None)
+    except (UnicodeDecodeError, csv.Error):
+        header = None
+    if not header:
+        raise _malformed("its first line must name the columns")
+    return tuple(header)
 
 
 def check_columns(
