@@ -6,6 +6,7 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── MalformedBody   the bytes are not what their media type says they are
     ├── InvalidInput    well formed, but means nothing; lists the offending cells (a ValueError)
     ├── NotFound        no model, version, loss or page of that name (a LookupError)
+    ├── Missing         needs a package that is not installed here; names the extra that has it
     ├── TooLarge        over a limit; the text names the limit, its setting and its value
     └── Unavailable     not now: over capacity, or about to end
 
@@ -27,6 +28,9 @@ class Code(StrEnum):
     EMPTY_BODY = "empty_body"
     INVALID_TENSOR_FILE = "invalid_tensor_file"
     INVALID_COMPRESSION = "invalid_compression"
+    INVALID_CSV = "invalid_csv"
+    INVALID_PARQUET = "invalid_parquet"
+    INVALID_ONNX = "invalid_onnx"
     INVALID_STATE = "invalid_state"
     INVALID_MODEL_FILE = "invalid_model_file"
     # The body as an object
@@ -45,6 +49,7 @@ class Code(StrEnum):
     EMPTY_ROW = "empty_row"
     SHAPE_MISMATCH = "shape_mismatch"
     # Meaning
+    MISSING_VALUE = "missing_value"
     NAN_VALUE = "nan_value"
     INFINITE_VALUE = "infinite_value"
     IMPOSSIBLE_ROW = "impossible_row"
@@ -78,6 +83,7 @@ class Code(StrEnum):
     HEADERS_TOO_LARGE = "headers_too_large"
     BAD_REQUEST = "bad_request"
     REQUEST_TIMEOUT = "request_timeout"
+    NOT_INSTALLED = "not_installed"
     OVERLOADED = "overloaded"
     DRAINING = "draining"
     INTERNAL_ERROR = "internal_error"
@@ -182,6 +188,17 @@ class Faults(list[Fault]):
 
 class NotFound(XentError, LookupError):
     """No model, version, loss or page of that name."""
+
+
+class Missing(XentError):
+    """Needs a package that is not installed here."""
+
+    @classmethod
+    def package(cls, extra: str, what: str) -> "Missing":
+        """The error that names the extra of Xent's to install."""
+        return cls(
+            Code.NOT_INSTALLED, f"{what} needs a further package: pip install 'xent[{extra}]'"
+        )
 
 
 class TooLarge(XentError):

@@ -87,7 +87,7 @@ class TestVersion:
 class TestDependencies:
     NAMED = {"uvloop", "fastapi_swagger"}
     """Used without an import: uvicorn is given one by name, of the other only files are read."""
-    OTHERWISE = {"pysimdjson": "simdjson", "backports.zstd": "backports"}
+    OTHERWISE = {"pysimdjson": "simdjson", "backports.zstd": "backports", "pyarrow": "pyarrow"}
     """Distributions that are imported by another name."""
 
     def test_what_is_imported_is_declared_and_what_is_declared_is_used(self) -> None:
@@ -102,6 +102,13 @@ class TestDependencies:
                     imported.add(node.module.split(".")[0])
         imported.discard("pydantic_core")  # the half of pydantic that it pins to the digit itself
         imported.discard("compression")  # of the standard library, since 3.14
+        extras = {
+            self.OTHERWISE.get(Requirement(line).name, Requirement(line).name)
+            for extra in ("onnx", "parquet")
+            for line in PROJECT["project"]["optional-dependencies"][extra]
+        }
+        assert extras <= imported
+        declared |= extras
         assert imported - sys.stdlib_module_names - {"service"} == declared - self.NAMED
 
 

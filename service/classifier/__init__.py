@@ -9,7 +9,15 @@ from service.classifier.examples import write_examples
 from service.classifier.fit import Fit, fit, partial_fit
 from service.classifier.held_out import HeldOut
 from service.classifier.inference import Inference, likelihood_ratio
+from service.classifier.interchange import (
+    model_from_json,
+    model_from_parameters,
+    model_from_torch,
+    to_json,
+    to_torch,
+)
 from service.classifier.model import Label, Model, Prediction
+from service.classifier.onnx import model_from_onnx, to_onnx
 from service.classifier.options import Options
 from service.classifier.selective import RiskCoverage, risk_coverage
 from service.classifier.sgd import Descent
@@ -41,11 +49,18 @@ __all__ = [
     "fit_temperature",
     "likelihood_ratio",
     "load_dataset",
+    "model_from_json",
+    "model_from_onnx",
+    "model_from_parameters",
+    "model_from_torch",
     "partial_fit",
     "read_model",
     "risk_coverage",
     "shipped_models",
     "to_bytes",
+    "to_json",
+    "to_onnx",
+    "to_torch",
     "train",
     "train_shipped",
     "write_examples",

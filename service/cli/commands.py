@@ -9,15 +9,51 @@ import click
 from pydantic import ValidationError
 
 from service import __version__
+from service.errors import InvalidInput, XentError
 from service.logs import configure_logging
 from service.settings import PREFIX, Settings
 
 
-@click.group(invoke_without_command=True)
+class Commands(click.Group):
+    """Loads the commands on models when one is wanted: serving needs none of them."""
+
+    LATER = ("train", "predict", "evaluate", "models", "export", "import")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, those of the commands on models first."""
+        return [*self.LATER, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name not in self.LATER:
+            return super().get_command(ctx, cmd_name)
+        from service.cli import models
+
+        wanted = "import_model" if cmd_name == "import" else cmd_name
+        command: click.Command = getattr(models, wanted)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Errors in what was given end the command with exit code 1 and one line."""
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            lines = "\n".join(fault.detail for fault in error.faults)
+            raise click.ClickException(lines) from error
+        except XentError as error:
+            raise click.ClickException(error.detail) from error
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+@click.group(cls=Commands, invoke_without_command=True)
 @click.version_option(__version__, prog_name="xent")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Softmax, cross-entropy and log loss over HTTP. Without a command: serve."""
+    """Softmax, cross-entropy and log loss over HTTP. Without a command: serve.
+
+    Exit codes: 0 done, 1 bad data or files, 2 wrong usage, 3 a fit that did not converge.
+    """
     if context.invoked_subcommand is None:
         context.invoke(serve)
 
