@@ -1,5 +1,6 @@
 """Where versions of models are kept and found; in memory, so they end with the process."""
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from service.classifier import Model, to_bytes
 from service.errors import Code, Conflict, NotFound, StoreFull
 
+NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 DEFAULT = "default"
 """The alias that is meant where no version is named: the newest."""
 
@@ -47,7 +49,7 @@ class Registry:
 
         Args:
             name: of the model.
-            version: its number or an alias; None is the alias `default`.
+            version: its number, also as text, or an alias; None is the alias `default`.
 
         Raises:
             NotFound: no such model, or no such version of it.
@@ -55,6 +57,8 @@ class Registry:
         versions = self._of(name)
         if version is None or version == DEFAULT:
             return versions[-1]
+        if isinstance(version, str) and NUMBER.fullmatch(version):
+            version = int(version)
         if isinstance(version, int) and 1 <= version <= len(versions):
             return versions[version - 1]
         text = f"{name} has no such version; it has 1 to {len(versions)} and the alias {DEFAULT}"
