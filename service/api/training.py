@@ -15,6 +15,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
@@ -51,6 +52,8 @@ from service.wire import TENSORS, dump_json, dump_tensors
 NICE = 10
 # How soon a training notices that it is to end.
 WATCH_SECONDS = 0.05
+# Features up to which it is looked whether they repeat each other: some seconds.
+MOST_RANKED = 500
 VERSIONS = MODEL + "/versions"
 
 
@@ -209,7 +212,7 @@ class Training:
                     initial = self._registry.find(name, needed.version)
                 except NotFound as error:
                     pointer = "/options/initial_version"
-                    raise InvalidInput.at(pointer, error.code, error.detail) from None
+                    raise InvalidInput.at(pointer, Code.INVALID_OPTION, error.detail) from None
                 made = await self._watched(partial(perform, initial), gone, deadline)
         except XentError as error:
             raise error.with_traceback(None) from None  # its frames hold the body
@@ -351,9 +354,29 @@ def make(
         name=name,
     )
     facts = classifier.card(trained, options)
+    if options.l1 == options.l2 == 0.0:
+        unique = _is_unique(body.inputs, options.intercept)
+        facts["fit"] |= {} if unique is None else {"unique": unique}
     if initial is not None and version is not None:
         facts["training"]["initial_version"] = initial.version
     return replace(trained.model, metadata=facts)
+
+
+def _is_unique(inputs: npt.NDArray[Any], intercept: bool) -> bool | None:
+    """Whether no feature is constant or a combination of others; None where that is dear.
+
+    Then one set of parameters only has the likelihood of the optimum.
+    """
+    if inputs.shape[1] > MOST_RANKED:
+        return None
+    design = inputs.astype(np.float64)
+    if intercept:
+        design = design - design.mean(axis=0)
+    lengths = np.sqrt((design**2).sum(axis=0))
+    sizes = np.abs(inputs).max(axis=0, initial=0.0) * np.sqrt(len(inputs))
+    if (lengths <= 1e-12 * sizes).any():
+        return False
+    return bool(np.linalg.matrix_rank(design / lengths) == design.shape[1])
 
 
 def _imported(name: str, body: TrainRequest, settings: Settings) -> classifier.Model:
@@ -417,7 +440,15 @@ def _check_names(body: TrainRequest) -> None:
     if classes is not None and (len(classes) < 2 or len(set(classes)) != len(classes)):
         text = "classes must be two or more distinct names"
         faults.append(Fault("/classes", Code.NOT_A_LABEL, text))
-    if classes is None and body.labels is not None and body.labels.ndim == 1:
+    if (
+        body.labels is not None
+        and body.labels.ndim
+        and inputs.ndim
+        and len(body.labels) != len(inputs)
+    ):
+        text = f"labels has {len(body.labels)} rows; inputs has {len(inputs)}"
+        faults.append(Fault("/labels", Code.SHAPE_MISMATCH, text))
+    elif classes is None and body.labels is not None and body.labels.ndim == 1:
         found = set(body.labels.tolist())
         if len(found) < 2:
             text = "labels must name two classes or more: with one there is nothing to learn"

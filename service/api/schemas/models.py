@@ -27,6 +27,11 @@ class FitAnswer(Answer):
     separable: bool | None = Field(
         None, description="Without a penalty: whether no optimum exists; absent where not known"
     )
+    unique: bool | None = Field(
+        None,
+        description="Without a penalty: whether no feature is constant or repeats others, so that "
+        "no other parameters do as well; absent where not known",
+    )
 
 
 class ModelAnswer(Answer):
