@@ -31,7 +31,8 @@ from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
 from service.api.routes.operations import add_metrics, add_operations
 from service.api.routes.scoring import add_scoring
-from service.api.training import Training, add_training, off, training
+from service.api.trainer import training
+from service.api.training import Training, add_training, off
 from service.classifier import shipped_models
 from service.errors import Code, XentError
 from service.logs import configure_logging

@@ -13,6 +13,7 @@ from service.classifier.sgd import Descent
 from service.classifier.temperature import Calibration, fit_temperature
 from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped
+from service.classifier.uniqueness import is_unique
 
 __all__ = [
     "SHIPPED",
@@ -33,6 +34,7 @@ __all__ = [
     "fit",
     "fit_temperature",
     "from_bytes",
+    "is_unique",
     "likelihood_ratio",
     "load_dataset",
     "partial_fit",
