@@ -231,7 +231,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.UNSUPPORTED_MEDIA_TYPE: Explanation(
         415,
         "Unsupported media type",
-        "Bodies are application/json or application/vnd.safetensors.",
+        "Bodies are application/json or application/vnd.safetensors; data to train on also "
+        "text/csv.",
     ),
     Code.UNSUPPORTED_ENCODING: Explanation(
         415,
