@@ -1,7 +1,8 @@
 """The multinomial logistic model: predict, fit, evaluate; the models that ship."""
 
 from service.classifier.abstention import Abstain, Abstention
-from service.classifier.artifact import read_model, to_bytes
+from service.classifier.artifact import from_bytes, read_model, to_bytes
+from service.classifier.card import card
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
 from service.classifier.distance import Distance, fit_distance
 from service.classifier.evaluate import evaluate
@@ -18,15 +19,17 @@ from service.classifier.interchange import (
 )
 from service.classifier.model import Label, Model, Prediction
 from service.classifier.onnx import model_from_onnx, to_onnx
-from service.classifier.options import Options
+from service.classifier.options import SOLVERS, Options
 from service.classifier.selective import RiskCoverage, risk_coverage
 from service.classifier.sgd import Descent
 from service.classifier.temperature import Calibration, fit_temperature
 from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped
+from service.classifier.uniqueness import is_unique
 
 __all__ = [
     "SHIPPED",
+    "SOLVERS",
     "Abstain",
     "Abstention",
     "Calibration",
@@ -43,10 +46,13 @@ __all__ = [
     "RiskCoverage",
     "Source",
     "Trained",
+    "card",
     "evaluate",
     "fit",
     "fit_distance",
     "fit_temperature",
+    "from_bytes",
+    "is_unique",
     "likelihood_ratio",
     "load_dataset",
     "model_from_json",
