@@ -57,6 +57,7 @@ class Code(StrEnum):
     ZERO_PROBABILITY = "zero_probability"
     WEIGHT_OVERFLOW = "weight_overflow"
     EMPTY_REDUCTION = "empty_reduction"
+    TOO_MANY_SLICES = "too_many_slices"
     DIALECT_UNSUPPORTED = "dialect_unsupported"
     # Things and limits
     UNKNOWN_LOSS = "unknown_loss"

@@ -2,10 +2,15 @@
 
 from service.evaluation.evaluate import evaluate
 from service.evaluation.report import (
+    Average,
     Calibration,
     CalibrationBin,
     ClassReport,
+    Decomposition,
+    Ranking,
     Report,
+    SliceReport,
+    TopK,
     WorstRow,
 )
 from service.evaluation.rows import ScoredRows
@@ -13,12 +18,17 @@ from service.evaluation.scoring import score
 from service.evaluation.state import State
 
 __all__ = [
+    "Average",
     "Calibration",
     "CalibrationBin",
     "ClassReport",
+    "Decomposition",
+    "Ranking",
     "Report",
     "ScoredRows",
+    "SliceReport",
     "State",
+    "TopK",
     "WorstRow",
     "evaluate",
     "score",

@@ -9,12 +9,14 @@ from service.errors import Faults
 from service.evaluation.report import Label, Report, RowId
 from service.evaluation.rows import Ids
 from service.evaluation.scoring import score
+from service.evaluation.slices import Columns
 from service.evaluation.state import State
 from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
 
 MAX_BINS = 1000
 MAX_WORST = 1000
+MAX_K = 100
 
 
 def evaluate(
@@ -28,8 +30,10 @@ def evaluate(
     normalize: Normalize = "reject",
     zero_probability: ZeroProbability = "infinite",
     clip: float = 2.0**-52,
+    slices: Columns | None = None,
     bins: int = 15,
     worst: int = 10,
+    top_k: int = 5,
 ) -> Report:
     """Evaluates predictions over K classes against what is true; the first figure is the log loss.
 
@@ -47,8 +51,10 @@ def evaluate(
         zero_probability: where the true class has probability 0, the loss is `"infinite"`, or is
             bounded (`"clip"`), or the input is refused (`"reject"`).
         clip: the smallest probability under `"clip"`, in (0, 1).
+        slices: by column name, (N,) strings, integers or booleans, to report on apart.
         bins: of the calibration, 1 to 1,000.
         worst: how many of the worst rows to report, 0 to 1,000.
+        top_k: up to which k to report the accuracy of the k most probable classes, 1 to 100.
 
     Returns:
         The report; the same bits in whatever order the rows come.
@@ -57,7 +63,12 @@ def evaluate(
         InvalidInput: naming the first bad cell of each offending member.
     """
     faults = Faults()
-    for name, value, low, high in (("bins", bins, 1, MAX_BINS), ("worst", worst, 0, MAX_WORST)):
+    options = (
+        ("bins", bins, 1, MAX_BINS),
+        ("worst", worst, 0, MAX_WORST),
+        ("top_k", top_k, 1, MAX_K),
+    )
+    for name, value, low, high in options:
         with faults.collecting():
             within(name, value, low, high)
     faults.check()
@@ -71,7 +82,9 @@ def evaluate(
         normalize=normalize,
         zero_probability=zero_probability,
         clip=clip,
+        slices=slices,
+        bins=bins,
     )
-    state = State(count, None if classes is None else tuple(classes), bins, worst)
+    state = State(count, None if classes is None else tuple(classes), bins, worst, top_k)
     state.add(batch)
     return state.finish()

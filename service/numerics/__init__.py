@@ -4,7 +4,7 @@ No validation of meaning and no state: the kernels trust their caller.
 """
 
 from service.numerics.affine import Linear, linear
-from service.numerics.arrays import Array, row_blocks
+from service.numerics.arrays import Array, by_class, row_blocks
 from service.numerics.binary import binary_cross_entropy, log_sigmoid, sigmoid, softplus
 from service.numerics.categorical import log_softmax, logsumexp, softmax
 from service.numerics.cross_entropy import cross_entropy, soft_cross_entropy
@@ -19,6 +19,7 @@ from service.numerics.divergence import (
     log1p_minus,
     row_sums,
 )
+from service.numerics.errorfree import plain_sums
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
 
@@ -27,6 +28,7 @@ __all__ = [
     "ExactSum",
     "Linear",
     "binary_cross_entropy",
+    "by_class",
     "cross_entropy",
     "entropy",
     "entropy_from_logs",
@@ -41,6 +43,7 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "plain_sums",
     "row_blocks",
     "row_sums",
     "sigmoid",
