@@ -1,5 +1,6 @@
 """Evaluation of probability predictions: a mergeable state, and the report it finishes with."""
 
+from service.evaluation.comparison import Comparison, Difference, compare
 from service.evaluation.evaluate import evaluate
 from service.evaluation.report import (
     Average,
@@ -22,7 +23,9 @@ __all__ = [
     "Calibration",
     "CalibrationBin",
     "ClassReport",
+    "Comparison",
     "Decomposition",
+    "Difference",
     "Ranking",
     "Report",
     "ScoredRows",
@@ -30,6 +33,7 @@ __all__ = [
     "State",
     "TopK",
     "WorstRow",
+    "compare",
     "evaluate",
     "score",
 ]

@@ -42,13 +42,14 @@ def decompose(
     classes = tables.classes
     total = sum(supports)
     overall = np.array([ratio(support, total) for support in supports])
+    everything = sum(true)
     squares, divergences = [], []
     for start in range(0, len(true), classes):
         group = slice(start, start + classes)
         weight = sum(true[group])
         if not weight:
             continue
-        share = ratio(weight, total)
+        share = ratio(weight, everything)
         forecast = np.array([ratio(value, weight) for value in forecasts[group]])
         found = np.array([ratio(value, weight) for value in true[group]])
         squares.append((share * _distance(found, forecast), share * _distance(found, overall)))

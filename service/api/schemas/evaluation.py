@@ -175,3 +175,75 @@ class ReportAnswer(Answer):
     ignored: int = Field(description="Rows of weight 0")
     renormalized: int = Field(description="Rows whose sum was off 1, and divided out")
     max_sum_deviation: Number | None = Field(None, description="For rows of probabilities")
+
+
+class CompareRequest(Request):
+    """Two models' predictions for the same rows, and what is true."""
+
+    baseline_logits: Annotated[
+        Matrix | None, Field(description="Raw scores of the model that is there, shape (N, K)")
+    ] = None
+    baseline_probabilities: Annotated[
+        Matrix | None, Field(description="Its probabilities instead, shape (N, K)")
+    ] = None
+    candidate_logits: Annotated[
+        Matrix | None, Field(description="Raw scores of the one that may replace it, (N, K)")
+    ] = None
+    candidate_probabilities: Annotated[
+        Matrix | None, Field(description="Its probabilities instead, shape (N, K)")
+    ] = None
+    labels: Annotated[Labels, Field(description="Class indices, or names, shape (N,)")]
+    classes: Classes = None
+    sample_weights: SampleWeights = None
+    slices: Slices = None
+    clusters: Annotated[
+        list[Any] | None,
+        Field(description="Strings, integers or booleans, (N,); rows of one hang together"),
+    ] = None
+    normalize: Normalize = "reject"
+    zero_probability: ZeroProbability = "infinite"
+    clip: Clip = 2.0**-52
+    margin: Annotated[
+        float, Field(description="How much better it has to be, in nat; below 0: may be worse")
+    ] = 0.0
+    replicates: Annotated[
+        int, Field(ge=0, le=100_000, description="Of the bootstrap, 0 for none, else at least 100")
+    ] = 0
+    seed: Annotated[int, Field(ge=0, description="Of the bootstrap")] = 0
+
+
+class DifferenceAnswer(Answer):
+    """The difference in log loss over the rows of a class or of a value of a column."""
+
+    label: str | int | bool
+    count: int
+    delta: Number = Field(description="Candidate less baseline, in nat; below 0 is better")
+    standard_error: Number = Field(description="Row by row; NaN of fewer than two rows")
+    interval: Interval = Field(description="Of 95 %, by Student's t")
+
+
+class CompareAnswer(Answer):
+    """Whether the candidate is better than the baseline, the verdict first."""
+
+    better: bool = Field(description="Whether all of the interval lies below -margin")
+    delta: Number = Field(description="Log loss of candidate less baseline, in nat; < 0 is better")
+    interval: Interval = Field(description="Of 95 %, for the difference")
+    margin: float
+    method: Literal["t", "bootstrap"] = Field(
+        description="Of the interval: Student's t of the paired differences, or their bootstrap"
+    )
+    standard_error: Number = Field(description="By rows, or by clusters where they were sent")
+    p_t: Number = Field(description="Of no difference, by Student's t, two-sided")
+    p_sign: Number = Field(description="Of no difference, by the sign test, two-sided")
+    p_bootstrap: Number | None = Field(None, description="Of no difference, by the bootstrap")
+    baseline: Number = Field(description="Its log loss")
+    candidate: Number = Field(description="Its log loss")
+    count: int = Field(description="Rows that entered")
+    weight: Number = Field(description="Their weight")
+    clusters: int = Field(description="Taken for independent; the rows where none were sent")
+    won: int = Field(description="Rows on which the candidate has the smaller loss")
+    lost: int = Field(description="Rows on which it has the larger one")
+    per_class: list[DifferenceAnswer]
+    slices: dict[str, list[DifferenceAnswer]] | None = Field(
+        None, description="By column that was sent, its values in order"
+    )
