@@ -9,9 +9,9 @@ from service.classifier.inference import Inference, likelihood_ratio
 from service.classifier.model import Label, Model, Prediction
 from service.classifier.options import Options
 from service.classifier.sgd import Descent
-from service.classifier.temperature import Calibration, fit_temperature
 from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped
+from service.evaluation.temperature import Calibration, fit_temperature
 
 __all__ = [
     "SHIPPED",

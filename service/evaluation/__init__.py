@@ -14,23 +14,35 @@ from service.evaluation.report import (
     TopK,
     WorstRow,
 )
+from service.evaluation.requested import (
+    Bootstrap,
+    Isotonic,
+    IsotonicBlock,
+    IsotonicScore,
+    Temperature,
+)
 from service.evaluation.rows import ScoredRows
 from service.evaluation.scoring import score
 from service.evaluation.state import State
 
 __all__ = [
     "Average",
+    "Bootstrap",
     "Calibration",
     "CalibrationBin",
     "ClassReport",
     "Comparison",
     "Decomposition",
     "Difference",
+    "Isotonic",
+    "IsotonicBlock",
+    "IsotonicScore",
     "Ranking",
     "Report",
     "ScoredRows",
     "SliceReport",
     "State",
+    "Temperature",
     "TopK",
     "WorstRow",
     "compare",

@@ -1,39 +1,22 @@
 """The studentized bootstrap of a ratio of sums over clusters of rows."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, InvalidInput
-from service.evaluation.report import Interval
+from service.evaluation.requested import Bootstrap
+from service.evaluation.slices import Value, factor
 from service.evaluation.sums import Array
 
 LEVELS = (0.025, 0.975)
 # Draws of one call: about a second.
 MAX_DRAWS = 100_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Bootstrap:
-    """The uncertainty of a mean from resampled rows, or clusters of rows.
-
-    Attributes:
-        standard_error: of the mean, where the clusters are independent, not the rows.
-        interval: of 95 %, by the studentized bootstrap.
-        p_value: of the hypothesis that the mean is 0, by the same draws.
-        clusters: how many were drawn from; the rows where none were sent.
-        replicates: how many times.
-        seed: of the draws.
-    """
-
-    standard_error: float
-    interval: Interval
-    p_value: float
-    clusters: int
-    replicates: int
-    seed: int
+MAX_REPLICATES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +66,29 @@ class Clusters:
         return math.sqrt(size / (size - 1) * math.fsum(rest * rest)) / math.fsum(self.weights)
 
 
+def cluster_codes(
+    clusters: Sequence[Value] | npt.NDArray[Any] | None,
+    count: int,
+    sample_weights: npt.NDArray[Any] | None,
+) -> npt.NDArray[np.int64] | None:
+    """The number of the cluster of each row that enters.
+
+    Args:
+        clusters: (N,) strings, integers or booleans, or `None`.
+        count: N.
+        sample_weights: (N,), checked; or `None`.
+
+    Raises:
+        InvalidInput: at the first bad cell.
+    """
+    if clusters is None:
+        return None
+    column = factor("clusters", clusters, count)
+    if sample_weights is None:
+        return column.codes
+    return column.among(np.flatnonzero(sample_weights)).codes
+
+
 def check_draws(clusters: int, replicates: int) -> None:
     """Refuses more draws than one call may take.
 
@@ -97,7 +103,7 @@ def check_draws(clusters: int, replicates: int) -> None:
         raise InvalidInput.at("/replicates", Code.INVALID_OPTION, text)
 
 
-def bootstrap(clusters: Clusters, replicates: int, seed: int) -> Bootstrap:
+def bootstrap(clusters: Clusters, replicates: int, seed: int) -> tuple[Bootstrap, float]:
     """Draws clusters with replacement, again and again.
 
         t*       = (mean* - mean) / standard_error*
@@ -109,13 +115,16 @@ def bootstrap(clusters: Clusters, replicates: int, seed: int) -> Bootstrap:
         replicates: how many times G clusters are drawn.
         seed: of the draws; the same one gives the same answer.
 
+    Returns:
+        The uncertainty of the mean, and p of the hypothesis that it is 0.
+
     Source: P. Hall, The Bootstrap and Edgeworth Expansion (1992), chapter 3.
     """
     size = clusters.sums.size
     mean, error = clusters.mean, clusters.standard_error
     if not error > 0.0:
         p = math.nan if math.isnan(error) else float(mean == 0.0)
-        return Bootstrap(error, (mean - error, mean + error), p, size, replicates, seed)
+        return Bootstrap(error, (mean - error, mean + error), size, replicates, seed), p
     rest = clusters.sums - mean * clusters.weights  # around 0, so that squares keep their digits
     columns = np.stack(
         [rest, clusters.weights, rest * rest, rest * clusters.weights, clusters.weights**2]
@@ -133,11 +142,6 @@ def bootstrap(clusters: Clusters, replicates: int, seed: int) -> Bootstrap:
     scores = scores[~np.isnan(scores)]
     low, high = np.quantile(scores, LEVELS)
     beyond = int(np.count_nonzero(np.abs(scores) >= abs(mean / error)))
-    return Bootstrap(
-        standard_error=error,
-        interval=(mean - float(high) * error, mean - float(low) * error),
-        p_value=(1 + beyond) / (1 + replicates),
-        clusters=size,
-        replicates=replicates,
-        seed=seed,
-    )
+    reach = mean - float(high) * error, mean - float(low) * error
+    found = Bootstrap(error, reach, size, replicates, seed)
+    return found, (1 + beyond) / (1 + replicates)

@@ -10,17 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Fault, Faults, InvalidInput
-from service.evaluation.bootstrap import Clusters, bootstrap, check_draws
+from service.evaluation.bootstrap import (
+    MAX_REPLICATES,
+    Clusters,
+    bootstrap,
+    check_draws,
+    cluster_codes,
+)
 from service.evaluation.moments import Mean, Moments, interval
-from service.evaluation.report import Interval, Label
+from service.evaluation.report import Label
+from service.evaluation.requested import Interval
 from service.evaluation.rows import ScoredRows
 from service.evaluation.scoring import score
-from service.evaluation.slices import Columns, Factor, Value, factor
+from service.evaluation.slices import Columns, Factor, Value
 from service.evaluation.sums import Array
 from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
-
-MAX_REPLICATES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +171,7 @@ def compare(
         text = f"the baseline has {count} classes, the candidate {other}"
         member = "probabilities" if candidate_logits is None else "logits"
         raise InvalidInput.at(f"/candidate_{member}", Code.SHAPE_MISMATCH, text)
-    codes = None
-    if clusters is not None:
-        grouped = factor("clusters", clusters, int(np.asarray(labels).size))
-        weights = None if sample_weights is None else np.asarray(sample_weights).reshape(-1)
-        entering = slice(None) if weights is None else np.flatnonzero(weights)
-        codes = grouped.among(entering).codes
+    codes = cluster_codes(clusters, labels.size, sample_weights)
     if not baseline.labels.size:
         text = "a comparison needs a row of weight above 0"
         raise InvalidInput.at("/labels", Code.EMPTY_REDUCTION, text)
@@ -200,8 +200,8 @@ def _compare(
             independent, error = float(sums.sums.size), sums.standard_error
             reach = interval(whole.value, error, independent - 1.0, -math.inf)
         if replicates:
-            drawn = bootstrap(sums, replicates, seed)
-            reach, p_bootstrap = drawn.interval, drawn.p_value
+            drawn, p_bootstrap = bootstrap(sums, replicates, seed)
+            reach = drawn.interval
     signs = np.sign(pair.differences if sums is None else sums.sums)
     per_class = pair.over(Factor(tuple(names), baseline.labels))
     slices = {

@@ -1,16 +1,21 @@
 """The door of the evaluation: predictions and labels in, the report out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from service.errors import Faults
+from service.evaluation.bootstrap import MAX_REPLICATES, cluster_codes
+from service.evaluation.extras import Extra, check_extras, extras
 from service.evaluation.report import Label, Report, RowId
 from service.evaluation.rows import Ids
 from service.evaluation.scoring import score
-from service.evaluation.slices import Columns
+from service.evaluation.slices import Columns, Value
 from service.evaluation.state import State
+from service.evaluation.sums import Array
 from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
 
@@ -34,6 +39,10 @@ def evaluate(
     bins: int = 15,
     worst: int = 10,
     top_k: int = 5,
+    include: Sequence[Extra] = (),
+    clusters: Sequence[Value] | npt.NDArray[Any] | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
 ) -> Report:
     """Evaluates predictions over K classes against what is true; the first figure is the log loss.
 
@@ -55,6 +64,12 @@ def evaluate(
         bins: of the calibration, 1 to 1,000.
         worst: how many of the worst rows to report, 0 to 1,000.
         top_k: up to which k to report the accuracy of the k most probable classes, 1 to 100.
+        include: what to add that needs all rows at once: `"equal_mass"`, `"isotonic"`,
+            `"temperature"`, `"bootstrap"`; for 1,000,000 rows at most.
+        clusters: (N,) strings, integers or booleans, for the bootstrap; rows of the same one hang
+            together.
+        replicates: of the bootstrap, 100 to 100,000.
+        seed: of the bootstrap.
 
     Returns:
         The report; the same bits in whatever order the rows come.
@@ -67,6 +82,8 @@ def evaluate(
         ("bins", bins, 1, MAX_BINS),
         ("worst", worst, 0, MAX_WORST),
         ("top_k", top_k, 1, MAX_K),
+        ("replicates", replicates, 100, MAX_REPLICATES),
+        ("seed", seed, 0, 2**63 - 1),
     )
     for name, value, low, high in options:
         with faults.collecting():
@@ -87,4 +104,24 @@ def evaluate(
     )
     state = State(count, None if classes is None else tuple(classes), bins, worst, top_k)
     state.add(batch)
-    return state.finish()
+    codes = cluster_codes(clusters, labels.size, sample_weights)
+    report = state.finish()
+    if not include:
+        return report
+    check_extras(include, batch.labels.size, count)
+    rows = _as_logits(logits, probabilities)
+    if sample_weights is not None and batch.ignored:
+        rows = rows[np.flatnonzero(sample_weights)]
+    more = extras(include, batch, rows, bins, codes, replicates, seed)
+    return replace(report, **more)
+
+
+def _as_logits(logits: Numbers | None, probabilities: Numbers | None) -> Array:
+    """Rows whose softmax is what was sent."""
+    if logits is not None:
+        rows = logits.astype(np.float64)
+    else:
+        assert probabilities is not None
+        with np.errstate(divide="ignore"):
+            rows = np.log(probabilities.astype(np.float64))
+    return rows.reshape(-1, rows.shape[-1])

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from service.evaluation.requested import Bootstrap, Interval, Isotonic, Temperature
+
 Label = str | int
 RowId = int | str
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,8 @@ class WorstRow:
 class Report:
     """An evaluation of probability predictions; docs/evaluation.md defines each figure.
 
+    The members from `equal_mass` on are there on request alone (`include`).
+
     Attributes:
         log_loss: weighted mean of -log p(true class), in nat.
         standard_error: of the log loss; nan of fewer than two rows, or of an infinite loss.
@@ -222,6 +225,10 @@ class Report:
         renormalized: rows whose sum was off 1 by more than is let pass, and divided out.
         max_sum_deviation: largest distance from 1 of the sum of a row of probabilities; `None`
             for logits.
+        equal_mass: calibration of the predicted class, in bins of equal mass.
+        isotonic: calibration of the predicted class, without bins.
+        temperature: the best one, and what it would gain.
+        bootstrap: the uncertainty of the log loss by resampling.
     """
 
     log_loss: float
@@ -251,3 +258,7 @@ class Report:
     ignored: int
     renormalized: int
     max_sum_deviation: float | None
+    equal_mass: Calibration | None = None
+    isotonic: Isotonic | None = None
+    temperature: Temperature | None = None
+    bootstrap: Bootstrap | None = None

@@ -16,6 +16,11 @@ Slices = Annotated[
     ),
 ]
 
+Clusters = Annotated[
+    list[Any] | None,
+    Field(description="Strings, integers or booleans, (N,); rows of one hang together"),
+]
+
 
 class EvaluateRequest(Request):
     """Anybody's predictions over K classes, and what is true."""
@@ -37,6 +42,13 @@ class EvaluateRequest(Request):
     bins: Annotated[int, Field(ge=1, le=1000, description="Calibration bins")] = 15
     worst: Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")] = 10
     top_k: Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")] = 5
+    include: Annotated[
+        list[Literal["equal_mass", "isotonic", "temperature", "bootstrap"]] | None,
+        Field(description="What to add that needs all rows at once; to 1,000,000 rows"),
+    ] = None
+    clusters: Clusters = None
+    replicates: Annotated[int, Field(ge=100, le=100_000, description="Of the bootstrap")] = 1000
+    seed: Annotated[int, Field(ge=0, description="Of the bootstrap")] = 0
 
 
 class TopKAnswer(Answer):
@@ -137,6 +149,52 @@ class WorstAnswer(Answer):
     probability: Number = Field(description="Of the true class")
 
 
+class IsotonicScoreAnswer(Answer):
+    """Score = miscalibration - discrimination + uncertainty."""
+
+    score: Number = Field(description="Of the confidence as forecast of being right")
+    miscalibration: Number = Field(description="What the best monotone recalibration would gain")
+    discrimination: Number = Field(description="Its gain over the accuracy as forecast")
+    uncertainty: Number = Field(description="The score of always forecasting the accuracy")
+
+
+class IsotonicBlockAnswer(Answer):
+    """Rows of neighbouring confidences with the same recalibration."""
+
+    lower: float
+    upper: float
+    count: int
+    weight: Number
+    accuracy: Number
+
+
+class IsotonicAnswer(Answer):
+    """Calibration of the predicted class without bins (CORP)."""
+
+    brier: IsotonicScoreAnswer
+    log_score: IsotonicScoreAnswer
+    curve: list[IsotonicBlockAnswer]
+
+
+class TemperatureAnswer(Answer):
+    """The temperature that makes the log loss least."""
+
+    temperature: float = Field(description="Divides the logits; above 1: too confident")
+    log_loss: Number = Field(description="With it, on these very rows")
+    gain: Number = Field(description="How much less that is")
+    bounded: bool = Field(description="Whether the loss would fall on beyond the bounds of T")
+
+
+class BootstrapAnswer(Answer):
+    """The uncertainty of the log loss from resampled rows, or clusters of rows."""
+
+    standard_error: Number = Field(description="Where the clusters are independent, not the rows")
+    interval: Interval = Field(description="Of 95 %, by the studentized bootstrap")
+    clusters: int
+    replicates: int
+    seed: int
+
+
 class ReportAnswer(Answer):
     """The evaluation report, its log loss first."""
 
@@ -175,6 +233,10 @@ class ReportAnswer(Answer):
     ignored: int = Field(description="Rows of weight 0")
     renormalized: int = Field(description="Rows whose sum was off 1, and divided out")
     max_sum_deviation: Number | None = Field(None, description="For rows of probabilities")
+    equal_mass: CalibrationAnswer | None = Field(None, description="In bins of equal mass")
+    isotonic: IsotonicAnswer | None = Field(None, description="Calibration without bins")
+    temperature: TemperatureAnswer | None = Field(None, description="The best one")
+    bootstrap: BootstrapAnswer | None = Field(None, description="Uncertainty by resampling")
 
 
 class CompareRequest(Request):
@@ -196,10 +258,7 @@ class CompareRequest(Request):
     classes: Classes = None
     sample_weights: SampleWeights = None
     slices: Slices = None
-    clusters: Annotated[
-        list[Any] | None,
-        Field(description="Strings, integers or booleans, (N,); rows of one hang together"),
-    ] = None
+    clusters: Clusters = None
     normalize: Normalize = "reject"
     zero_probability: ZeroProbability = "infinite"
     clip: Clip = 2.0**-52
