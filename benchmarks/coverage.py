@@ -1,6 +1,6 @@
 """How often the 95 % intervals contain the truth, over simulated data sets.
 
-    python benchmarks/coverage.py [--sets 1000] [--rows 100 1000 10000] [--replicates 1000 (0: none)]
+    python benchmarks/coverage.py [--sets 1000] [--rows 100 1000 10000] [--replicates 1000]
 
 Each family draws logits, and labels from the true probabilities; the model that is judged sees
 the logits wrongly. The truth is the expected loss, by the probabilities of the labels, over
@@ -66,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--rows", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--replicates", type=int, default=1000)
+    parser.add_argument("--replicates", type=int, default=1000, help="0: no bootstrap")
     options = parser.parse_args()
     print("| family | N | log loss, t | bootstrap | difference, t | bootstrap |")
     print("|---|---|---|---|---|---|")

@@ -72,12 +72,12 @@ def rank_histograms(tables: Tables) -> list[ClassRanking] | None:
     return found
 
 
-def ranking(classes: list[ClassRanking], exact: bool) -> Ranking:
+def ranking(classes: list[ClassRanking]) -> Ranking:
     """The means over the classes that have the figure."""
     return Ranking(
-        method="exact" if exact else "histogram",
+        method="histogram",
         roc_auc=_mean(each.roc_auc for each in classes),
-        roc_auc_error=0.0 if exact else _mean(each.error for each in classes),
+        roc_auc_error=_mean(each.error for each in classes),
         average_precision=_mean(each.average_precision for each in classes),
     )
 

@@ -42,14 +42,14 @@ class Ranking:
     """How well the probability of a class puts its rows before the others; means over classes.
 
     Attributes:
-        method: `"exact"`, or `"histogram"`: probabilities in the same one of 1,024 bins of log
+        method: `"histogram"`: probabilities in the same one of 1,024 bins of log
             odds are taken for ties.
         roc_auc: one class against the rest, the mean over the classes with rows of both kinds.
         roc_auc_error: how far the ties of the histogram may have moved it at most.
         average_precision: the mean over the classes that have rows.
     """
 
-    method: Literal["exact", "histogram"]
+    method: Literal["histogram"]
     roc_auc: float
     roc_auc_error: float
     average_precision: float

@@ -107,6 +107,20 @@ def test_digits_agree_with_scikit_learn(digits, kind):
     assert report.brier == pytest.approx(golden["brier"], rel=1e-13)
     assert [c.precision for c in report.per_class] == pytest.approx(golden["precision"], rel=1e-15)
     assert [c.recall for c in report.per_class] == pytest.approx(golden["recall"], rel=1e-15)
+    assert [c.f1 for c in report.per_class] == pytest.approx(golden["f1"], rel=1e-15)
+    for kind, figures in golden["averages"].items():
+        found = getattr(report, kind)
+        assert (found.precision, found.recall, found.f1) == pytest.approx(figures, rel=1e-14)
+    assert [each.accuracy for each in report.top_k] == pytest.approx(golden["top_k"], rel=1e-14)
+    # those of the histogram may differ where two classes' rows share a bin
+    areas = [c.roc_auc for c in report.per_class]
+    assert areas == pytest.approx(golden["roc_auc"], abs=2e-3)
+    assert report.ranking.roc_auc == pytest.approx(
+        np.mean(golden["roc_auc"]), abs=report.ranking.roc_auc_error + 1e-12
+    )
+    assert report.ranking.roc_auc_error < 1e-3
+    precisions = [c.average_precision for c in report.per_class]
+    assert precisions == pytest.approx(golden["average_precision"], abs=2e-2)
     assert [list(row) for row in report.confusion_matrix] == golden["confusion_matrix"]
     if weights is None:  # scikit-learn's bins know no weights
         filled = [b for b in report.calibration.bins if b.count]

@@ -69,7 +69,7 @@ class AverageAnswer(Answer):
 class RankingAnswer(Answer):
     """How well the probability of a class puts its rows before the others."""
 
-    method: Literal["exact", "histogram"] = Field(
+    method: Literal["histogram"] = Field(
         description="histogram: probabilities in the same of 1,024 bins of log odds are ties"
     )
     roc_auc: Number = Field(description="One class against the rest, mean over the classes")
