@@ -65,6 +65,7 @@ class Code(StrEnum):
     ZERO_PROBABILITY = "zero_probability"
     WEIGHT_OVERFLOW = "weight_overflow"
     EMPTY_REDUCTION = "empty_reduction"
+    TOO_MANY_SLICES = "too_many_slices"
     DIALECT_UNSUPPORTED = "dialect_unsupported"
     NOT_CALIBRATED = "not_calibrated"
     # Things and limits

@@ -167,6 +167,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Mean of nothing",
         "No sample enters, or all weights are 0, so a mean does not exist. The sum is 0.",
     ),
+    Code.TOO_MANY_SLICES: Explanation(
+        422,
+        "Too many slices",
+        "A report takes 20 columns of slices, with 1,000 different values each.",
+    ),
     Code.DIALECT_UNSUPPORTED: Explanation(
         422,
         "Not in this dialect",

@@ -12,7 +12,15 @@ from service.api.problems import MAX_FAULTS
 from service.errors import Code, Fault, Faults, InvalidInput, TooLarge, XentError, cell
 from service.settings import Settings
 
-ROW_MEMBERS = ("logits", "probabilities", "log_probabilities")
+ROW_MEMBERS = (
+    "logits",
+    "probabilities",
+    "log_probabilities",
+    "baseline_logits",
+    "baseline_probabilities",
+    "candidate_logits",
+    "candidate_probabilities",
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -22,10 +22,10 @@ from service.classifier.onnx import model_from_onnx, to_onnx
 from service.classifier.options import SOLVERS, Options
 from service.classifier.selective import RiskCoverage, risk_coverage
 from service.classifier.sgd import Descent
-from service.classifier.temperature import Calibration, fit_temperature
 from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped
 from service.classifier.uniqueness import is_unique
+from service.evaluation.temperature import Calibration, fit_temperature
 
 __all__ = [
     "SHIPPED",

@@ -15,8 +15,8 @@ from service.classifier.model import Model
 from service.classifier.options import Options
 from service.classifier.rows import Array
 from service.classifier.samples import Samples, class_weights_by_index, samples
-from service.classifier.temperature import Calibration, fit_temperature
 from service.errors import Code, InvalidInput
+from service.evaluation.temperature import Calibration, fit_temperature
 from service.losses.truth import Indices, Label, class_indices
 from service.numerics import soft_cross_entropy
 

@@ -59,7 +59,22 @@ class Predictions(ABC):
         Raises:
             InvalidInput: a row that means nothing, or an impossible label under `"reject"`.
         """
-        block, sums = self.read(selection)
+        return self.judge(*self.read(selection), selection, scale)
+
+    def judge(
+        self, block: Array, sums: Array | None, selection: Selection, scale: Array | None
+    ) -> Scored:
+        """The same of rows that have been read.
+
+        Args:
+            block: (n, K), as `read` gives it.
+            sums: (n,) of its probabilities, `None` for logits.
+            selection: which rows these are.
+            scale: (n,), as in a call.
+
+        Raises:
+            InvalidInput: an impossible label under `"reject"`.
+        """
         deviation = float(np.abs(sums - 1.0).max()) if sums is not None and sums.size else 0.0
         labels = None if self.labels is None else self.labels[selection]
         scored = self.score(block, sums, labels, selection, scale)

@@ -4,7 +4,7 @@ No validation of meaning and no state: the kernels trust their caller.
 """
 
 from service.numerics.affine import Linear, linear
-from service.numerics.arrays import Array, row_blocks
+from service.numerics.arrays import Array, by_class, row_blocks
 from service.numerics.binary import binary_cross_entropy, log_sigmoid, sigmoid, softplus
 from service.numerics.categorical import log_softmax, logsumexp, softmax
 from service.numerics.cross_entropy import cross_entropy, soft_cross_entropy
@@ -28,7 +28,7 @@ from service.numerics.doubled import (
     shares_of_weights,
     through_softmax,
 )
-from service.numerics.errorfree import Pair, ratio, two_product, two_sum
+from service.numerics.errorfree import Pair, plain_sums, ratio, two_product, two_sum
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
 
@@ -40,6 +40,7 @@ __all__ = [
     "Pair",
     "as_pair",
     "binary_cross_entropy",
+    "by_class",
     "chances",
     "chances_of_logs",
     "complement",
@@ -57,6 +58,7 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "plain_sums",
     "ratio",
     "row_blocks",
     "row_sums",

@@ -15,6 +15,7 @@ PATHS = {  # a path that exists and the methods it takes
     "/v1/softmax": "OPTIONS, POST",
     "/v1/losses/cross-entropy": "GET, HEAD, OPTIONS, POST",
     "/v1/evaluate": "OPTIONS, POST",
+    "/v1/compare": "OPTIONS, POST",
     "/v1/models": "GET, HEAD, OPTIONS",
     "/v1/models/iris": "GET, HEAD, OPTIONS",
     "/v1/models/iris/predict": "OPTIONS, POST",

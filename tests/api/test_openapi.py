@@ -182,6 +182,7 @@ class TestShapes:
             (losses.LossResult, scoring_schemas.LossAnswer),
             (losses.Explanation, scoring_schemas.ExplainAnswer),
             (evaluation.Report, report_schemas.ReportAnswer),
+            (evaluation.Comparison, report_schemas.CompareAnswer),
             (classifier.Prediction, model_schemas.PredictAnswer),
         ],
     )
@@ -192,6 +193,7 @@ class TestShapes:
         for result, answer in [
             (losses.LossResult, scoring_schemas.LossAnswer),
             (evaluation.Report, report_schemas.ReportAnswer),
+            (evaluation.Comparison, report_schemas.CompareAnswer),
             (classifier.Prediction, model_schemas.PredictAnswer),
         ]:
             hints = typing.get_type_hints(result)
