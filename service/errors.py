@@ -6,7 +6,10 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── MalformedBody   the bytes are not what their media type says they are
     ├── InvalidInput    well formed, but means nothing; lists the offending cells (a ValueError)
     ├── NotFound        no model, version, loss or page of that name (a LookupError)
+    ├── Forbidden       switched off here, whoever asks
+    ├── Conflict        against what is there already
     ├── TooLarge        over a limit; the text names the limit, its setting and its value
+    ├── StoreFull       no room for what would be kept
     └── Unavailable     not now: over capacity, or about to end
 
 Every error carries a `Code`: a stable word for programs, explained at `/problems/{code}`.
@@ -63,6 +66,11 @@ class Code(StrEnum):
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_VERSION = "unknown_version"
     UNKNOWN_PROBLEM = "unknown_problem"
+    SHIPPED_MODEL = "shipped_model"
+    STORE_FULL = "store_full"
+    TRAINING_OFF = "training_off"
+    TRAINING_TOO_LARGE = "training_too_large"
+    TRAINING_TOO_LONG = "training_too_long"
     BODY_TOO_LARGE = "body_too_large"
     TOO_MANY_ELEMENTS = "too_many_elements"
     TOO_MANY_CLASSES = "too_many_classes"
@@ -183,8 +191,20 @@ class NotFound(XentError, LookupError):
     """No model, version, loss or page of that name."""
 
 
+class Forbidden(XentError):
+    """Switched off here, whoever asks."""
+
+
+class Conflict(XentError):
+    """Against what is there already."""
+
+
 class TooLarge(XentError):
     """Over a limit; `detail` names the limit, its setting and its value."""
+
+
+class StoreFull(XentError):
+    """No room for what would be kept; `detail` names the limit, its setting and its value."""
 
 
 class Unavailable(XentError):

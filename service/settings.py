@@ -32,6 +32,18 @@ class Settings(BaseSettings):
     max_tensor_bytes: int = Field(256 * MIB, ge=1, description="Bytes of a safetensors body")
     max_elements: int = Field(20_000_000, ge=1, description="Array elements of one request")
     max_classes: int = Field(131_072, ge=1, description="Classes, K, of one request")
+    max_registry_bytes: int = Field(
+        256 * MIB, ge=1, description="Bytes of all registered models, which are kept in memory"
+    )
+    max_training_elements: int = Field(
+        10_000_000,
+        ge=1,
+        description="Rows times features of a training; also rows times classes, and parameters",
+    )
+    max_training_seconds: int = Field(60, ge=1, le=3600, description="Seconds of a training")
+    max_training_bytes: int = Field(
+        2048 * MIB, ge=256 * MIB, description="Bytes of memory of the process that trains"
+    )
     max_header_bytes: int = Field(16 * 1024, ge=1024, description="Bytes of all request headers")
     # the parser takes no URL of 64 KiB
     max_url_bytes: int = Field(

@@ -160,6 +160,34 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.UNKNOWN_PROBLEM: Explanation(
         404, "Unknown problem code", "GET /problems lists the codes."
     ),
+    Code.SHIPPED_MODEL: Explanation(
+        409, "Model that ships", "The models that ship stay as they are; take another name."
+    ),
+    Code.STORE_FULL: Explanation(
+        507,
+        "Store full",
+        "The registered models fill the room that the setting in the text allows; nothing was "
+        "registered.",
+    ),
+    Code.TRAINING_OFF: Explanation(
+        403,
+        "Training is off",
+        "Training and importing change what a server answers, and there are no keys yet: they are "
+        "served by a single worker that listens on a loopback address, such as the default "
+        "XENT_HOST of 127.0.0.1.",
+    ),
+    Code.TRAINING_TOO_LARGE: Explanation(
+        413,
+        "Training too large",
+        "The rows, features and classes of a training together need more numbers or memory than "
+        "the limit in the text; nothing was registered.",
+    ),
+    Code.TRAINING_TOO_LONG: Explanation(
+        413,
+        "Training too long",
+        "The fit did not end within the limit in the text and was stopped; nothing was registered. "
+        "Fewer rows, a larger tolerance or fewer max_iterations end it sooner.",
+    ),
     Code.BODY_TOO_LARGE: Explanation(
         413, "Body too large", "GET /limits tells every limit and the setting that moves it."
     ),

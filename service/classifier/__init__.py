@@ -1,6 +1,6 @@
 """The multinomial logistic model: predict, fit, evaluate; the models that ship."""
 
-from service.classifier.artifact import read_model, to_bytes
+from service.classifier.artifact import from_bytes, read_model, to_bytes
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
 from service.classifier.evaluate import evaluate
 from service.classifier.examples import write_examples
@@ -29,6 +29,7 @@ __all__ = [
     "evaluate",
     "fit",
     "fit_temperature",
+    "from_bytes",
     "likelihood_ratio",
     "load_dataset",
     "partial_fit",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from service.classifier.model import Model
 from service.errors import Code, MalformedBody
@@ -51,10 +51,15 @@ def to_bytes(model: Model) -> bytes:
 
 
 def read_model(path: Path) -> Model:
-    """Read a model from a safetensors file.
+    """Read a model from a safetensors file, as `from_bytes` does."""
+    return from_bytes(path.read_bytes())
+
+
+def from_bytes(data: bytes) -> Model:
+    """A model from the bytes of its safetensors file.
 
     Args:
-        path: the file.
+        data: the file, as `to_bytes` wrote it.
 
     Returns:
         The model, with read-only arrays.
@@ -64,9 +69,10 @@ def read_model(path: Path) -> Model:
         InvalidInput: a model whose parts do not fit together.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            description = (file.metadata() or {}).get("model")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = load(data)
+        # its loader has checked the header, but keeps the metadata to itself
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        description = header.get("__metadata__", {}).get("model")
     except SafetensorError as error:
         raise _malformed("is not a safetensors file") from error
     members = _described(description)
