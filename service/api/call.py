@@ -69,7 +69,7 @@ def perform(
         XentError: whatever is wrong with the body.
     """
     start = perf_counter()
-    asked = validate(call.model, _parse(call, body, form, settings), settings)
+    asked = validate(call.model, parse(call, body, form, settings), settings)
     parsed = perf_counter()
     result = call.function(body=asked, **parameters)
     computed = perf_counter()
@@ -87,7 +87,12 @@ def perform(
     return Done(content, encoding, rows_of(asked), timing)
 
 
-def _parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[str, Any]:
+def parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[str, Any]:
+    """The object that a body holds, its arrays as arrays.
+
+    Raises:
+        XentError: whatever is wrong with the bytes.
+    """
     limit = settings.max_tensor_bytes if form.tensors_in else settings.max_json_bytes
     if form.encoding is not None:
         setting = "XENT_MAX_TENSOR_BYTES" if form.tensors_in else "XENT_MAX_JSON_BYTES"

@@ -188,8 +188,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
         403,
         "Training is off",
         "Training and importing change what a server answers, and there are no keys yet: they are "
-        "served by a single worker that listens on a loopback address, such as the default "
-        "XENT_HOST of 127.0.0.1.",
+        "served by a server that listens on a loopback address, such as the default XENT_HOST of "
+        "127.0.0.1.",
     ),
     Code.TRAINING_TOO_LARGE: Explanation(
         413,

@@ -1,5 +1,6 @@
 """What is known of the registered models, and the most recently used of them, in memory."""
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from service.classifier import Model
 
+NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 DEFAULT = "default"
 """The alias that is meant where no version is named: the newest, unless it is set."""
 
@@ -38,6 +40,8 @@ class Entry:
 
     def number(self, version: int | str | None) -> int | None:
         """The number that a version or alias stands for; None where there is none."""
+        if isinstance(version, str) and NUMBER.fullmatch(version):
+            version = int(version)
         if isinstance(version, int):
             return version if 1 <= version <= self.latest else None
         set_to = self.aliases.get(version or DEFAULT)

@@ -86,7 +86,7 @@ class Registry:
 
         Args:
             name: of the model.
-            version: its number or an alias; None is the alias `default`.
+            version: its number, also as text, or an alias; None is the alias `default`.
 
         Raises:
             NotFound: no such model, or no such version of it.

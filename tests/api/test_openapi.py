@@ -40,7 +40,8 @@ def differences(expected: Any, actual: Any, at: str = "") -> list[str]:
     if isinstance(expected, dict) and isinstance(actual, dict):
         if expected.keys() != actual.keys():
             return [f"{at}: members {sorted(expected.keys() ^ actual.keys())}"]
-        return [d for k in expected for d in differences(expected[k], actual[k], f"{at}/{k}")]
+        keys = expected.keys() - {"seconds"}  # of a fit: never twice the same
+        return [d for k in keys for d in differences(expected[k], actual[k], f"{at}/{k}")]
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         pairs = enumerate(zip(expected, actual, strict=True))
         return [d for i, (a, b) in pairs for d in differences(a, b, f"{at}/{i}")]
@@ -90,6 +91,10 @@ class TestDocument:
                     expected |= {"503"}
                 if "{" in path:
                     expected |= {"404"}
+                if operation["operationId"] in ("list_models", "list_versions"):
+                    expected |= {"422"}  # of the query
+                if operation["operationId"] == "train_version":
+                    expected |= {"403", "409", "507"}
                 responses = operation["responses"]
                 assert expected == {status for status in responses if status >= "400"}, path
                 for status in expected:

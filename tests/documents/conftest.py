@@ -39,7 +39,8 @@ class Block:
     @property
     def calls(self) -> bool:
         """Whether a reader who copies it calls the server."""
-        return self.language == "python" or (self.language == "sh" and "curl " in self.text)
+        python = self.language == "python" and "from service" not in self.text
+        return python or (self.language == "sh" and "curl " in self.text)
 
 
 @dataclass(frozen=True)

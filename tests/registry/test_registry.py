@@ -16,6 +16,7 @@ def test_versions_are_counted_from_1_and_the_newest_is_the_default(registry: Reg
         assert (registered.version, registered.metadata["fit"]["objective"]) == (number, number)
         assert registry.find("mine") is registered
         assert registry.find("mine", "default") is registered
+    assert registry.find("mine", "2") is registry.find("mine", 2)
     assert registry.find("mine", 2).coefficients == [[2.0]]
     assert registry.register(model("other")).version == 1
 
@@ -28,7 +29,7 @@ def test_models_that_ship_are_found_and_stay(registry: Registry) -> None:
     assert len(registry.versions("iris", None, 10).models) == 1
 
 
-@pytest.mark.parametrize("version", [0, -1, 2, 2**70, "newest", "1", ""])
+@pytest.mark.parametrize("version", [0, -1, 2, 2**70, "newest", "01", "2", "+1", "\u0661", ""])
 def test_what_is_not_there_is_not_found(registry: Registry, version: int | str) -> None:
     registry.register(model("mine"))
     with pytest.raises(NotFound) as found:

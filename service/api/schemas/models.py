@@ -5,11 +5,33 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from service.api.schemas.scoring import SampleWeights
-from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Request
+from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request, Row
 
 Inputs = Annotated[
     Matrix, Field(description="Feature rows, shape (N, D), in the order of the model's features")
 ]
+
+
+class FitAnswer(Answer):
+    """How well the optimum was reached."""
+
+    objective: Number
+    iterations: int
+    gradient_norm: Number = Field(description="Largest entry, divided by the total weight")
+    newton_decrement: Number = Field(description="About how far the objective is above its minimum")
+    converged: bool = Field(description="Whether the tolerance was met")
+    solver: str
+    seconds: float
+    log_likelihood: Number
+    null_log_likelihood: Number
+    separable: bool | None = Field(
+        None, description="Without a penalty: whether no optimum exists; absent where not known"
+    )
+    unique: bool | None = Field(
+        None,
+        description="Without a penalty: whether no feature is constant or repeats others, so that "
+        "no other parameters do as well; absent where not known",
+    )
 
 
 class ModelAnswer(Answer):
@@ -19,16 +41,51 @@ class ModelAnswer(Answer):
     version: int = Field(ge=1)
     classes: list[Label] = Field(description="Class names in column order")
     features: list[str] = Field(description="Feature names in column order")
-    data: dict[str, Any] = Field(description="Origin, licence and size of the training data")
-    split: dict[str, Any] = Field(description="How rows were held out, and how many")
-    training: dict[str, Any] = Field(description="Objective, penalty and where the fit ended")
-    metrics: dict[str, Any] = Field(description="Log loss and more on training and held-out rows")
+    data: dict[str, Any] | None = Field(
+        None, description="Of the training data: size; of a model that ships also origin, licence"
+    )
+    split: dict[str, Any] | None = Field(None, description="How rows were held out, how many")
+    training: dict[str, Any] | None = Field(
+        None, description="The objective and the options of the fit; or that it was imported"
+    )
+    metrics: dict[str, Any] | None = Field(
+        None, description="Log loss and more on training and held-out rows"
+    )
+    fit: FitAnswer | None = None
+    log_loss: dict[str, Number] | None = Field(
+        None, description="Of train, validation and test, mean in nats"
+    )
+    baselines: dict[str, Any] | None = Field(
+        None, description="Log losses of knowing nothing, and of the training part's frequencies"
+    )
+    calibration: dict[str, Any] | None = Field(
+        None, description="The temperature, and the validation log loss before and after"
+    )
+    statistics: dict[str, Any] | None = Field(
+        None, description="Per class against reference_class and per feature; docs/training.md"
+    )
 
 
 class ModelsAnswer(Answer):
     """A page of models."""
 
     models: list[ModelAnswer]
+    next: str | None = Field(None, description="Where the next page is; absent on the last one")
+
+
+class ParametersAnswer(Answer):
+    """What a version computes with."""
+
+    coefficients: Matrix = Field(description="Shape (K, D), or (1, D) with two classes")
+    intercepts: Row = Field(description="Shape (K,), or (1,) with two classes")
+    classes: list[Label] = Field(description="Class names in column order")
+    feature_names: list[str]
+
+
+class VersionsAnswer(Answer):
+    """A page of versions."""
+
+    versions: list[ModelAnswer]
     next: str | None = Field(None, description="Where the next page is; absent on the last one")
 
 
