@@ -51,7 +51,7 @@ def files() -> Iterator[Path]:
 
 def pins(lock: str) -> dict[str, str]:
     """The version of every package in a lock, by name."""
-    return dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", read(lock), re.MULTILINE))
+    return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==([^\s;]+)", read(lock), re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +84,8 @@ class TestVersion:
 
 
 class TestDependencies:
-    NAMED = {"uvloop", "fastapi_swagger"}
-    """Used without an import: uvicorn is given one by name, of the other only files are read."""
+    NAMED = {"uvloop", "fastapi_swagger", "psycopg", "psycopg_binary"}
+    """Used without an import: others are given their names, or only their files are read."""
     OTHERWISE = {"pysimdjson": "simdjson", "backports.zstd": "backports"}
     """Distributions that are imported by another name."""
 
@@ -105,7 +105,9 @@ class TestDependencies:
 
 
 class TestLocks:
-    @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+    @pytest.mark.parametrize(
+        "lock", ["requirements.lock", "requirements-dev.lock", "requirements-postgresql.lock"]
+    )
     def test_every_package_is_pinned_and_hashed_and_no_index_is_named(self, lock: str) -> None:
         text = re.sub(r"\\\n\s+", "", read(lock))
         packages = [
@@ -114,7 +116,8 @@ class TestLocks:
         assert packages
         for line in packages:
             assert re.fullmatch(
-                r"[a-z0-9._-]+==\S+ (?:; [^#]+?)?(?:--hash=sha256:[0-9a-f]{64} ?)+", line
+                r"[a-z0-9._-]+(?:\[[a-z,]+\])?==\S+ (?:; [^#]+?)?(?:--hash=sha256:[0-9a-f]{64} ?)+",
+                line,
             ), line
         assert "://" not in text
         assert "index" not in text

@@ -68,7 +68,7 @@ class Registry:
 
         A database that cannot be used now is no error: the models that ship are served.
         """
-        with suppress(Unavailable):
+        with suppress(XentError):
             self.refresh()
         self._poller = threading.Thread(target=self._poll, name="registry", daemon=True)
         self._poller.start()
@@ -189,7 +189,7 @@ class Registry:
         with self._database.writing() as connection:
             numbered = queries.add_version(connection, model)
         self._recent.put(numbered)
-        with suppress(Unavailable):  # it is stored; the poll will see it
+        with suppress(XentError):  # it is stored; the poll will see it
             self.refresh()
         return numbered
 
@@ -277,7 +277,7 @@ class Registry:
             if queries.artifact_of(connection, name, number) is None:
                 raise _unknown_version(name, None)
             moved = queries.move_alias(connection, name, alias, now, Alias(number, None, change))
-        with suppress(Unavailable):
+        with suppress(XentError):
             self.refresh()
         return moved
 
@@ -317,7 +317,7 @@ class Registry:
     def _poll(self) -> None:
         self._read_ahead(self._entries)
         while not self._ending.wait(POLL_SECONDS):
-            with suppress(Unavailable):
+            with suppress(XentError):
                 self.refresh()
 
     def _entry(self, name: str) -> Entry:
