@@ -127,7 +127,7 @@ def served_app() -> FastAPI:
         logging.getLogger("xent").warning("no such setting", extra={"variable": name})
     reason = off(settings)
     if reason is not None:
-        logging.getLogger("xent").warning("training is off", extra={"reason": reason})
+        logging.getLogger("xent").info("training is off", extra={"reason": reason})
     return create_app(settings, take_signals=True)
 
 

@@ -31,6 +31,9 @@ class Code(StrEnum):
     EMPTY_BODY = "empty_body"
     INVALID_TENSOR_FILE = "invalid_tensor_file"
     INVALID_COMPRESSION = "invalid_compression"
+    INVALID_CSV = "invalid_csv"
+    INVALID_PARQUET = "invalid_parquet"
+    INVALID_ONNX = "invalid_onnx"
     INVALID_STATE = "invalid_state"
     INVALID_MODEL_FILE = "invalid_model_file"
     # The body as an object
@@ -49,6 +52,7 @@ class Code(StrEnum):
     EMPTY_ROW = "empty_row"
     SHAPE_MISMATCH = "shape_mismatch"
     # Meaning
+    MISSING_VALUE = "missing_value"
     NAN_VALUE = "nan_value"
     INFINITE_VALUE = "infinite_value"
     IMPOSSIBLE_ROW = "impossible_row"

@@ -54,7 +54,7 @@ class Operation(APIRoute):
 
         async def answer(request: Request) -> Response:
             scope = request.scope
-            parameters = {**request.path_params, **self._query(request)}
+            parameters = {**request.path_params, **query_of(self, request)}
             content, headers = await self.reply(
                 scope, request.receive, parameters, request.app.state
             )
@@ -63,24 +63,6 @@ class Operation(APIRoute):
             return response
 
         return answer
-
-    def _query(self, request: Request) -> dict[str, Any]:
-        """The parameters behind the question mark, of the calls that have any."""
-        fields = {field.alias: field for field in self.dependant.query_params}
-        given = request.query_params.multi_items() if fields else []
-        faults, found = [], {}
-        for name, text in given:
-            pointer, shown = cell(name)
-            if name not in fields or name in found:
-                code = Code.DUPLICATE_MEMBER if name in fields else Code.UNKNOWN_MEMBER
-                known = ", ".join(fields)
-                faults.append(Fault(pointer, code, f"{shown}: the query takes {known}, each once"))
-                continue
-            found[name], wrong = fields[name].validate(text, {}, loc=("query", name))
-            faults += [Fault(pointer, Code.INVALID_OPTION, f"{shown}: {e['msg']}") for e in wrong]
-        if faults:
-            raise InvalidInput(faults)
-        return found
 
     @property
     def status(self) -> int:
@@ -170,6 +152,29 @@ def _is_much_json(body: Content, form: Form) -> bool:
 
 _JSON_HEADER = [(b"content-type", JSON.encode())]
 _TENSORS_HEADER = [(b"content-type", TENSORS.encode())]
+
+
+def query_of(route: APIRoute, request: Request) -> dict[str, Any]:
+    """The parameters behind the question mark, of the calls that have any.
+
+    Raises:
+        InvalidInput: an unknown one, one that is given twice, or a value out of its range.
+    """
+    fields = {field.alias: field for field in route.dependant.query_params}
+    given = request.query_params.multi_items() if fields else []
+    faults, found = [], {}
+    for name, text in given:
+        pointer, shown = cell(name)
+        if name not in fields or name in found:
+            code = Code.DUPLICATE_MEMBER if name in fields else Code.UNKNOWN_MEMBER
+            known = ", ".join(fields)
+            faults.append(Fault(pointer, code, f"{shown}: the query takes {known}, each once"))
+            continue
+        found[name], wrong = fields[name].validate(text, {}, loc=("query", name))
+        faults += [Fault(pointer, Code.INVALID_OPTION, f"{shown}: {e['msg']}") for e in wrong]
+    if faults:
+        raise InvalidInput(faults)
+    return found
 
 
 def add_operation(

@@ -47,6 +47,21 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Damaged compression",
         "The body is not one whole stream of what Content-Encoding says: gzip or zstd, one layer.",
     ),
+    Code.INVALID_CSV: Explanation(
+        400,
+        "Not CSV",
+        "The file is not one UTF-8 table: a first line with the names of the columns, then rows of "
+        "as many cells, separated by commas, quoted by double quotes.",
+    ),
+    Code.INVALID_PARQUET: Explanation(
+        400, "Not Parquet", "The file is not one Parquet table of plain columns."
+    ),
+    Code.INVALID_ONNX: Explanation(
+        400,
+        "Not an ONNX model of ours",
+        "The bytes are not ONNX, or a graph that is more than one linear map with or without "
+        "softmax; the detail names the operator, tensor or attribute that is not understood.",
+    ),
     Code.INVALID_STATE: Explanation(
         400, "Not an evaluation state", "The bytes are not the state of an evaluation."
     ),
@@ -99,6 +114,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.EMPTY_ROW: Explanation(422, "Empty row", "A row of an array has no cells."),
     Code.SHAPE_MISMATCH: Explanation(
         422, "Shape mismatch", "Two arrays that belong together differ in shape."
+    ),
+    Code.MISSING_VALUE: Explanation(
+        422,
+        "Missing value",
+        "A cell of a table is empty. No number stands for what is missing: fill it in, or leave "
+        "its row or its column out.",
     ),
     Code.NAN_VALUE: Explanation(
         422,
@@ -225,7 +246,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.UNSUPPORTED_MEDIA_TYPE: Explanation(
         415,
         "Unsupported media type",
-        "Bodies are application/json or application/vnd.safetensors.",
+        "Bodies are application/json or application/vnd.safetensors; data to train on also "
+        "text/csv.",
     ),
     Code.UNSUPPORTED_ENCODING: Explanation(
         415,

@@ -9,13 +9,15 @@ import numpy as np
 
 from service import classifier
 from service.api.beside import Job
-from service.api.call import Call, Done, parse
+from service.api.call import Call, Content, Done, inflated, parse
 from service.api.media import Form
 from service.api.request import validate
 from service.api.schemas.training import TrainRequest
 from service.api.schemas.types import array_members
 from service.errors import Code, Fault, InvalidInput, TooLarge, XentError
 from service.settings import Settings
+from service.wire import parse_object
+from service.wire.csv import label_names, parse_csv
 
 # Scoring comes first wherever both want the processor.
 NICE = 10
@@ -50,7 +52,12 @@ def training(settings: Settings) -> Job:
         initial = classifier.from_bytes(file) if file else None
         start = perf_counter()
         try:
-            asked = validate(TrainRequest, parse(call, body, form, settings), settings)
+            table = parameters["table"]
+            if table is None:
+                members = parse(call, body, form, settings)
+            else:
+                members = table_members(inflated(body, form, settings), table, settings)
+            asked = validate(TrainRequest, members, settings)
             parsed = perf_counter()
             model = make(parameters["name"], asked, initial, settings)
         except MemoryError:
@@ -62,6 +69,44 @@ def training(settings: Settings) -> Job:
         return Made(classifier.to_bytes(model), None, 0, timing, bool(asked.dry_run))
 
     return job
+
+
+def table_members(body: Content, query: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The members of a request that came as CSV.
+
+    Args:
+        body: the table.
+        query: `label`, the column to learn; `weight`, that of the sample weights; `options` as a
+            JSON object; `dry_run`.
+        settings: with the limits.
+
+    Raises:
+        XentError: a table or a query that means nothing.
+    """
+    label, weight = query.get("label"), query.get("weight")
+    if not label:
+        text = "label is needed in the query: the name of the column to learn"
+        raise InvalidInput.at("/label", Code.MISSING_MEMBER, text)
+    if label == weight:
+        text = "weight must be another column than label"
+        raise InvalidInput.at("/weight", Code.CONFLICTING_MEMBERS, text)
+    table = parse_csv(body, texts=[label], max_elements=settings.max_elements)
+    numbers, names = table.numbers, table.names
+    members: dict[str, Any] = {"labels": label_names(table.texts[label])}
+    if weight is not None:
+        if weight not in names:
+            text = "weight names no column of the table"
+            raise InvalidInput.at("/weight", Code.MISSING_MEMBER, text)
+        place = names.index(weight)
+        members["sample_weights"] = numbers[:, place]
+        numbers, names = np.delete(numbers, place, axis=1), names[:place] + names[place + 1 :]
+    if not names:
+        text = "the table has no column that is a feature"
+        raise InvalidInput.at("/columns", Code.MISSING_MEMBER, text)
+    if query.get("options") is not None:
+        members["options"] = parse_object(query["options"].encode(), "options")
+    rest = {"inputs": numbers, "feature_names": list(names), "dry_run": query.get("dry_run")}
+    return {**members, **rest}
 
 
 def _limit_memory(limit: int) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive
 
@@ -23,8 +23,8 @@ from service.api.admission import Admission
 from service.api.beside import Beside
 from service.api.call import Content, Done
 from service.api.drain import Drain
-from service.api.media import JSON, Form, content_length, form_of
-from service.api.operation import problem_responses, summary_of
+from service.api.media import JSON, Form, Headers, content_length, form_of
+from service.api.operation import problem_responses, query_of, summary_of
 from service.api.request import Incomplete, read_body, too_large
 from service.api.routes.models import MODEL, described
 from service.api.schemas.training import TrainAnswer, TrainRequest
@@ -38,10 +38,12 @@ from service.errors import (
     TooLarge,
     Unavailable,
     XentError,
+    cell,
 )
 from service.registry import Registry
 from service.settings import Settings
 from service.wire import TENSORS, dump_json, dump_tensors
+from service.wire.csv import CSV
 
 # How soon a training notices that it is to end.
 WATCH_SECONDS = 0.05
@@ -67,7 +69,8 @@ class TrainRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             trainer: Training = request.app.state.training
-            return await trainer.answer(request, request.path_params["name"])
+            name = request.path_params["name"]
+            return await trainer.answer(request, name, query_of(self, request))
 
         return answer
 
@@ -86,6 +89,7 @@ def add_training(router: APIRouter) -> None:
         description=description,
         operation_id="train_version",
         tags=["models"],
+        openapi_extra={"requestBody": {"content": {CSV: {"schema": {"type": "string"}}}}},
         responses={
             **problem_responses(True, 403, 404, 409, 507),
             200: {"model": TrainAnswer, "description": "A dry run: nothing was registered"},
@@ -93,12 +97,26 @@ def add_training(router: APIRouter) -> None:
     )
 
 
-def train_version(name: str, body: TrainRequest) -> None:
+def train_version(
+    name: str,
+    body: TrainRequest,
+    label: Annotated[str | None, Query(description="Of a CSV body: the column to learn")] = None,
+    weight: Annotated[
+        str | None, Query(description="Of a CSV body: the column of sample weights")
+    ] = None,
+    options: Annotated[
+        str | None, Query(description="Of a CSV body: the options as a JSON object")
+    ] = None,
+    dry_run: Annotated[bool | None, Query(description="Of a CSV body: registers nothing")] = None,
+) -> None:
     """Trains a model, or imports one, as the next version of its name.
 
     With `inputs` and `labels` or `targets` it is fitted to its optimum, and `converged` tells
     whether it got there; with `coefficients`, `intercepts` and `classes` it is imported. One
     training runs at a time, and only where the server listens on a loopback address.
+
+    A body of text/csv is a table whose first line names the columns; those that are neither label
+    nor weight are the features.
     """
 
 
@@ -128,7 +146,7 @@ class Training:
         """Ends the process, if there is one."""
         self._process.end()
 
-    async def answer(self, request: Request, name: str) -> Response:
+    async def answer(self, request: Request, name: str, query: dict[str, Any]) -> Response:
         """Reads, trains, registers and answers.
 
         Raises:
@@ -136,7 +154,12 @@ class Training:
         """
         self._check(name)
         headers = request.scope["headers"]
-        form = form_of(headers)
+        table = _is_csv(request.headers.get("content-type", ""))
+        if query and not table:
+            text = f"the query belongs to a body of {CSV}; this one has members for it"
+            raise InvalidInput.at(cell(next(iter(query)))[0], Code.CONFLICTING_MEMBERS, text)
+        # a table comes and its answer goes as JSON does
+        form = form_of([(b"content-type", JSON.encode()), *_others(headers)] if table else headers)
         kind = "tensor" if form.tensors_in else "json"
         limit: int = getattr(self._settings, f"max_{kind}_bytes")
         setting = f"XENT_MAX_{kind.upper()}_BYTES"
@@ -148,7 +171,9 @@ class Training:
             self._check(name)  # another training may have begun meanwhile
             self._busy = True
         try:
-            made = await self._made(name, body, form, request.receive)
+            made = await self._made(
+                {"name": name, "table": query if table else None}, body, form, request.receive
+            )
             model = classifier.from_bytes(bytes(made.content))
             if not made.dry_run:
                 model = await run_sync(self._registry.register, model)
@@ -170,8 +195,10 @@ class Training:
         if self._busy:
             raise Unavailable(Code.OVERLOADED, "another model is being trained; try again soon")
 
-    async def _made(self, name: str, body: Content, form: Form, receive: Receive) -> Made:
-        perform = partial(self._process.perform, VERSIONS, {"name": name}, body, form)
+    async def _made(
+        self, parameters: dict[str, Any], body: Content, form: Form, receive: Receive
+    ) -> Made:
+        perform = partial(self._process.perform, VERSIONS, parameters, body, form)
         deadline = monotonic() + self._settings.max_training_seconds
         gone = asyncio.create_task(_gone(receive))
         try:
@@ -179,7 +206,9 @@ class Training:
                 made = await self._watched(perform, gone, deadline)
             except InitialVersion as needed:
                 try:
-                    initial = await run_sync(self._registry.find, name, needed.version)
+                    initial = await run_sync(
+                        self._registry.find, parameters["name"], needed.version
+                    )
                 except NotFound as error:
                     pointer = "/options/initial_version"
                     raise InvalidInput.at(pointer, Code.INVALID_OPTION, error.detail) from None
@@ -227,6 +256,16 @@ class Training:
             text = f"the training is over the limit XENT_MAX_TRAINING_SECONDS of {limit} s"
             return TooLarge(Code.TRAINING_TOO_LONG, text)
         return None
+
+
+def _is_csv(content_type: str) -> bool:
+    kind, _, parameters = content_type.partition(";")
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    return kind.strip().lower() == CSV and charset in ("", "charset=utf-8")
+
+
+def _others(headers: Headers) -> Headers:
+    return [entry for entry in headers if entry[0] != b"content-type"]
 
 
 async def _gone(receive: Receive) -> None:

@@ -83,7 +83,7 @@ class TestMethods:
             answer = caller.get(f"/v1/models/{name}")
             assert answer.status_code == 404
             assert answer.json()["code"] == "unknown_model"
-            assert "iris" in answer.json()["detail"]
+            assert "GET /v1/models lists" in answer.json()["detail"]
             answer = caller.post(f"/v1/models/{name}/predict", {"inputs": [[1]]})
             assert answer.status_code == 404
 

@@ -1,5 +1,6 @@
 """Training and importing over HTTP: what comes back, what is refused, what is registered."""
 
+import gzip
 from itertools import count
 from typing import Any
 
@@ -270,9 +271,75 @@ def test_names_that_cannot_be_taken(caller: Any, name: str, status: int) -> None
     assert caller.post(f"/v1/models/{name}/versions", GOOD).status_code == status
 
 
+def csv(caller: Any, where: str, text: str | bytes, **query: str) -> Any:
+    return caller.ask(
+        "POST", where, content=text, params=query, headers={"content-type": "text/csv"}
+    )
+
+
+TABLE = "x,y,kind,w\n" + "".join(
+    f"{row[0]},{row[1]},{name},{1 + index % 3}\n"
+    for index, (row, name) in enumerate(zip(ROWS, LABELS, strict=True))
+)
+
+
+def test_a_table_trains_as_json_does(caller: Any) -> None:
+    where = path()
+    answer = csv(caller, where, TABLE, label="kind", weight="w", options='{"l2": 0.5}')
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["features"] == ["x", "y"]
+    weights = [1 + index % 3 for index in range(len(ROWS))]
+    inputs = [row[:2] for row in ROWS]
+    trained(caller, where, inputs=inputs, sample_weights=weights, options={"l2": 0.5})
+    first, second = (caller.get(f"{where}/{n}/parameters").json() for n in (1, 2))
+    assert first["coefficients"] == second["coefficients"]
+    assert csv(caller, where, TABLE, label="kind", weight="w", dry_run="true").status_code == 200
+    packed = gzip.compress(TABLE.encode())
+    headers = {"content-type": "text/csv; charset=utf-8", "content-encoding": "gzip"}
+    query = {"label": "kind", "weight": "w"}
+    answer = caller.ask("POST", where, content=packed, params=query, headers=headers)
+    assert answer.json()["version"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "status", "pointer"),
+    [
+        (TABLE, {}, 422, "/label"),
+        (TABLE, {"label": "none"}, 422, "/columns/none"),
+        (TABLE, {"label": "kind", "weight": "v"}, 422, "/weight"),
+        (TABLE, {"label": "kind", "weight": "kind"}, 422, "/weight"),
+        (TABLE, {"label": "kind", "lable": "kind"}, 422, "/lable"),
+        (TABLE, {"label": "kind", "options": '{"C": 1}'}, 422, "/options/C"),
+        (TABLE, {"label": "kind", "options": "{"}, 400, None),
+        (TABLE, {"label": "kind", "dry_run": "maybe"}, 422, "/dry_run"),
+        (TABLE.replace("3.5", "nan", 1), {"label": "kind"}, 422, "/rows/0/y"),
+        (TABLE.replace("3.5", "", 1), {"label": "kind"}, 422, "/rows/0/y"),
+        (TABLE + "1,2\n", {"label": "kind"}, 400, None),
+        ("kind\na\nb\n", {"label": "kind"}, 422, "/columns"),
+        ("", {"label": "kind"}, 400, None),
+        (b"x,kind\n1,\xff\n", {"label": "kind"}, 400, None),
+    ],
+)
+def test_a_bad_table_is_told_and_registers_nothing(
+    caller: Any, text: Any, query: dict[str, str], status: int, pointer: str | None
+) -> None:
+    where = path()
+    answer = csv(caller, where, text, **query)
+    assert answer.status_code == status, answer.text
+    if pointer is not None:
+        assert answer.json()["errors"][0]["pointer"] == pointer, answer.text
+    assert caller.get(where).status_code == 404
+
+
+def test_a_query_without_a_table_is_refused(caller: Any) -> None:
+    answer = caller.post(f"{path()}?label=kind", GOOD)
+    assert answer.status_code == 422
+
+
 def test_other_media_types_are_415(caller: Any) -> None:
-    answer = caller.ask("POST", path(), content=b"a,b", headers={"content-type": "text/csv"})
-    assert answer.status_code == 415
+    for kind in ("text/plain", "text/csv; charset=latin-1", "application/x-www-form-urlencoded"):
+        answer = caller.ask("POST", path(), content=b"a,b", headers={"content-type": kind})
+        assert answer.status_code == 415
 
 
 def test_more_than_the_limit_is_413_before_anything_is_computed(caller: Any) -> None:
