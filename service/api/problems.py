@@ -197,13 +197,15 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "being served.",
     ),
     Code.UNKNOWN_ALIAS: Explanation(
-        404, "Unknown alias", "The model has no alias of that name; PUT makes one."
+        404, "Unknown alias", "The model has no alias of that name; xent promote makes one."
     ),
     Code.NOTHING_BEFORE: Explanation(
         409, "Nothing before", "The alias has never stood for another version."
     ),
     Code.STALE: Explanation(
-        412, "Changed since then", "If-Match names an older state; GET it again, then decide."
+        409,
+        "Changed since then",
+        "Somebody else has changed it between the look and the change; look again, then decide.",
     ),
     Code.TRAINING_OFF: Explanation(
         403,

@@ -1,16 +1,26 @@
 """`xent`, or `python -m service`: serve, and the commands that make the files that ship."""
 
 import json
+import re
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
 
 from service import __version__
+from service.errors import XentError
 from service.logs import configure_logging
 from service.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from service.registry import Registry
+
+ALIAS = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 
 
 @click.group(invoke_without_command=True)
@@ -53,6 +63,57 @@ def _settings() -> Settings:
             for entry in error.errors(include_url=False, include_input=False)
         ]
         raise click.ClickException("\n".join(wrong)) from None
+
+
+@contextmanager
+def _registry() -> Iterator["Registry"]:
+    """The registry of the settings; what goes wrong with it is told without a traceback."""
+    from service.classifier import shipped_models
+    from service.registry import Registry
+
+    settings = _settings()
+    registry = Registry(shipped_models(), settings.max_registry_bytes, settings.database)
+    try:
+        yield registry
+    except XentError as error:
+        raise click.ClickException(error.detail) from None
+    finally:
+        registry.end()
+
+
+@main.command()
+@click.argument("name")
+@click.argument("alias")
+@click.argument("version", type=click.IntRange(min=1))
+def promote(name: str, alias: str, version: int) -> None:
+    """Let ALIAS of the model NAME stand for VERSION; servers follow within two seconds."""
+    if not ALIAS.fullmatch(alias):
+        raise click.ClickException(f"an alias must match {ALIAS.pattern}, whole")
+    with _registry() as registry:
+        moved = registry.move_alias(name, alias, version, registry.seen(name, alias))
+    click.echo(f"{name} {alias}: {moved.number}, before {moved.previous or 'nothing'}")
+
+
+@main.command("roll-back")
+@click.argument("name")
+@click.argument("alias")
+def roll_back(name: str, alias: str) -> None:
+    """Let ALIAS of the model NAME stand again for what it stood for before."""
+    with _registry() as registry:
+        moved = registry.roll_back(name, alias, registry.alias(name, alias).change)
+    click.echo(f"{name} {alias}: {moved.number}, before {moved.previous or 'nothing'}")
+
+
+@main.command()
+@click.argument("name")
+@click.argument("version")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export(name: str, version: str, file: Path) -> None:
+    """Write a VERSION (number or alias) of the model NAME to FILE; prints its SHA-256."""
+    with _registry() as registry:
+        data, digest = registry.artifact(name, version)
+    file.write_bytes(data)
+    click.echo(digest)
 
 
 @main.command("train-shipped")

@@ -227,6 +227,12 @@ class Registry:
             raise _unknown_alias(name, alias)
         return found
 
+    def seen(self, name: str, alias: str) -> int | None:
+        """What to give as `seen` to `move_alias`: the change that made an alias what it is."""
+        self.check(name)
+        found = self._entry(name).aliases.get(alias)
+        return None if found is None else found.change
+
     def move_alias(self, name: str, alias: str, number: int, seen: int | None) -> Alias:
         """Let an alias stand for another version.
 

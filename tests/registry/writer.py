@@ -33,4 +33,5 @@ def main(url: str, name: str, count: int) -> None:
         print("alias", number, moved.change, flush=True)  # noqa: T201
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
