@@ -34,7 +34,7 @@ test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in 
 	KERAS_BACKEND=torch $(PEERS)/bin/python -m pytest -m peers $(ARGS)
 
 hostile: $(VENV)/.dev ## attack a server for a quarter of an hour: docs/hostile.md
-	$(BIN)/python -m pytest -s -m hostile tests/hostile $(ARGS)
+	$(BIN)/python -m pytest -s -m hostile tests/hostile tests/registry $(ARGS)
 
 coverage: $(VENV)/.dev ## run the tests and write the lines they missed to htmlcov/
 	$(BIN)/python -m pytest --cov --cov-report=html $(ARGS)
@@ -67,6 +67,7 @@ train-shipped: $(VENV)/.runtime ## train the models that ship and write the bodi
 lock: $(VENV)/.dev ## resolve the dependencies again (LOCKFLAGS=--upgrade: to their newest)
 	$(LOCK) $(LOCKFLAGS) --output-file requirements.lock
 	$(LOCK) $(LOCKFLAGS) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(subst pyproject.toml,--group postgresql,$(LOCK)) $(LOCKFLAGS) --constraints requirements-dev.lock --output-file requirements-postgresql.lock
 
 clean: ## remove everything that these commands made
 	rm -rf $(VENV) $(PEERS) build dist htmlcov .coverage .coverage.* .hypothesis
@@ -79,8 +80,9 @@ $(VENV)/.runtime: requirements.lock | $(BIN)/python
 	$(BIN)/python $(INSTALL) -r requirements.lock
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements-dev.lock requirements-postgresql.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python $(INSTALL) -r requirements-dev.lock
+	@$(BIN)/python $(INSTALL) -r requirements-postgresql.lock || echo "no PostgreSQL for this platform: its tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import State
@@ -58,7 +59,7 @@ def create_app(
     """
     settings = Settings() if settings is None else settings
     metrics, drain = Metrics(), Drain(settings.drain_seconds)
-    registry = Registry(shipped_models(), settings.max_registry_bytes)
+    registry = Registry(shipped_models(), settings.max_registry_bytes, settings.database)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -67,9 +68,11 @@ def create_app(
         app.state.beside = Beside(settings, "service.app:work_beside")
         if take_signals:
             drain.take_signals()
+        await run_sync(registry.start)
         yield {"settings": settings, "metrics": metrics}  # for the connections
         app.state.beside.end()
         app.state.training.end()
+        await run_sync(registry.end)
 
     app = FastAPI(
         title="Xent",

@@ -10,6 +10,7 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── Forbidden       switched off here, whoever asks
     ├── Conflict        against what is there already
     ├── TooLarge        over a limit; the text names the limit, its setting and its value
+    ├── Stale           it has changed since the caller looked
     ├── StoreFull       no room for what would be kept
     └── Unavailable     not now: over capacity, or about to end
 
@@ -75,6 +76,10 @@ class Code(StrEnum):
     UNKNOWN_PROBLEM = "unknown_problem"
     SHIPPED_MODEL = "shipped_model"
     STORE_FULL = "store_full"
+    STORE_UNAVAILABLE = "store_unavailable"
+    UNKNOWN_ALIAS = "unknown_alias"
+    NOTHING_BEFORE = "nothing_before"
+    STALE = "stale"
     TRAINING_OFF = "training_off"
     TRAINING_TOO_LARGE = "training_too_large"
     TRAINING_TOO_LONG = "training_too_long"
@@ -222,8 +227,12 @@ class TooLarge(XentError):
     """Over a limit; `detail` names the limit, its setting and its value."""
 
 
+class Stale(XentError):
+    """It has changed since the caller looked."""
+
+
 class StoreFull(XentError):
-    """No room for what would be kept; `detail` names the limit, its setting and its value."""
+    """No room for what would be kept; nothing of it was."""
 
 
 class Unavailable(XentError):

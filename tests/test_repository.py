@@ -85,8 +85,8 @@ class TestVersion:
 
 
 class TestDependencies:
-    NAMED = {"uvloop", "fastapi_swagger"}
-    """Used without an import: uvicorn is given one by name, of the other only files are read."""
+    NAMED = {"uvloop", "fastapi_swagger", "psycopg", "psycopg_binary"}
+    """Used without an import: others are given their names, or only their files are read."""
     OTHERWISE = {"pysimdjson": "simdjson", "backports.zstd": "backports", "pyarrow": "pyarrow"}
     """Distributions that are imported by another name."""
 

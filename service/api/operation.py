@@ -21,6 +21,7 @@ from service.api.problems import MEDIA_TYPE
 from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
 from service.errors import Code, Fault, InvalidInput, XentError, cell
+from service.registry import WouldWait
 from service.settings import Settings
 from service.wire import (
     TENSORS,
@@ -87,7 +88,12 @@ class Operation(APIRoute):
         """
         if self.call is None:
             check_accept(scope["headers"])
-            return dump_json(self.endpoint(**parameters)), _JSON_HEADER
+            work = partial(self.endpoint, **parameters)
+            try:
+                found = work()
+            except WouldWait:
+                found = await run_sync(work)
+            return dump_json(found), _JSON_HEADER
         settings: Settings = state.settings
         form = form_of(scope["headers"])
         kind = "tensor" if form.tensors_in else "json"
@@ -99,7 +105,11 @@ class Operation(APIRoute):
         async with state.admission.enter(limit if announced is None else announced):
             body = await read_body(receive, limit, setting, announced)
             if len(body) <= INLINE_BYTES and form.encoding is None:
-                done = perform(self.call, parameters, body, form, settings)
+                small = partial(perform, self.call, parameters, body, form, settings)
+                try:
+                    done = small()
+                except WouldWait:
+                    done = await run_sync(small)
             else:
                 try:
                     done = await self._large(parameters, body, form, state)
@@ -125,7 +135,8 @@ class Operation(APIRoute):
         )
         if _is_much_json(body, form):
             # found here: the process beside has no registry
-            model = state.find(**parameters) if self.path.startswith("/v1/models/") else None
+            of_model = self.path.startswith("/v1/models/")
+            model = await run_sync(partial(state.find, **parameters)) if of_model else None
             work = partial(state.beside.perform, self.path, parameters, body, form, model)
         return await run_sync(work, limiter=state.limiter)
 

@@ -199,15 +199,32 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.STORE_FULL: Explanation(
         507,
         "Store full",
-        "The registered models fill the room that the setting in the text allows; nothing was "
-        "registered.",
+        "The disk that holds what is registered is full. Nothing was stored; scoring goes on.",
+    ),
+    Code.STORE_UNAVAILABLE: Explanation(
+        503,
+        "Store unavailable",
+        "The database of what is registered cannot be used now, or did not confirm a change, which "
+        "may or may not have been made: look before it is sent again. Models in memory go on "
+        "being served.",
+    ),
+    Code.UNKNOWN_ALIAS: Explanation(
+        404, "Unknown alias", "The model has no alias of that name; xent promote makes one."
+    ),
+    Code.NOTHING_BEFORE: Explanation(
+        409, "Nothing before", "The alias has never stood for another version."
+    ),
+    Code.STALE: Explanation(
+        409,
+        "Changed since then",
+        "Somebody else has changed it between the look and the change; look again, then decide.",
     ),
     Code.TRAINING_OFF: Explanation(
         403,
         "Training is off",
         "Training and importing change what a server answers, and there are no keys yet: they are "
-        "served by a single worker that listens on a loopback address, such as the default "
-        "XENT_HOST of 127.0.0.1.",
+        "served by a server that listens on a loopback address, such as the default XENT_HOST of "
+        "127.0.0.1.",
     ),
     Code.TRAINING_TOO_LARGE: Explanation(
         413,

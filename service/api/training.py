@@ -52,11 +52,6 @@ VERSIONS = MODEL + "/versions"
 
 def off(settings: Settings) -> str | None:
     """Why nothing is trained or imported under these settings; None where it is."""
-    if settings.workers > 1:
-        return (
-            f"models are registered in one process, and XENT_WORKERS is {settings.workers}: the "
-            "others would not know them"
-        )
     host = settings.host
     with suppress(ValueError):
         if ipaddress.ip_address(host).is_loopback:
@@ -179,10 +174,9 @@ class Training:
             made = await self._made(
                 {"name": name, "table": query if table else None}, body, form, request.receive
             )
-            # no step between here and the registration waits for anything
             model = classifier.from_bytes(bytes(made.content))
             if not made.dry_run:
-                model = self._registry.register(model)
+                model = await run_sync(self._registry.register, model)
         finally:
             self._busy = False
         return _answer(model, made, form)
@@ -212,7 +206,9 @@ class Training:
                 made = await self._watched(perform, gone, deadline)
             except InitialVersion as needed:
                 try:
-                    initial = self._registry.find(parameters["name"], needed.version)
+                    initial = await run_sync(
+                        self._registry.find, parameters["name"], needed.version
+                    )
                 except NotFound as error:
                     pointer = "/options/initial_version"
                     raise InvalidInput.at(pointer, Code.INVALID_OPTION, error.detail) from None

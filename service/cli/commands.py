@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -17,7 +18,11 @@ from service.settings import PREFIX, Settings
 class Commands(click.Group):
     """Loads the commands on models when one is wanted: serving needs none of them."""
 
-    LATER = ("train", "predict", "evaluate", "models", "export", "import")
+    LATER = {
+        **dict.fromkeys(("train", "predict", "evaluate", "models", "export", "import"), "models"),
+        **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
+    }
+    """Their names, and the modules that hold them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, those of the commands on models first."""
@@ -27,10 +32,9 @@ class Commands(click.Group):
         """The command of a name."""
         if cmd_name not in self.LATER:
             return super().get_command(ctx, cmd_name)
-        from service.cli import models
-
-        wanted = "import_model" if cmd_name == "import" else cmd_name
-        command: click.Command = getattr(models, wanted)
+        module = import_module(f"service.cli.{self.LATER[cmd_name]}")
+        wanted = "import_model" if cmd_name == "import" else cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, wanted)
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -63,7 +67,7 @@ def serve() -> None:
     """Serve until SIGTERM or SIGINT; XENT_ environment variables are the settings."""
     from service.api import server  # the other commands need none
 
-    settings = _settings()
+    settings = read_settings()
     configure_logging(settings.log_level)  # the process that starts the workers has lines as well
     # uvicorn finishes what it has begun and then raises the signal again: a stop that was asked
     # for is no failure. Before uvicorn listens to it, the signal ends the start.
@@ -76,11 +80,12 @@ def openapi() -> None:
     """Print the OpenAPI document."""
     from service.app import create_app  # the other commands need no web framework
 
-    document = create_app(_settings()).openapi()
+    document = create_app(read_settings()).openapi()
     click.echo(json.dumps(document, indent=2))
 
 
-def _settings() -> Settings:
+def read_settings() -> Settings:
+    """Those of the environment; a wrong one ends the command."""
     try:
         return Settings()
     except ValidationError as error:

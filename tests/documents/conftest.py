@@ -106,7 +106,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "service"],
             cwd=ROOT,
-            env={**environment, "XENT_PORT": "0"},
+            env={**environment, "XENT_PORT": "0", "XENT_DATA_DIR": f"{log}-data"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

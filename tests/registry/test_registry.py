@@ -2,29 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
 
-from service.classifier import Model, shipped_models, to_bytes
-from service.errors import Code, Conflict, NotFound, StoreFull
+from service.errors import Code, Conflict, NotFound
 from service.registry import Page, Registry
 
-
-def model(name: str, value: float = 0.0) -> Model:
-    return Model(
-        name=name,
-        version=1,
-        classes=("a", "b"),
-        feature_names=("x",),
-        coefficients=np.array([[value]]),
-        intercepts=np.zeros(1),
-        metadata={"fit": {"objective": value}},
-    )
-
-
-@pytest.fixture
-def registry() -> Registry:
-    return Registry(shipped_models(), 100_000)
+from .conftest import model
 
 
 def test_versions_are_counted_from_1_and_the_newest_is_the_default(registry: Registry) -> None:
@@ -84,18 +67,6 @@ def test_pages_are_in_order_and_lead_to_all(registry: Registry) -> None:
     last = registry.versions("mine", 1, 1)
     assert (names(last), last.next) == ([("mine", 2)], None)
     assert registry.versions("mine", 2**70, 5).models == ()
-
-
-def test_the_room_is_bounded_and_what_does_not_fit_is_not_there() -> None:
-    size = len(to_bytes(model("mine")))
-    registry = Registry({}, 2 * size)
-    registry.register(model("mine"))
-    registry.register(model("mine"))
-    with pytest.raises(StoreFull, match=f"XENT_MAX_REGISTRY_BYTES is {2 * size}"):
-        registry.register(model("more"))
-    assert names(registry.models(None, 10)) == [("mine", 2)]
-    with pytest.raises(NotFound):
-        registry.find("more")
 
 
 def test_threads_get_versions_of_their_own(registry: Registry) -> None:

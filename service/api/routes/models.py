@@ -98,13 +98,13 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         return classifier.evaluate(find(name, version), **body.arguments())
 
     for path, endpoint, answer, *errors in (
-        ("/v1/models", list_models, ModelsAnswer, 422),
-        (MODEL, show_model, ModelAnswer, 404),
+        ("/v1/models", list_models, ModelsAnswer, 422, 503),
+        (MODEL, show_model, ModelAnswer, 404, 503),
         (MODEL + "/predict", predict, PredictAnswer, 404),
         (MODEL + "/evaluate", evaluate_model, ReportAnswer, 404),
-        (MODEL + "/versions", list_versions, VersionsAnswer, 404, 422),
-        (VERSION, show_version, ModelAnswer, 404),
-        (VERSION + "/parameters", show_parameters, ParametersAnswer, 404),
+        (MODEL + "/versions", list_versions, VersionsAnswer, 404, 422, 503),
+        (VERSION, show_version, ModelAnswer, 404, 503),
+        (VERSION + "/parameters", show_parameters, ParametersAnswer, 404, 503),
         (VERSION + "/predict", predict_version, PredictAnswer, 404),
         (VERSION + "/evaluate", evaluate_version, ReportAnswer, 404),
     ):
