@@ -5,6 +5,7 @@ import signal
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import ClassVar
 
 import click
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from service.settings import PREFIX, Settings
 class Commands(click.Group):
     """Loads the commands on models when one is wanted: serving needs none of them."""
 
-    LATER = {
+    LATER: ClassVar = {
         **dict.fromkeys(("train", "predict", "evaluate", "models", "export", "import"), "models"),
         **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
     }

@@ -158,6 +158,20 @@ def test_what_was_registered_outlives_a_kill(serve: Any, tmp_path: Path) -> None
         assert orjson.loads(post(server, PATH, DATA).body)["version"] == 2
 
 
+def test_without_its_database_it_scores_and_claims_nothing(serve: Any) -> None:
+    with serve(XENT_DATABASE_URL="postgresql://xent:hunter2@127.0.0.1:1/none") as server:
+        assert post(server, "/v1/models/iris/predict", PREDICT).status == 200
+        for answer in (
+            post(server, "/v1/models/mine/predict", b'{"inputs": [[1.5]]}'),
+            post(server, PATH, DATA),
+            server.get("/v1/models"),
+        ):
+            assert (answer.status, answer.problem()["code"]) == (503, "store_unavailable")
+            assert answer.headers["retry-after"] == "1"
+        assert "hunter2" not in server.log_text()
+        assert server.stop() == 0
+
+
 def test_workers_agree_within_two_seconds(serve: Any) -> None:
     with serve(XENT_WORKERS="2") as server:
         assert post(server, PATH, DATA).status == 201
