@@ -186,16 +186,22 @@ def _ranks(block: Array, labels: Indices) -> tuple[Indices, Indices]:
     Of equal classes the lower one comes first.
     """
     z = by_class(block)
-    own = z[labels, np.arange(labels.size)]
+    own = block[np.arange(labels.size), labels]
     ranks = _how_many(z > own)
     tied = np.flatnonzero(_how_many(z >= own) - ranks > 1)
     if tied.size:
         lower = np.arange(len(z))[:, None] < labels[tied]
         ranks[tied] += _how_many((z[:, tied] == own[tied]) & lower)
-    predicted = labels.copy()
-    wrong = np.flatnonzero(ranks)
-    predicted[wrong] = block[wrong].argmax(axis=1)
-    return ranks, predicted
+    return ranks, _first(z == z.max(axis=0))
+
+
+def _first(which: npt.NDArray[np.bool_]) -> Indices:
+    """The first class (K, n) in each row; by far faster than `argmax`, which goes row by row."""
+    count = len(which)
+    kind = np.uint8 if count < 256 else np.uint32
+    back = which.view(np.uint8) * np.arange(count, 0, -1).astype(kind)[:, None]
+    found: Indices = count - np.maximum.reduce(back, axis=0).astype(np.int64)
+    return found
 
 
 def _how_many(which: npt.NDArray[np.bool_]) -> Indices:

@@ -16,8 +16,9 @@ PER_OCTAVE = 16
 # Above these there are more cells than anybody reads, and more than rows to fill them.
 RANKED_CLASSES = 256
 CELLS = 1 << 18
-# Of probabilities, so many binary places are added up: first these, then as many again.
+# Of probabilities, so many binary places are added up; of faint ones in cells, as many again.
 PLACES = 36
+FAINT = 2.0**-12
 
 NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells_true")
 
@@ -25,8 +26,8 @@ NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells
 class Tables:
     """Sums by class and bin, and by cell and class; a cell is a predicted class and a bin.
 
-    Every probability enters as a multiple of 2**-36 (in cells: 2**-72), so that sums are exact
-    and cost one pass.
+    Every probability enters as a multiple of 2**-36 (in cells, below 2**-12, of 2**-72), so that
+    sums are exact and cost one pass.
 
         ranked[c, r]          weight of the rows whose p_c lies in bin r of the ranking
         classwise[c, b]       sum of p_c over the rows where it lies in calibration bin b
@@ -68,8 +69,7 @@ class Tables:
         each = np.arange(self.classes)[:, None]
         own = labels, np.arange(labels.size)
         if "ranked" in self.sums:
-            keys = rank_numbers(p)
-            keys += RANKS * each
+            keys = rank_numbers(p, each)
             self._add("ranked", keys, None, weights)
             self._add("ranked_true", keys[own], None, weights)
         if "classwise" in self.sums:
@@ -83,11 +83,14 @@ class Tables:
             first = cells * self.classes
             keys = first + each
             self._add("cells", keys, heads, weights)
-            tails = p - heads
-            sigma *= 2.0**-PLACES
-            tails = (tails + sigma) - sigma
-            self._add("cells", keys, tails, weights, places=2 * PLACES)
             self._add("cells_true", first + labels, None, weights)
+            faint = p < FAINT
+            if faint.any():
+                sigma *= 2.0**-PLACES
+                tails = p[faint] - heads[faint]
+                tails = (tails + sigma) - sigma
+                weights = None if weights is None else np.broadcast_to(weights, p.shape)[faint]
+                self._add("cells", keys[faint], tails, weights, places=2 * PLACES)
 
     def merge(self, other: "Tables") -> None:
         """Adds the rows that other tables of the same shape have seen."""
@@ -138,10 +141,14 @@ class Tables:
             sums.add(flat, values.ravel(order), heavy)
 
 
-def rank_numbers(p: Array) -> Indices:
-    """The bin of each probability in the ranking: never lower for a higher one.
+def rank_numbers(p: Array, classes: Indices) -> Indices:
+    """RANKS c + the bin of each probability in the ranking: never lower for a higher one.
 
     bin = 16 octaves and linear steps of p / (1 - p), from 2**-40 to 2**24, in float32
+
+    Args:
+        p: (K, n) probabilities.
+        classes: (K, 1) their classes c.
     """
     single = p.astype(np.float32)
     rest = np.float32(1.0) - single
@@ -152,7 +159,7 @@ def rank_numbers(p: Array) -> Indices:
     # the first bits of a float are its octave, the next ones the steps in it
     bits = odds.view(np.int32)
     bits >>= 23 - PER_OCTAVE.bit_length() + 1
-    bits -= (127 + LOWEST) * PER_OCTAVE
+    bits += (RANKS * classes - (127 + LOWEST) * PER_OCTAVE).astype(np.int32)
     numbers: Indices = bits.astype(np.int64)
     return numbers
 
@@ -160,8 +167,6 @@ def rank_numbers(p: Array) -> Indices:
 def class_bins(p: Array, bins: int) -> Indices:
     """The calibration bin of each probability, ceil(p B) in float64, from 0."""
     steps = p * bins
-    np.ceil(steps, out=steps)
-    steps -= 1.0
-    np.maximum(steps, 0.0, out=steps)
+    steps *= 1.0 - 2.0**-53  # the float64 before it, whose whole part is that of ceil - 1
     numbers: Indices = steps.astype(np.int64)
     return numbers
