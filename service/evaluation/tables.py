@@ -17,9 +17,8 @@ PER_OCTAVE = 16
 # Above these there are more cells than anybody reads, and more than rows to fill them.
 RANKED_CLASSES = 256
 CELLS = 1 << 18
-# Of probabilities, so many binary places are added up; of faint ones in cells, as many again.
+# Of probabilities, so many binary places are added up: first these, then as many again.
 PLACES = 36
-FAINT = 2.0**-12
 
 NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells_true")
 
@@ -27,8 +26,8 @@ NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells
 class Tables:
     """Sums by class and bin, and by cell and class; a cell is a predicted class and a bin.
 
-    Every probability enters as a multiple of 2**-36 (in cells, below 2**-12, of 2**-72), so that
-    sums are exact and cost one pass.
+    Every probability enters as a multiple of 2**-36 (in cells: 2**-72), so that sums are exact
+    and cost one pass.
 
         ranked[c, r]          weight of the rows whose p_c lies in bin r of the ranking
         classwise[c, b]       sum of p_c over the rows where it lies in calibration bin b
@@ -87,14 +86,10 @@ class Tables:
             keys = first + each
             self._add("cells", keys, heads, weights)
             self._add("cells_true", first + labels, None, weights)
-            flat = in_memory(p)
-            faint = np.flatnonzero(flat < FAINT)
             sigma *= 2.0**-PLACES
-            tails = flat[faint] - in_memory(heads)[faint]
-            tails = (tails + sigma) - sigma
-            keys = keys.ravel(_order(p))[faint]
-            if weights is not None:
-                weights = np.broadcast_to(weights, p.shape).ravel(_order(p))[faint]
+            tails = p - heads
+            tails += sigma
+            tails -= sigma
             self._add("cells", keys, tails, weights, places=2 * PLACES)
 
     def merge(self, other: "Tables") -> None:
@@ -154,9 +149,8 @@ def own_places(table: npt.NDArray[Any], labels: Indices) -> Indices:
     """Where the true classes are in `in_memory(table)`, (n,)."""
     classes, count = table.shape
     rows: Indices = np.arange(count)
-    if _order(table) == "C":
-        return labels * count + rows
-    return rows * classes + labels
+    places: Indices = labels * count + rows if _order(table) == "C" else rows * classes + labels
+    return places
 
 
 def _order(table: npt.NDArray[Any]) -> Literal["C", "F"]:
