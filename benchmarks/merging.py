@@ -68,7 +68,7 @@ def main() -> int:
     runs = [(seconds(loss), seconds(report)) for _ in range(options.rounds)]
     ratio = statistics.median(b / a for a, b in runs)
     print(f"loss {min(a for a, _ in runs):.3f} s, report {min(b for _, b in runs):.3f} s", end=", ")
-    print(f"median ratio {ratio:.1f}")
+    print(f"median ratio {ratio:.1f}", flush=True)
     results = {}
     for parts in (1, 7, 1000):
         state = merged(logits, labels, parts)

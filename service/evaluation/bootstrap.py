@@ -140,7 +140,9 @@ def bootstrap(clusters: Clusters, replicates: int, seed: int) -> tuple[Bootstrap
     with np.errstate(divide="ignore", invalid="ignore"):  # a draw of one cluster alone
         scores = shifts / errors
     scores = scores[~np.isnan(scores)]
-    low, high = np.quantile(scores, LEVELS)
+    # outwards, not between two scores: a draw of one cluster alone may make them infinite
+    low = np.quantile(scores, LEVELS[0], method="lower")
+    high = np.quantile(scores, LEVELS[1], method="higher")
     beyond = int(np.count_nonzero(np.abs(scores) >= abs(mean / error)))
     reach = mean - float(high) * error, mean - float(low) * error
     found = Bootstrap(error, reach, size, replicates, seed)

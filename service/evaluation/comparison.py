@@ -153,7 +153,7 @@ def compare(
         "normalize": normalize,
         "zero_probability": zero_probability,
         "clip": clip,
-        "bins": 1,
+        "bins": None,
     }
     sides: dict[str, tuple[ScoredRows, int]] = {}
     given = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from service.evaluation.figures import in_one_unit, ratio, root
+from service.evaluation.figures import QUANTILE, in_one_unit, ratio, root
 from service.evaluation.sums import Array, ExactSums, Groups
 
 LEVEL = 0.95
@@ -174,14 +174,30 @@ def _mean(
 
 
 def interval(value: float, error: float, df: float, low: float) -> tuple[float, float]:
-    """The interval of Student's t around an estimate, cut off at `low`."""
+    """The interval of Student's t around an estimate, cut off at `low`; nan without an error."""
+    if math.isnan(error):
+        return math.nan, math.nan
     reach = t_quantile(df) * error
     return max(low, value - reach), value + reach
 
 
 @lru_cache(4096)
 def t_quantile(df: float) -> float:
-    """The number that Student's t of so many degrees of freedom stays within 95 % of the time."""
-    from scipy.special import stdtrit  # loaded when the first interval is wanted
+    """The number that Student's t of so many degrees of freedom stays within 95 % of the time.
+
+        t = z + g_1 / df + g_2 / df**2 + ...        from 1,000 on, where five terms are all digits
+
+    Source: Abramowitz & Stegun, Handbook of Mathematical Functions, 26.7.5.
+    """
+    if df >= 1000.0:
+        z, q = QUANTILE, QUANTILE * QUANTILE
+        series = (
+            (q + 1.0) / 4.0,
+            ((5.0 * q + 16.0) * q + 3.0) / 96.0,
+            (((3.0 * q + 19.0) * q + 17.0) * q - 15.0) / 384.0,
+            ((((79.0 * q + 776.0) * q + 1482.0) * q - 1920.0) * q - 945.0) / 92160.0,
+        )
+        return z + z * sum(term / df**k for k, term in enumerate(series, 1))
+    from scipy.special import stdtrit  # a third of a second, for small data alone
 
     return float(stdtrit(df, 0.5 + LEVEL / 2))

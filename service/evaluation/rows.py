@@ -29,7 +29,7 @@ class ScoredRows:
         bins: (n,) calibration bins of the confidences.
         brier: (n,) sum_c (p_c - onehot_c)**2.
         ranks: (n,) how many classes are more probable than the true one.
-        tables: of the whole rows, in calibration bins.
+        tables: of the whole rows, in calibration bins; `None` for a comparison.
         ids: (n,) row numbers, or integer or string ids as objects; distinct over the evaluation.
         weights: (n,) finite and > 0, or `None` for 1.
         slices: by column, the value of each row.
@@ -49,7 +49,7 @@ class ScoredRows:
     bins: Indices
     brier: Array
     ranks: Indices
-    tables: Tables
+    tables: Tables | None
     ids: Ids
     weights: Array | None = None
     slices: Mapping[str, Factor] = field(default_factory=dict)

@@ -79,7 +79,7 @@ class State:
             ValueError: the batch was scored for other bins.
             InvalidInput: its slices do not fit in; nothing has been added.
         """
-        if batch.tables.bins != self.bins:
+        if batch.tables is None or batch.tables.bins != self.bins:
             raise ValueError("the rows were scored for another number of bins")
         self._admit({name: factor.values for name, factor in batch.slices.items()})
         labels, predicted, weights = batch.labels, batch.predicted, batch.weights

@@ -4,6 +4,7 @@ A float64 is an integer times a power of two, and integers add without rounding.
 integers of equal group and power, Python's integers take over from there.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -19,11 +20,12 @@ Scaled = tuple[Array, npt.NDArray[np.int32]]
 """Numbers as fractions * 2**exponents."""
 
 # Rows that are added at a time: their columns stay in the cache, and the sums below in float64.
-CHUNK = 1 << 17
-# Values below LARGE are cut at these powers of two: CHUNK multiples of one of them, each at most
-# half the power before (or LARGE), have a sum of 53 bits.
-LARGE = 2.0**20
-LEVELS = (-16, -53, -90, -127)
+CHUNK = 1 << 15
+# Values of sizes between these are cut at powers of two. CHUNK multiples of 2**(e - PIECE), each
+# at most 2**e, have a sum of 53 bits; the powers are multiples of STEP, so that tables are few.
+LARGE, SMALL = 2.0**32, 2.0**-140
+PIECE = 53 - 15
+STEP = 4
 # Above this many groups, or pairs of group and exponent, sorting costs less than a table of them.
 TABLE = 1 << 20
 # Tables of 53 bits that int64 can add before they go to Python's integers.
@@ -215,27 +217,24 @@ class ExactSums:
 
         Each pass rounds them to multiples of it, adds those and goes on with what the rounding
         left (Rump, Ogita & Oishi, "Accurate floating-point summation", SIAM J. Sci. Comput. 31,
-        2008: ExtractVector). The powers are the same for all values, so that tables add up.
+        2008: ExtractVector). The sums are exact, whatever the powers.
         """
         largest = max(float(values.max()), -float(values.min()))
-        if largest >= LARGE or self.size > TABLE:
-            self._add_scaled(groups, *np.frexp(values))
-            return
-        for level in LEVELS:
-            unit = 2.0**level
-            if 2 * largest < unit:
-                continue
-            sigma = 1.5 * 2.0**52 * unit
+        while SMALL < largest < LARGE and self.size <= TABLE:
+            # at most 2**e, e from frexp, and rounded up
+            level = -((PIECE - math.frexp(largest)[1]) // STEP) * STEP
+            sigma = 1.5 * 2.0 ** (52 + level)
             heads = values + sigma
             heads -= sigma
             self._tabulate(groups, heads, level)
             values = values - heads
-            left = np.flatnonzero(values)
-            if left.size == 0:
+            left = values != 0.0
+            count = np.count_nonzero(left)
+            if count == 0:
                 return
-            if left.size < values.size // 2:
+            if count < values.size // 2:
                 groups, values = groups[left], values[left]
-            largest = unit / 2
+            largest = 2.0 ** (level - 1)
         self._add_scaled(groups, *np.frexp(values))
 
     def _add_scaled(
@@ -267,7 +266,10 @@ class ExactSums:
             whole = 1 if values is None else (values * 2.0**-level).astype(np.int64)
             np.add.at(pending, groups, whole)
         else:
-            table = np.bincount(groups, values, minlength=self.size)
+            if values is not None and self.size == 1:
+                table = values.sum()  # adds to one cell would wait for each other
+            else:
+                table = np.bincount(groups, values, minlength=self.size)
             pending += table if values is None else (table * 2.0**-level).astype(np.int64)
         self._adds += 1
         if self._adds == PENDING:

@@ -1,6 +1,6 @@
 """What the report needs to know of whole rows of probabilities, tabulated block by block."""
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from service.evaluation.sums import Array, ExactSums
 
 Indices = npt.NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 # Bins of the ranking: of p / (1 - p) on a logarithmic scale, PER_OCTAVE to each power of two.
 RANKS = 1024
@@ -54,40 +55,42 @@ class Tables:
             if (size := sizes[name.removesuffix("_true")]) is not None
         }
 
-    def add(self, p: Array, labels: Indices, cells: Indices, weights: Array | None) -> None:
+    def add(
+        self, p: Array, labels: Indices, own: Indices, cells: Indices, weights: Array | None
+    ) -> None:
         """Adds a block of rows.
 
         Args:
             p: (K, n) probabilities.
             labels: (n,) true classes.
+            own: (n,) where these are in `in_memory(p)`.
             cells: (n,) predicted class * B + bin of the confidence.
             weights: (n,), or `None` for 1.
         """
         if not self.sums:
             return
         each = np.arange(self.classes)[:, None]
-        own = labels, np.arange(labels.size)
         if "ranked" in self.sums:
-            keys = rank_numbers(p)
-            keys += RANKS * each
+            keys = rank_numbers(p, each)
             self._add("ranked", keys, None, weights)
-            self._add("ranked_true", keys[own], None, weights)
+            self._add("ranked_true", in_memory(keys)[own], None, weights)
         if "classwise" in self.sums:
             sigma = 1.5 * 2.0 ** (52 - PLACES)
             heads = (p + sigma) - sigma
             keys = class_bins(p, self.bins)
             keys += self.bins * each
             self._add("classwise", keys, heads, weights)
-            self._add("classwise_true", keys[own], None, weights)
+            self._add("classwise_true", in_memory(keys)[own], None, weights)
         if "cells" in self.sums:
             first = cells * self.classes
             keys = first + each
             self._add("cells", keys, heads, weights)
-            tails = p - heads
-            sigma *= 2.0**-PLACES
-            tails = (tails + sigma) - sigma
-            self._add("cells", keys, tails, weights, places=2 * PLACES)
             self._add("cells_true", first + labels, None, weights)
+            sigma *= 2.0**-PLACES
+            tails = p - heads
+            tails += sigma
+            tails -= sigma
+            self._add("cells", keys, tails, weights, places=2 * PLACES)
 
     def merge(self, other: "Tables") -> None:
         """Adds the rows that other tables of the same shape have seen."""
@@ -122,8 +125,7 @@ class Tables:
         """Adds values, or 1, to the sums of their keys, (n,) or (K, n), in the order of memory."""
         sums = self.sums[name]
         # of wide rows the probabilities lie row by row, and what broadcasting makes may not
-        lead = keys if values is None else values
-        order: Literal["C", "F"] = "C" if lead.flags.c_contiguous else "F"
+        order = _order(keys if values is None else values)
         flat = keys.ravel(order)
         if weights is None:
             if values is None:
@@ -138,10 +140,31 @@ class Tables:
             sums.add(flat, values.ravel(order), heavy)
 
 
-def rank_numbers(p: Array) -> Indices:
-    """The bin of each probability in the ranking: never lower for a higher one.
+def in_memory(table: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """A contiguous (K, n) table, of few or of many classes, as one vector of the same memory."""
+    return table.reshape(-1, order=_order(table))
+
+
+def own_places(table: npt.NDArray[Any], labels: Indices) -> Indices:
+    """Where the true classes are in `in_memory(table)`, (n,)."""
+    classes, count = table.shape
+    rows: Indices = np.arange(count)
+    places: Indices = labels * count + rows if _order(table) == "C" else rows * classes + labels
+    return places
+
+
+def _order(table: npt.NDArray[Any]) -> Literal["C", "F"]:
+    return "C" if table.flags.c_contiguous else "F"
+
+
+def rank_numbers(p: Array, classes: Indices) -> Indices:
+    """RANKS c + the bin of each probability in the ranking: never lower for a higher one.
 
     bin = 16 octaves and linear steps of p / (1 - p), from 2**-40 to 2**24, in float32
+
+    Args:
+        p: (K, n) probabilities.
+        classes: (K, 1) their classes c.
     """
     single = p.astype(np.float32)
     rest = np.float32(1.0) - single
@@ -152,7 +175,7 @@ def rank_numbers(p: Array) -> Indices:
     # the first bits of a float are its octave, the next ones the steps in it
     bits = odds.view(np.int32)
     bits >>= 23 - PER_OCTAVE.bit_length() + 1
-    bits -= (127 + LOWEST) * PER_OCTAVE
+    bits += (RANKS * classes - (127 + LOWEST) * PER_OCTAVE).astype(np.int32)
     numbers: Indices = bits.astype(np.int64)
     return numbers
 
@@ -160,8 +183,6 @@ def rank_numbers(p: Array) -> Indices:
 def class_bins(p: Array, bins: int) -> Indices:
     """The calibration bin of each probability, ceil(p B) in float64, from 0."""
     steps = p * bins
-    np.ceil(steps, out=steps)
-    steps -= 1.0
-    np.maximum(steps, 0.0, out=steps)
+    steps *= 1.0 - 2.0**-53  # the float64 before it, whose whole part is that of ceil - 1
     numbers: Indices = steps.astype(np.int64)
     return numbers

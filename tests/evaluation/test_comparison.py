@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from service.errors import Code, InvalidInput
-from service.evaluation import compare, evaluate
+from service.evaluation import State, compare, evaluate, score
 from service.evaluation.bootstrap import Clusters, bootstrap
 
 
@@ -173,3 +173,10 @@ def test_more_draws_than_a_call_may_take_are_refused():
             baseline_logits=z, candidate_logits=z, labels=np.zeros(2000, int), replicates=100_000
         )
     assert caught.value.code == Code.INVALID_OPTION
+
+
+def test_a_comparison_builds_no_tables_and_a_state_needs_them(noisy):
+    batch, classes = score(logits=noisy.logits, labels=noisy.labels, bins=None)
+    assert batch.tables is None
+    with pytest.raises(ValueError, match="bins"):
+        State(classes).add(batch)

@@ -11,7 +11,7 @@ from service.errors import Code, InvalidInput
 from service.evaluation import State, evaluate, score
 from service.evaluation.calibration import folded_mean
 from service.evaluation.figures import root, wilson
-from service.evaluation.moments import Moments
+from service.evaluation.moments import Moments, t_quantile
 
 
 def losses_of(digits):
@@ -224,3 +224,8 @@ def test_slices_merge_in_any_order():
         merged.merge(State.from_bytes(state(rows).to_bytes()))
     assert merged.to_bytes() == whole.to_bytes()
     assert repr(merged.finish()) == repr(whole.finish())
+
+
+@pytest.mark.parametrize("df", [1.0, 2.5, 30.0, 999.0, 1000.0, 1234.5, 1e5, 1e9])
+def test_the_quantile_of_t_is_that_of_scipy(df):
+    assert t_quantile(df) == pytest.approx(stats.t.ppf(0.975, df), rel=1e-14)

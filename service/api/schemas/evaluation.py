@@ -2,14 +2,32 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from service.api.schemas.scoring import Classes, Clip, Normalize, SampleWeights, ZeroProbability
 from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request
+from service.errors import Code, Fault, InvalidInput, cell
+from service.evaluation.slices import MAX_COLUMNS
 
 Interval = tuple[Number, Number]
+
+
+def _columns(value: object) -> object:
+    """Names the columns that are no lists, each at its own place."""
+    if isinstance(value, dict):
+        wrong = [name for name, column in value.items() if not isinstance(column, list)]
+        if wrong:
+            cells = (cell("slices", name) for name in wrong[:MAX_COLUMNS])
+            raise InvalidInput(
+                Fault(pointer, Code.INVALID_OPTION, f"{shown} is no list of values")
+                for pointer, shown in cells
+            )
+    return value
+
+
 Slices = Annotated[
     dict[str, list[Any]] | None,
+    BeforeValidator(_columns),
     Field(
         description="Columns of strings, integers or booleans, N values each, to report on apart; "
         "at most 20 columns of 1,000 different values"
