@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import __version__
 from service.api.admission import Admission
@@ -43,6 +44,29 @@ Every error is a problem document (RFC 9457) that names the bad cell.
 """
 
 
+class Application(FastAPI):
+    """The framework's application, entered at the guard.
+
+    The framework's own layers outside of it answer faults and hook telemetry in; the guard has
+    answered every fault before it comes to them, and telemetry is on only where it is asked for.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection of ASGI."""
+        if scope["type"] != "http" or self.state.settings.opentelemetry:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await self._guard(scope, receive, send)
+
+    @cached_property
+    def _guard(self) -> ASGIApp:
+        layer: Any = self.build_middleware_stack()
+        while not isinstance(layer, Guard):
+            layer = layer.app
+        return layer
+
+
 def create_app(settings: Settings | None = None, *, take_signals: bool = False) -> FastAPI:
     """The application.
 
@@ -63,7 +87,7 @@ def create_app(settings: Settings | None = None, *, take_signals: bool = False) 
         yield {"settings": settings, "metrics": metrics}  # for the connections
         app.state.beside.end()
 
-    app = FastAPI(
+    app = Application(
         title="Xent",
         version=__version__,
         description=DESCRIPTION,
