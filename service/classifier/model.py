@@ -148,7 +148,7 @@ class Model:
         )
 
     def _names(self, indices: npt.NDArray[np.intp]) -> tuple[Label, ...]:
-        return tuple(self.classes[index] for index in indices.tolist())
+        return tuple([self.classes[index] for index in indices.tolist()])
 
     def _checked(self, inputs: npt.ArrayLike) -> Array:
         rows, width = feature_rows(inputs), len(self.feature_names)

@@ -165,7 +165,7 @@ def dump_json(value: Any) -> bytes:
 
 def _spelled(value: Any) -> Any:
     """Replaces what JSON cannot spell; a `None` member of a dataclass is left out."""
-    return _speller(type(value))(value)
+    return _speller(value.__class__)(value)
 
 
 @cache  # abstract classes and unions take longer to ask than the values to write
@@ -202,7 +202,7 @@ def _spelled_sequence(value: list[Any] | tuple[Any, ...]) -> Any:
 
 
 def _spelled_members(value: Any) -> dict[str, Any]:
-    members = [(name, getattr(value, name)) for name in _names(type(value))]
+    members = [(name, getattr(value, name)) for name in _names(value.__class__)]
     return {name: _spelled(item) for name, item in members if item is not None}
 
 
