@@ -43,10 +43,11 @@ class Guard:
             return
         started = time.perf_counter()
         name = name_of(scope["headers"])
+        named = (b"x-request-id", name.encode())
         scope.setdefault("state", {})["request_id"] = name
         method = scope["method"]
         # a copy: the server still sees HEAD and leaves the body out
-        inner = {**scope, "method": "GET" if method == "HEAD" else method}
+        inner = {**scope, "method": "GET"} if method == "HEAD" else scope
         status = received = sent = 0
 
         async def hear() -> Message:
@@ -59,7 +60,7 @@ class Guard:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", name.encode())]
+                headers = [*message.get("headers", ()), named]
                 if self._drain.draining:
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers
@@ -88,9 +89,10 @@ class Guard:
             status = scope["state"].get("status", status)
             route = getattr(inner.get("route"), "path", "unmatched")
             self._metrics.answered(method, route, status, seconds, received, sent)
-            milliseconds = round(1e3 * seconds, 3)
-            trace = trace_of(scope["headers"])
-            log_request(name, method, route, status, milliseconds=milliseconds, **trace)
+            if _log.isEnabledFor(logging.INFO):
+                milliseconds = round(1e3 * seconds, 3)
+                trace = trace_of(scope["headers"])
+                log_request(name, method, route, status, milliseconds=milliseconds, **trace)
 
     def _refuse(self, scope: Scope, name: str) -> Response | None:
         size = len(scope["raw_path"] or b"") + len(scope["query_string"])
@@ -98,7 +100,7 @@ class Guard:
             limit = self._settings.max_url_bytes
             text = f"the URL has {size} bytes; the limit XENT_MAX_URL_BYTES is {limit}"
             return self._refused(Code.URL_TOO_LONG, text, name)
-        size = sum(len(key) + len(value) + 4 for key, value in scope["headers"])
+        size = sum([len(key) + len(value) + 4 for key, value in scope["headers"]])
         if size > self._settings.max_header_bytes:
             limit = self._settings.max_header_bytes
             text = f"the headers have {size} bytes; the limit XENT_MAX_HEADER_BYTES is {limit}"

@@ -35,14 +35,17 @@ class Form:
     encoding_out: str | None
 
 
-def form_of(headers: Headers) -> Form:
-    """The form of a request with a body.
+def form_of(headers: Headers) -> tuple[Form, int | None]:
+    """The form of a request with a body, and the announced length of that, if there is one.
 
     Raises:
         NotServed: Content-Type or Content-Encoding is none that is read, or Accept rules out both
             forms of an answer.
     """
-    return _form(*_values(headers, b"content-type", b"content-encoding", *_ACCEPT))
+    length, *rest = _values(
+        headers, b"content-length", b"content-type", b"content-encoding", *_ACCEPT
+    )
+    return _form(*rest), int(length) if length.isdigit() else None
 
 
 def check_accept(headers: Headers) -> None:
@@ -54,12 +57,6 @@ def check_accept(headers: Headers) -> None:
     accept, _ = _values(headers, *_ACCEPT)
     if accept and not _quality(accept.decode("latin-1"), JSON):
         raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {JSON}; Accept rules it out")
-
-
-def content_length(headers: Headers) -> int | None:
-    """The announced length of the body, if there is one."""
-    (value,) = _values(headers, b"content-length")
-    return int(value) if value.isdigit() else None
 
 
 _ACCEPT = (b"accept", b"accept-encoding")

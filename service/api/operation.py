@@ -16,7 +16,7 @@ from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
 from service.api.call import Call, Content, Done, perform
-from service.api.media import JSON, Form, check_accept, content_length, form_of
+from service.api.media import JSON, Form, check_accept, form_of
 from service.api.problems import MEDIA_TYPE
 from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
@@ -95,11 +95,10 @@ class Operation(APIRoute):
                 found = await run_sync(work)
             return dump_json(found), _JSON_HEADER
         settings: Settings = state.settings
-        form = form_of(scope["headers"])
+        form, announced = form_of(scope["headers"])
         kind = "tensor" if form.tensors_in else "json"
         limit: int = getattr(settings, f"max_{kind}_bytes")
         setting = f"XENT_MAX_{kind.upper()}_BYTES"
-        announced = content_length(scope["headers"])
         if announced is not None and announced > limit:
             raise too_large(limit, setting)
         async with state.admission.enter(limit if announced is None else announced):

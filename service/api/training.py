@@ -23,7 +23,7 @@ from service.api.admission import Admission
 from service.api.beside import Beside
 from service.api.call import Content, Done
 from service.api.drain import Drain
-from service.api.media import JSON, Form, Headers, content_length, form_of
+from service.api.media import JSON, Form, Headers, form_of
 from service.api.operation import problem_responses, query_of, summary_of
 from service.api.request import Incomplete, read_body, too_large
 from service.api.routes.models import MODEL, described
@@ -159,11 +159,12 @@ class Training:
             text = f"the query belongs to a body of {CSV}; this one has members for it"
             raise InvalidInput.at(cell(next(iter(query)))[0], Code.CONFLICTING_MEMBERS, text)
         # a table comes and its answer goes as JSON does
-        form = form_of([(b"content-type", JSON.encode()), *_others(headers)] if table else headers)
+        form, announced = form_of(
+            [(b"content-type", JSON.encode()), *_others(headers)] if table else headers
+        )
         kind = "tensor" if form.tensors_in else "json"
         limit: int = getattr(self._settings, f"max_{kind}_bytes")
         setting = f"XENT_MAX_{kind.upper()}_BYTES"
-        announced = content_length(headers)
         if announced is not None and announced > limit:
             raise too_large(limit, setting)
         async with self._admission.enter(limit if announced is None else announced):

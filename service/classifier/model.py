@@ -172,7 +172,7 @@ class Model:
         return replace(prediction, abstained=abstained, prediction_sets=sets, abstention=abstention)
 
     def _names(self, indices: npt.NDArray[np.intp]) -> tuple[Label, ...]:
-        return tuple(self.classes[index] for index in indices.tolist())
+        return tuple([self.classes[index] for index in indices.tolist()])
 
     def _checked(self, inputs: npt.ArrayLike) -> Array:
         rows, width = feature_rows(inputs), len(self.feature_names)
