@@ -27,14 +27,21 @@ help: ## say what there is
 run: $(VENV)/.runtime ## serve on 127.0.0.1:8000 (XENT_PORT=9000 make run: elsewhere)
 	@exec $(BIN)/python -m service
 
+# Tests of deadlines, waits and memory run alone; the others share the cores.
+ALONE := tests/server tests/hostile
 test: $(VENV)/.dev ## run the tests, with branch coverage
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report= $(ALONE:%=--ignore %)
+	$(BIN)/python -m pytest --cov --cov-append --cov-report=term $(ALONE)
+else
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+endif
 
 test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in an environment of their own
 	KERAS_BACKEND=torch $(PEERS)/bin/python -m pytest -m peers $(ARGS)
 
 hostile: $(VENV)/.dev ## attack a server for a quarter of an hour: docs/hostile.md
-	$(BIN)/python -m pytest -s -m hostile tests/hostile $(ARGS)
+	$(BIN)/python -m pytest -s -m hostile tests/hostile tests/registry $(ARGS)
 
 coverage: $(VENV)/.dev ## run the tests and write the lines they missed to htmlcov/
 	$(BIN)/python -m pytest --cov --cov-report=html $(ARGS)
@@ -67,6 +74,7 @@ train-shipped: $(VENV)/.runtime ## train the models that ship and write the bodi
 lock: $(VENV)/.dev ## resolve the dependencies again (LOCKFLAGS=--upgrade: to their newest)
 	$(LOCK) $(LOCKFLAGS) --output-file requirements.lock
 	$(LOCK) $(LOCKFLAGS) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(subst pyproject.toml,--group postgresql,$(LOCK)) $(LOCKFLAGS) --constraints requirements-dev.lock --output-file requirements-postgresql.lock
 
 clean: ## remove everything that these commands made
 	rm -rf $(VENV) $(PEERS) build dist htmlcov .coverage .coverage.* .hypothesis
@@ -79,8 +87,9 @@ $(VENV)/.runtime: requirements.lock | $(BIN)/python
 	$(BIN)/python $(INSTALL) -r requirements.lock
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements-dev.lock requirements-postgresql.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python $(INSTALL) -r requirements-dev.lock
+	@$(BIN)/python $(INSTALL) -r requirements-postgresql.lock || echo "no PostgreSQL for this platform: its tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

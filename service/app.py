@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import State
@@ -17,7 +18,7 @@ from starlette.types import Scope
 
 from service import __version__
 from service.api.admission import Admission
-from service.api.beside import Beside, work
+from service.api.beside import Beside, Carried, Find, Job, scoring, work
 from service.api.cors import Cors
 from service.api.dispatch import Dispatch
 from service.api.drain import Drain
@@ -31,9 +32,12 @@ from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
 from service.api.routes.operations import add_metrics, add_operations
 from service.api.routes.scoring import add_scoring
+from service.api.trainer import training
+from service.api.training import Training, add_training, off
 from service.classifier import shipped_models
 from service.errors import Code, XentError
 from service.logs import configure_logging
+from service.registry import Registry
 from service.settings import Settings
 
 DESCRIPTION = """\
@@ -43,15 +47,19 @@ Every error is a problem document (RFC 9457) that names the bad cell.
 """
 
 
-def create_app(settings: Settings | None = None, *, take_signals: bool = False) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, *, take_signals: bool = False, find: Find | None = None
+) -> FastAPI:
     """The application.
 
     Args:
         settings: read from the environment when absent.
         take_signals: whether it drains between SIGTERM and the end of its server.
+        find: gives a model by name and version; absent, the registry does.
     """
     settings = Settings() if settings is None else settings
     metrics, drain = Metrics(), Drain(settings.drain_seconds)
+    registry = Registry(shipped_models(), settings.max_registry_bytes, settings.database)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -60,8 +68,11 @@ def create_app(settings: Settings | None = None, *, take_signals: bool = False) 
         app.state.beside = Beside(settings, "service.app:work_beside")
         if take_signals:
             drain.take_signals()
+        await run_sync(registry.start)
         yield {"settings": settings, "metrics": metrics}  # for the connections
         app.state.beside.end()
+        app.state.training.end()
+        await run_sync(registry.end)
 
     app = FastAPI(
         title="Xent",
@@ -79,9 +90,14 @@ def create_app(settings: Settings | None = None, *, take_signals: bool = False) 
     app.state.admission = Admission(
         settings.max_inflight_bytes, settings.max_waiting, settings.queue_seconds
     )
+    app.state.find = find or registry.find
+    app.state.training = Training(
+        settings, registry, app.state.admission, drain, "service.app:train_beside"
+    )
     add_scoring(app.router)
     add_losses(app.router)
-    add_models(app.router, shipped_models())
+    add_models(app.router, registry, app.state.find)
+    add_training(app.router)
     add_operations(app.router, settings, drain)
     add_metrics(app.router, metrics)
     add_docs(app.router, app)
@@ -109,13 +125,29 @@ def served_app() -> FastAPI:
     configure_logging(settings.log_level)
     for name in Settings.misspelt():  # no error: an orchestrator sets some after its own names
         logging.getLogger("xent").warning("no such setting", extra={"variable": name})
+    reason = off(settings)
+    if reason is not None:
+        logging.getLogger("xent").info("training is off", extra={"reason": reason})
     return create_app(settings, take_signals=True)
 
 
 def work_beside() -> None:
     """What the process beside a server does until that one ends."""
     configure_logging("warning")
-    work(lambda settings: create_app(settings).routes)
+    carried = Carried()
+
+    def job_of(settings: Settings) -> Job:
+        routes = create_app(settings, find=carried.find).routes
+        calls = {r.path: r.call for r in routes if isinstance(r, Operation) and r.call is not None}
+        return scoring(calls, carried, settings)
+
+    work(job_of)
+
+
+def train_beside() -> None:
+    """What the process that trains does until its server ends."""
+    configure_logging("warning")
+    work(training)
 
 
 def _telemetry(on: bool) -> TelemetryConfig:

@@ -6,7 +6,12 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── MalformedBody   the bytes are not what their media type says they are
     ├── InvalidInput    well formed, but means nothing; lists the offending cells (a ValueError)
     ├── NotFound        no model, version, loss or page of that name (a LookupError)
+    ├── Missing         needs a package that is not installed here; names the extra that has it
+    ├── Forbidden       switched off here, whoever asks
+    ├── Conflict        against what is there already
     ├── TooLarge        over a limit; the text names the limit, its setting and its value
+    ├── Stale           it has changed since the caller looked
+    ├── StoreFull       no room for what would be kept
     └── Unavailable     not now: over capacity, or about to end
 
 Every error carries a `Code`: a stable word for programs, explained at `/problems/{code}`.
@@ -27,6 +32,9 @@ class Code(StrEnum):
     EMPTY_BODY = "empty_body"
     INVALID_TENSOR_FILE = "invalid_tensor_file"
     INVALID_COMPRESSION = "invalid_compression"
+    INVALID_CSV = "invalid_csv"
+    INVALID_PARQUET = "invalid_parquet"
+    INVALID_ONNX = "invalid_onnx"
     INVALID_STATE = "invalid_state"
     INVALID_MODEL_FILE = "invalid_model_file"
     # The body as an object
@@ -45,6 +53,7 @@ class Code(StrEnum):
     EMPTY_ROW = "empty_row"
     SHAPE_MISMATCH = "shape_mismatch"
     # Meaning
+    MISSING_VALUE = "missing_value"
     NAN_VALUE = "nan_value"
     INFINITE_VALUE = "infinite_value"
     IMPOSSIBLE_ROW = "impossible_row"
@@ -57,12 +66,23 @@ class Code(StrEnum):
     ZERO_PROBABILITY = "zero_probability"
     WEIGHT_OVERFLOW = "weight_overflow"
     EMPTY_REDUCTION = "empty_reduction"
+    TOO_MANY_SLICES = "too_many_slices"
     DIALECT_UNSUPPORTED = "dialect_unsupported"
+    NOT_CALIBRATED = "not_calibrated"
     # Things and limits
     UNKNOWN_LOSS = "unknown_loss"
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_VERSION = "unknown_version"
     UNKNOWN_PROBLEM = "unknown_problem"
+    SHIPPED_MODEL = "shipped_model"
+    STORE_FULL = "store_full"
+    STORE_UNAVAILABLE = "store_unavailable"
+    UNKNOWN_ALIAS = "unknown_alias"
+    NOTHING_BEFORE = "nothing_before"
+    STALE = "stale"
+    TRAINING_OFF = "training_off"
+    TRAINING_TOO_LARGE = "training_too_large"
+    TRAINING_TOO_LONG = "training_too_long"
     BODY_TOO_LARGE = "body_too_large"
     TOO_MANY_ELEMENTS = "too_many_elements"
     TOO_MANY_CLASSES = "too_many_classes"
@@ -77,6 +97,7 @@ class Code(StrEnum):
     HEADERS_TOO_LARGE = "headers_too_large"
     BAD_REQUEST = "bad_request"
     REQUEST_TIMEOUT = "request_timeout"
+    NOT_INSTALLED = "not_installed"
     OVERLOADED = "overloaded"
     DRAINING = "draining"
     INTERNAL_ERROR = "internal_error"
@@ -183,8 +204,35 @@ class NotFound(XentError, LookupError):
     """No model, version, loss or page of that name."""
 
 
+class Missing(XentError):
+    """Needs a package that is not installed here."""
+
+    @classmethod
+    def package(cls, extra: str, what: str) -> "Missing":
+        """The error that names the extra of Xent's to install."""
+        return cls(
+            Code.NOT_INSTALLED, f"{what} needs a further package: pip install 'xent[{extra}]'"
+        )
+
+
+class Forbidden(XentError):
+    """Switched off here, whoever asks."""
+
+
+class Conflict(XentError):
+    """Against what is there already."""
+
+
 class TooLarge(XentError):
     """Over a limit; `detail` names the limit, its setting and its value."""
+
+
+class Stale(XentError):
+    """It has changed since the caller looked."""
+
+
+class StoreFull(XentError):
+    """No room for what would be kept; nothing of it was."""
 
 
 class Unavailable(XentError):

@@ -1,14 +1,14 @@
 """The only reader of the environment."""
 
 import os
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "XENT_"
-# The image names the folder of its volume already; nothing is stored yet.
-RESERVED = "XENT_DATA_DIR"
 MIB = 2**20
 
 
@@ -20,6 +20,14 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
     workers: int = Field(1, ge=1, le=64, description="Server processes")
+    data_dir: Path = Field(
+        Path("xent-data"), description="Folder of registered models; made with the first of them"
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="postgresql://user:password@host/name, where several replicas share what is "
+        "registered; without it, SQLite in the folder above",
+    )
     log_level: str = Field(
         "info",
         pattern="^(debug|info|warning|error)$",
@@ -32,6 +40,18 @@ class Settings(BaseSettings):
     max_tensor_bytes: int = Field(256 * MIB, ge=1, description="Bytes of a safetensors body")
     max_elements: int = Field(20_000_000, ge=1, description="Array elements of one request")
     max_classes: int = Field(131_072, ge=1, description="Classes, K, of one request")
+    max_registry_bytes: int = Field(
+        256 * MIB, ge=1, description="Bytes of the registered models that are kept in memory"
+    )
+    max_training_elements: int = Field(
+        10_000_000,
+        ge=1,
+        description="Rows times features of a training; also rows times classes, and parameters",
+    )
+    max_training_seconds: int = Field(60, ge=1, le=3600, description="Seconds of a training")
+    max_training_bytes: int = Field(
+        2048 * MIB, ge=256 * MIB, description="Bytes of memory of the process that trains"
+    )
     max_header_bytes: int = Field(16 * 1024, ge=1024, description="Bytes of all request headers")
     # the parser takes no URL of 64 KiB
     max_url_bytes: int = Field(
@@ -63,10 +83,29 @@ class Settings(BaseSettings):
     @classmethod
     def misspelt(cls) -> list[str]:
         """Variables of the environment with our prefix that are no settings."""
-        known = {RESERVED, *((PREFIX + name).upper() for name in cls.model_fields)}
+        known = {(PREFIX + name).upper() for name in cls.model_fields}
         return sorted(
             n for n in os.environ if n.upper().startswith(PREFIX) and n.upper() not in known
         )
+
+    @property
+    def database(self) -> str:
+        """The URL of the database of what is registered; it may hold a password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'xent.db'}"
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        url = urlsplit(value.get_secret_value())
+        if url.scheme not in ("postgresql", "postgres") or not url.path.strip("/"):
+            raise ValueError("must be postgresql://user:password@host:port/name")
+        if url.port == 0:  # reading the port raises where it is none
+            raise ValueError("must have a port above 0, or none")
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -51,7 +51,8 @@ def files() -> Iterator[Path]:
 
 def pins(lock: str) -> dict[str, str]:
     """The version of every package in a lock, by name."""
-    return dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", read(lock), re.MULTILINE))
+    pin = r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)"
+    return dict(re.findall(pin, read(lock), re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +85,9 @@ class TestVersion:
 
 
 class TestDependencies:
-    NAMED = {"uvloop", "fastapi_swagger"}
-    """Used without an import: uvicorn is given one by name, of the other only files are read."""
-    OTHERWISE = {"pysimdjson": "simdjson", "backports.zstd": "backports"}
+    NAMED = {"uvloop", "fastapi_swagger", "psycopg", "psycopg_binary"}
+    """Used without an import: others are given their names, or only their files are read."""
+    OTHERWISE = {"pysimdjson": "simdjson", "backports.zstd": "backports", "pyarrow": "pyarrow"}
     """Distributions that are imported by another name."""
 
     def test_what_is_imported_is_declared_and_what_is_declared_is_used(self) -> None:
@@ -101,6 +102,13 @@ class TestDependencies:
                     imported.add(node.module.split(".")[0])
         imported.discard("pydantic_core")  # the half of pydantic that it pins to the digit itself
         imported.discard("compression")  # of the standard library, since 3.14
+        extras = {
+            self.OTHERWISE.get(Requirement(line).name, Requirement(line).name)
+            for extra in ("onnx", "parquet")
+            for line in PROJECT["project"]["optional-dependencies"][extra]
+        }
+        assert extras <= imported
+        declared |= extras
         assert imported - sys.stdlib_module_names - {"service"} == declared - self.NAMED
 
 
@@ -113,9 +121,9 @@ class TestLocks:
         ]
         assert packages
         for line in packages:
-            assert re.fullmatch(
-                r"[a-z0-9._-]+==\S+ (?:; [^#]+?)?(?:--hash=sha256:[0-9a-f]{64} ?)+", line
-            ), line
+            name, _, rest = line.partition("==")
+            assert re.fullmatch(r"[a-z0-9._-]+(\[[a-z0-9,_-]+\])?", name), line
+            assert re.fullmatch(r"\S+ (?:; [^#]+?)?(?:--hash=sha256:[0-9a-f]{64} ?)+", rest), line
         assert "://" not in text
         assert "index" not in text
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from service.settings import PREFIX, Settings
 
@@ -14,12 +14,22 @@ CASES = {
     "host": ("::1", "::1", []),
     "port": ("0", 0, ["-1", "65536", "x", "", "80.5"]),
     "workers": ("2", 2, ["0", "65", "-1", "two"]),
+    "data_dir": ("/srv/xent", Path("/srv/xent"), []),
+    "database_url": (
+        "postgresql://a:b@h:5433/n",
+        SecretStr("postgresql://a:b@h:5433/n"),
+        ["mysql://h/n", "postgresql://h", "postgresql://h:x/n", "h/n", "sqlite:///x.db"],
+    ),
     "log_level": ("warning", "warning", ["WARN", "trace", "infos", ""]),
     "cors_origins": ("https://a.example, http://b:1,", ("https://a.example", "http://b:1"), []),
     "max_json_bytes": ("1000", 1000, ["0", "-5", "1e6", "32 MiB"]),
     "max_tensor_bytes": ("1000", 1000, ["0", "-5"]),
     "max_elements": ("5", 5, ["0", "x"]),
     "max_classes": ("7", 7, ["0", "x"]),
+    "max_registry_bytes": ("1000", 1000, ["0", "x"]),
+    "max_training_elements": ("1000", 1000, ["0", "x"]),
+    "max_training_seconds": ("5", 5, ["0", "3601", "0.5"]),
+    "max_training_bytes": ("268435456", 2**28, ["1000", "x"]),
     "max_header_bytes": ("1024", 1024, ["1023", "x"]),
     "max_url_bytes": ("256", 256, ["255", "65536", "x"]),
     "max_inflight_bytes": ("1024", 1024, ["1023", "x"]),
@@ -79,6 +89,14 @@ class TestEnvironment:
         monkeypatch.setenv("XENT_PROT", "9000")
         monkeypatch.setenv("XENT_PORT", "9000")
         assert Settings.misspelt() == ["XENT_PROT"]
+
+    def test_the_store_is_a_file_unless_a_database_is_named(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert Settings().database == "sqlite:///xent-data/xent.db"
+        monkeypatch.setenv("XENT_DATABASE_URL", "postgresql://u:hunter2@h/n")
+        assert Settings().database == "postgresql://u:hunter2@h/n"
+        assert "hunter2" not in repr(Settings())
 
     def test_no_origin_may_call_unless_named(self) -> None:
         assert Settings().cors_origins == ()

@@ -11,15 +11,15 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import IO, Any
 
 import numpy as np
 
-from service.api.call import Content, Done, perform
+from service.api.call import Call, Content, Done, perform
 from service.api.media import Form
-from service.api.operation import Operation
+from service.classifier import Model, from_bytes, to_bytes
 from service.errors import Code, Unavailable, XentError
 from service.settings import Settings
 
@@ -28,6 +28,11 @@ PIECE = 2**20
 # After a request that leaves more than this behind, the process ends, and the next such request
 # starts a new one: memory of many small objects is not given back otherwise.
 KEPT_BYTES = 512 * 2**20
+
+
+Find = Callable[..., Model]
+# What the process beside does: path, parameters, body, form and the file of a model, or nothing
+Job = Callable[[str, dict[str, Any], bytes, Form, bytes], Done]
 
 
 class Fault(Exception):
@@ -47,9 +52,24 @@ class Beside:
         self._command = [sys.executable, "-c", f"import {module}; {module}.{name}()"]
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._held: Model | None = None  # the model that the process has
 
-    def perform(self, path: str, parameters: dict[str, Any], body: Content, form: Form) -> Done:
-        """Does what `service.api.operation.perform` does; blocks, and is for one thread at a time.
+    def perform(
+        self,
+        path: str,
+        parameters: dict[str, Any],
+        body: Content,
+        form: Form,
+        model: Model | None = None,
+    ) -> Done:
+        """Does what `service.api.call.perform` does; blocks, and is for one thread at a time.
+
+        Args:
+            path: of the route.
+            parameters: of the path.
+            body: as it was sent.
+            form: of the body and of its answer.
+            model: that the request is about; it is sent along where the process has another.
 
         Raises:
             XentError: whatever is wrong with the body.
@@ -60,7 +80,8 @@ class Beside:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            pickle.dump((path, parameters, form, len(body)), process.stdin)
+            file = b"" if model is None or model is self._held else to_bytes(model)
+            pickle.dump((path, parameters, form, file, len(body)), process.stdin)
             _write(process.stdin, body)
             outcome, size = pickle.load(process.stdout)  # noqa: S301 our own process
             content = _read(process.stdout, size)
@@ -71,13 +92,22 @@ class Beside:
         except BaseException:
             self.end()  # half an exchange: the next one would be answered with the rest of it
             raise
+        if model is not None:
+            self._held = model
         if isinstance(outcome, Done):
             return replace(outcome, content=content)
         raise outcome
 
+    def kill(self) -> None:
+        """Ends the process from another thread: the one that waits for it gets `Unavailable`."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def end(self) -> None:
         """Ends the process, if there is one."""
         process, self._process = self._process, None
+        self._held = None
         if process is None:
             return
         process.kill()  # it keeps nothing
@@ -99,11 +129,40 @@ class Beside:
         return process
 
 
-def work(routes_of: Callable[[Settings], Iterable[Any]]) -> None:
+class Carried:
+    """The model that came along with the request, whatever it is asked for."""
+
+    def __init__(self) -> None:
+        self.model: Model | None = None
+
+    def find(self, name: str, version: int | str | None = None) -> Model:
+        """The model."""
+        assert self.model is not None
+        return self.model
+
+
+def scoring(calls: Mapping[str, Call], carried: Carried, settings: Settings) -> Job:
+    """What the process for large bodies does.
+
+    Args:
+        calls: by path.
+        carried: takes the models that are sent along.
+        settings: with the limits.
+    """
+
+    def job(path: str, parameters: dict[str, Any], body: bytes, form: Form, model: bytes) -> Done:
+        if model:
+            carried.model = from_bytes(model)
+        return perform(calls[path], parameters, body, form, settings)
+
+    return job
+
+
+def work(job_of: Callable[[Settings], Job]) -> None:
     """Performs calls from standard input until it ends.
 
     Args:
-        routes_of: the routes of the application under some settings.
+        job_of: how to perform one, under the settings of the server.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # sent to all of a group: the server tells the end
@@ -111,15 +170,13 @@ def work(routes_of: Callable[[Settings], Iterable[Any]]) -> None:
     send = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints must not break the answers
     settings: Settings = pickle.load(receive)  # noqa: S301 our own process
-    calls = {
-        route.path: route.call for route in routes_of(settings) if isinstance(route, Operation)
-    }
+    job = job_of(settings)
     while resident_bytes() < KEPT_BYTES:
         try:
-            path, parameters, form, size = pickle.load(receive)  # noqa: S301
+            path, parameters, form, model, size = pickle.load(receive)  # noqa: S301
         except EOFError:
             return
-        outcome = _outcome(calls[path], parameters, receive.read(size), form, settings)
+        outcome = _outcome(job, path, parameters, receive.read(size), form, model)
         content: Content = b""
         if isinstance(outcome, Done):
             content, outcome = outcome.content, replace(outcome, content=b"")
@@ -128,9 +185,9 @@ def work(routes_of: Callable[[Settings], Iterable[Any]]) -> None:
         del content, outcome
 
 
-def _outcome(call: Any, parameters: Any, body: bytes, form: Form, settings: Settings) -> Any:
+def _outcome(job: Job, *request: Any) -> Any:
     try:
-        return perform(call, parameters, body, form, settings)
+        return job(*request)
     except XentError as error:
         return error
     except Exception:  # noqa: BLE001 the server logs and answers it, as one of its own

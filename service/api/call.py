@@ -69,7 +69,7 @@ def perform(
         XentError: whatever is wrong with the body.
     """
     start = perf_counter()
-    asked = validate(call.model, _parse(call, body, form, settings), settings)
+    asked = validate(call.model, parse(call, body, form, settings), settings)
     parsed = perf_counter()
     result = call.function(body=asked, **parameters)
     computed = perf_counter()
@@ -87,11 +87,13 @@ def perform(
     return Done(content, encoding, rows_of(asked), timing)
 
 
-def _parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[str, Any]:
-    limit = settings.max_tensor_bytes if form.tensors_in else settings.max_json_bytes
-    if form.encoding is not None:
-        setting = "XENT_MAX_TENSOR_BYTES" if form.tensors_in else "XENT_MAX_JSON_BYTES"
-        body = decompress(body, form.encoding, limit, setting)
+def parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[str, Any]:
+    """The object that a body holds, its arrays as arrays.
+
+    Raises:
+        XentError: whatever is wrong with the bytes.
+    """
+    body = inflated(body, form, settings)
     if not form.tensors_in:
         return parse_arrays(bytes(body), call.numbers, call.labels)
     return parse_tensors(
@@ -101,3 +103,18 @@ def _parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[st
         max_elements=settings.max_elements,
         max_header=settings.max_json_bytes,
     )
+
+
+def inflated(body: Content, form: Form, settings: Settings) -> Content:
+    """A body without its compression, within the limit.
+
+    Raises:
+        XentError: a damaged stream, or one that expands beyond the limit.
+    """
+    if form.encoding is None:
+        return body
+    if form.tensors_in:
+        limit, setting = settings.max_tensor_bytes, "XENT_MAX_TENSOR_BYTES"
+    else:
+        limit, setting = settings.max_json_bytes, "XENT_MAX_JSON_BYTES"
+    return decompress(body, form.encoding, limit, setting)

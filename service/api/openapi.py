@@ -64,16 +64,13 @@ def _add_tensors(operation: dict[str, Any]) -> None:
     if "requestBody" not in operation:
         return
     text = "The array members as tensors; the others as JSON in __metadata__."
+    answers = [a for status, a in operation["responses"].items() if status < "300"]
     for body, member in (
         (operation["requestBody"], "request"),
-        (_answer_of(operation), "response"),
+        *((answer, "response") for answer in answers),
     ):
         schema = {"type": "string", "format": "binary", "description": f"{text}{member}."}
         body["content"][TENSORS] = {"schema": schema}
-
-
-def _answer_of(operation: dict[str, Any]) -> dict[str, Any]:
-    return next(answer for status, answer in operation["responses"].items() if status < "300")
 
 
 def _add_examples(operation: dict[str, Any], shown: Iterable[Example]) -> None:

@@ -20,7 +20,8 @@ from service.api.media import JSON, Form, check_accept, content_length, form_of
 from service.api.problems import MEDIA_TYPE
 from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
-from service.errors import XentError
+from service.errors import Code, Fault, InvalidInput, XentError, cell
+from service.registry import WouldWait
 from service.settings import Settings
 from service.wire import (
     TENSORS,
@@ -53,8 +54,9 @@ class Operation(APIRoute):
 
         async def answer(request: Request) -> Response:
             scope = request.scope
+            parameters = {**request.path_params, **query_of(self, request)}
             content, headers = await self.reply(
-                scope, request.receive, request.path_params, request.app.state
+                scope, request.receive, parameters, request.app.state
             )
             response = Response(content, self.status)
             response.raw_headers = [(b"content-length", b"%d" % len(content)), *headers]
@@ -86,7 +88,12 @@ class Operation(APIRoute):
         """
         if self.call is None:
             check_accept(scope["headers"])
-            return dump_json(self.endpoint(**parameters)), _JSON_HEADER
+            work = partial(self.endpoint, **parameters)
+            try:
+                found = work()
+            except WouldWait:
+                found = await run_sync(work)
+            return dump_json(found), _JSON_HEADER
         settings: Settings = state.settings
         form = form_of(scope["headers"])
         kind = "tensor" if form.tensors_in else "json"
@@ -98,7 +105,11 @@ class Operation(APIRoute):
         async with state.admission.enter(limit if announced is None else announced):
             body = await read_body(receive, limit, setting, announced)
             if len(body) <= INLINE_BYTES and form.encoding is None:
-                done = perform(self.call, parameters, body, form, settings)
+                small = partial(perform, self.call, parameters, body, form, settings)
+                try:
+                    done = small()
+                except WouldWait:
+                    done = await run_sync(small)
             else:
                 try:
                     done = await self._large(parameters, body, form, state)
@@ -123,7 +134,10 @@ class Operation(APIRoute):
             perform, self.call, parameters, body, form, state.settings
         )
         if _is_much_json(body, form):
-            work = partial(state.beside.perform, self.path, parameters, body, form)
+            # found here: the process beside has no registry
+            of_model = self.path.startswith("/v1/models/")
+            model = await run_sync(partial(state.find, **parameters)) if of_model else None
+            work = partial(state.beside.perform, self.path, parameters, body, form, model)
         return await run_sync(work, limiter=state.limiter)
 
 
@@ -138,6 +152,29 @@ def _is_much_json(body: Content, form: Form) -> bool:
 
 _JSON_HEADER = [(b"content-type", JSON.encode())]
 _TENSORS_HEADER = [(b"content-type", TENSORS.encode())]
+
+
+def query_of(route: APIRoute, request: Request) -> dict[str, Any]:
+    """The parameters behind the question mark, of the calls that have any.
+
+    Raises:
+        InvalidInput: an unknown one, one that is given twice, or a value out of its range.
+    """
+    fields = {field.alias: field for field in route.dependant.query_params}
+    given = request.query_params.multi_items() if fields else []
+    faults, found = [], {}
+    for name, text in given:
+        pointer, shown = cell(name)
+        if name not in fields or name in found:
+            code = Code.DUPLICATE_MEMBER if name in fields else Code.UNKNOWN_MEMBER
+            known = ", ".join(fields)
+            faults.append(Fault(pointer, code, f"{shown}: the query takes {known}, each once"))
+            continue
+        found[name], wrong = fields[name].validate(text, {}, loc=("query", name))
+        faults += [Fault(pointer, Code.INVALID_OPTION, f"{shown}: {e['msg']}") for e in wrong]
+    if faults:
+        raise InvalidInput(faults)
+    return found
 
 
 def add_operation(
@@ -160,29 +197,28 @@ def add_operation(
         errors: statuses of problem documents beyond those that every such call has.
     """
     takes_body = "body" in endpoint.__annotations__
-    summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition("\n\n")
-    statuses = {400, 406, 408, 414, 431, 500, *errors}
-    if takes_body:
-        statuses |= {413, 415, 422, 503}
+    summary, description = summary_of(endpoint)
     router.add_api_route(
         path,
         endpoint,
         methods=["POST" if takes_body else "GET"],
         route_class_override=Operation,
         response_model=answer,
-        summary=summary.removesuffix("."),
-        description=description or summary,
+        summary=summary,
+        description=description,
         operation_id=endpoint.__name__,
         tags=[tag],
-        responses={status: problem_response(status) for status in sorted(statuses)},
+        responses=problem_responses(takes_body, *errors),
     )
 
 
 _PHRASES = {
     400: "Not HTTP, or not JSON",
+    403: "Switched off here",
     404: "Unknown thing",
     406: "Accept rules JSON out",
     408: "Headers or body too slow",
+    409: "Against what is there already",
     413: "Over a limit",
     414: "URL too long",
     415: "Not sent as JSON",
@@ -190,7 +226,27 @@ _PHRASES = {
     431: "Headers too large",
     500: "A fault of the service",
     503: "Over capacity, or about to end",
+    507: "No room to keep it",
 }
+
+
+def summary_of(endpoint: Callable[..., Any]) -> tuple[str, str]:
+    """The first line of a docstring, and the rest of it."""
+    summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition("\n\n")
+    return summary.removesuffix("."), description or summary
+
+
+def problem_responses(takes_body: bool, *errors: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a call.
+
+    Args:
+        takes_body: whether it has those of a body.
+        errors: statuses beyond those that every such call has.
+    """
+    statuses = {400, 406, 408, 414, 431, 500, *errors}
+    if takes_body:
+        statuses |= {413, 415, 422, 503}
+    return {status: problem_response(status) for status in sorted(statuses)}
 
 
 def problem_response(status: int) -> dict[str, Any]:

@@ -47,6 +47,21 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Damaged compression",
         "The body is not one whole stream of what Content-Encoding says: gzip or zstd, one layer.",
     ),
+    Code.INVALID_CSV: Explanation(
+        400,
+        "Not CSV",
+        "The file is not one UTF-8 table: a first line with the names of the columns, then rows of "
+        "as many cells, separated by commas, quoted by double quotes.",
+    ),
+    Code.INVALID_PARQUET: Explanation(
+        400, "Not Parquet", "The file is not one Parquet table of plain columns."
+    ),
+    Code.INVALID_ONNX: Explanation(
+        400,
+        "Not an ONNX model of ours",
+        "The bytes are not ONNX, or a graph that is more than one linear map with or without "
+        "softmax; the detail names the operator, tensor or attribute that is not understood.",
+    ),
     Code.INVALID_STATE: Explanation(
         400, "Not an evaluation state", "The bytes are not the state of an evaluation."
     ),
@@ -100,6 +115,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.SHAPE_MISMATCH: Explanation(
         422, "Shape mismatch", "Two arrays that belong together differ in shape."
     ),
+    Code.MISSING_VALUE: Explanation(
+        422,
+        "Missing value",
+        "A cell of a table is empty. No number stands for what is missing: fill it in, or leave "
+        "its row or its column out.",
+    ),
     Code.NAN_VALUE: Explanation(
         422,
         "NaN",
@@ -146,11 +167,23 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Mean of nothing",
         "No sample enters, or all weights are 0, so a mean does not exist. The sum is 0.",
     ),
+    Code.TOO_MANY_SLICES: Explanation(
+        422,
+        "Too many slices",
+        "A report takes 20 columns of slices, with 1,000 different values each.",
+    ),
     Code.DIALECT_UNSUPPORTED: Explanation(
         422,
         "Not in this dialect",
         "The library has no call for this loss, member or option, or refuses the data itself; "
         "nothing is approximated. docs/dialects.md lists what each dialect takes.",
+    ),
+    Code.NOT_CALIBRATED: Explanation(
+        422,
+        "No held-out scores",
+        "A coverage or an error is found from scores of rows that the model was not fitted to, and "
+        "a distance from the training rows; this model keeps none. A model trained with the option "
+        "abstention does; a threshold of probability, margin, entropy, lac or aps works with any.",
     ),
     Code.UNKNOWN_LOSS: Explanation(404, "Unknown loss", "GET /v1/losses lists the losses."),
     Code.UNKNOWN_MODEL: Explanation(404, "Unknown model", "GET /v1/models lists the models."),
@@ -159,6 +192,51 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.UNKNOWN_PROBLEM: Explanation(
         404, "Unknown problem code", "GET /problems lists the codes."
+    ),
+    Code.SHIPPED_MODEL: Explanation(
+        409, "Model that ships", "The models that ship stay as they are; take another name."
+    ),
+    Code.STORE_FULL: Explanation(
+        507,
+        "Store full",
+        "The disk that holds what is registered is full. Nothing was stored; scoring goes on.",
+    ),
+    Code.STORE_UNAVAILABLE: Explanation(
+        503,
+        "Store unavailable",
+        "The database of what is registered cannot be used now, or did not confirm a change, which "
+        "may or may not have been made: look before it is sent again. Models in memory go on "
+        "being served.",
+    ),
+    Code.UNKNOWN_ALIAS: Explanation(
+        404, "Unknown alias", "The model has no alias of that name; xent promote makes one."
+    ),
+    Code.NOTHING_BEFORE: Explanation(
+        409, "Nothing before", "The alias has never stood for another version."
+    ),
+    Code.STALE: Explanation(
+        409,
+        "Changed since then",
+        "Somebody else has changed it between the look and the change; look again, then decide.",
+    ),
+    Code.TRAINING_OFF: Explanation(
+        403,
+        "Training is off",
+        "Training and importing change what a server answers, and there are no keys yet: they are "
+        "served by a server that listens on a loopback address, such as the default XENT_HOST of "
+        "127.0.0.1.",
+    ),
+    Code.TRAINING_TOO_LARGE: Explanation(
+        413,
+        "Training too large",
+        "The rows, features and classes of a training together need more numbers or memory than "
+        "the limit in the text; nothing was registered.",
+    ),
+    Code.TRAINING_TOO_LONG: Explanation(
+        413,
+        "Training too long",
+        "The fit did not end within the limit in the text and was stopped; nothing was registered. "
+        "Fewer rows, a larger tolerance or fewer max_iterations end it sooner.",
     ),
     Code.BODY_TOO_LARGE: Explanation(
         413, "Body too large", "GET /limits tells every limit and the setting that moves it."
@@ -182,7 +260,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.UNSUPPORTED_MEDIA_TYPE: Explanation(
         415,
         "Unsupported media type",
-        "Bodies are application/json or application/vnd.safetensors.",
+        "Bodies are application/json or application/vnd.safetensors; data to train on also "
+        "text/csv.",
     ),
     Code.UNSUPPORTED_ENCODING: Explanation(
         415,
@@ -200,6 +279,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
         408,
         "Request too slow",
         "The headers or the body did not arrive in time, and the connection was closed.",
+    ),
+    Code.NOT_INSTALLED: Explanation(
+        415,
+        "Not installed here",
+        "The format needs a package that this installation does not have; the detail names the "
+        "extra of Xent's that brings it.",
     ),
     Code.OVERLOADED: Explanation(
         503,

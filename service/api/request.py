@@ -12,7 +12,15 @@ from service.api.problems import MAX_FAULTS
 from service.errors import Code, Fault, Faults, InvalidInput, TooLarge, XentError, cell
 from service.settings import Settings
 
-ROW_MEMBERS = ("logits", "probabilities", "log_probabilities")
+ROW_MEMBERS = (
+    "logits",
+    "probabilities",
+    "log_probabilities",
+    "baseline_logits",
+    "baseline_probabilities",
+    "candidate_logits",
+    "candidate_probabilities",
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -88,7 +96,7 @@ def validate(model: type[Model], fields: dict[str, Any], settings: Settings) -> 
     try:
         value: Model = model.__pydantic_validator__.validate_python(present)
     except ValidationError as error:
-        faults.extend(_faults_of(error))
+        faults.extend(faults_of(error))
     if faults:
         raise InvalidInput(faults, uncounted=len(unknown[MAX_FAULTS:]))
     _check_sizes(value, settings)
@@ -101,7 +109,8 @@ def _unknown(name: str, known: Iterable[str]) -> Fault:
     return Fault(pointer, Code.UNKNOWN_MEMBER, text)
 
 
-def _faults_of(error: ValidationError) -> Iterable[Fault]:
+def faults_of(error: ValidationError) -> Iterable[Fault]:
+    """One fault for each member that pydantic refuses."""
     by_member: dict[str, list[ErrorDetails]] = {}
     for entry in error.errors(include_url=False, include_input=False):
         by_member.setdefault(str(entry["loc"][0]) if entry["loc"] else "", []).append(entry)

@@ -1,40 +1,72 @@
 """The multinomial logistic model: predict, fit, evaluate; the models that ship."""
 
-from service.classifier.artifact import read_model, to_bytes
+from service.classifier.abstention import Abstain, Abstention
+from service.classifier.artifact import from_bytes, read_model, to_bytes
+from service.classifier.card import card
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
+from service.classifier.distance import Distance, fit_distance
 from service.classifier.evaluate import evaluate
 from service.classifier.examples import write_examples
 from service.classifier.fit import Fit, fit, partial_fit
+from service.classifier.held_out import HeldOut
 from service.classifier.inference import Inference, likelihood_ratio
+from service.classifier.interchange import (
+    model_from_json,
+    model_from_parameters,
+    model_from_torch,
+    to_json,
+    to_torch,
+)
 from service.classifier.model import Label, Model, Prediction
-from service.classifier.options import Options
+from service.classifier.onnx import model_from_onnx, to_onnx
+from service.classifier.options import SOLVERS, Options
+from service.classifier.selective import RiskCoverage, risk_coverage
 from service.classifier.sgd import Descent
-from service.classifier.temperature import Calibration, fit_temperature
 from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped
+from service.classifier.uniqueness import is_unique
+from service.evaluation.temperature import Calibration, fit_temperature
 
 __all__ = [
     "SHIPPED",
+    "SOLVERS",
+    "Abstain",
+    "Abstention",
     "Calibration",
     "Dataset",
     "Descent",
+    "Distance",
     "Fit",
+    "HeldOut",
     "Inference",
     "Label",
     "Model",
     "Options",
     "Prediction",
+    "RiskCoverage",
     "Source",
     "Trained",
+    "card",
     "evaluate",
     "fit",
+    "fit_distance",
     "fit_temperature",
+    "from_bytes",
+    "is_unique",
     "likelihood_ratio",
     "load_dataset",
+    "model_from_json",
+    "model_from_onnx",
+    "model_from_parameters",
+    "model_from_torch",
     "partial_fit",
     "read_model",
+    "risk_coverage",
     "shipped_models",
     "to_bytes",
+    "to_json",
+    "to_onnx",
+    "to_torch",
     "train",
     "train_shipped",
     "write_examples",

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from service.classifier.abstention import Abstain, Abstention, decide
+from service.classifier.held_out import HeldOut
 from service.classifier.rows import Array, feature_rows
 from service.errors import Code, Fault, InvalidInput, cell
 from service.losses.rows import finite
@@ -31,6 +33,10 @@ class Prediction:
         probabilities: shape (N, K).
         top_labels: the k most probable classes of every row, the most probable first, or None.
         top_probabilities: their probabilities, shape (N, k), or None.
+        abstained: where the model abstains, shape (N,), or None where it was not asked to.
+        prediction_sets: of every row the classes in its conformal set, the most probable first,
+            possibly none; or None.
+        abstention: the threshold behind them, and what held-out rows say of it, or None.
     """
 
     model: str
@@ -40,6 +46,9 @@ class Prediction:
     probabilities: Array
     top_labels: tuple[tuple[Label, ...], ...] | None = None
     top_probabilities: Array | None = None
+    abstained: npt.NDArray[np.bool_] | None = None
+    prediction_sets: tuple[tuple[Label, ...], ...] | None = None
+    abstention: Abstention | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +68,7 @@ class Model:
         coefficients: shape (K, D), or (1, D) with two classes, finite.
         intercepts: shape (K,), or (1,) with two classes, finite.
         metadata: what is known about the model: its data, its training, its figures.
+        held_out: scores of rows that it was not fitted to, from which levels of abstention follow.
 
     Raises:
         InvalidInput: a field that means nothing, with a pointer to it.
@@ -71,6 +81,7 @@ class Model:
     coefficients: Array
     intercepts: Array
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    held_out: HeldOut | None = None
     _linear: Linear = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -112,7 +123,9 @@ class Model:
             return np.hstack([np.zeros_like(logits), logits])
         return logits
 
-    def predict(self, inputs: npt.ArrayLike, top: int | None = None) -> Prediction:
+    def predict(
+        self, inputs: npt.ArrayLike, top: int | None = None, abstain: Abstain | None = None
+    ) -> Prediction:
         """Class probabilities and labels; of equally probable classes the earlier one wins.
 
             probabilities = softmax(logits)
@@ -120,32 +133,43 @@ class Model:
         Args:
             inputs: shape (N, D), as in `logits`.
             top: also list this many of the most probable classes of every row, 1 to K.
+            abstain: when to abstain; a row where the model does keeps its label.
 
         Returns:
             The prediction.
 
         Raises:
-            InvalidInput: as in `logits`, or `top` is out of range.
+            InvalidInput: as in `logits`, `top` is out of range, or `abstain` asks for a level or a
+                distance that the model has no held-out scores for.
         """
         size = len(self.classes)
         if top is not None and (type(top) is not int or not 1 <= top <= size):
             detail = f"top must be an integer from 1 to {size}, the number of classes"
             raise InvalidInput.at("/top", Code.INVALID_OPTION, detail)
-        probabilities = softmax(self.logits(inputs))
+        logits = self.logits(inputs)
+        probabilities = softmax(logits)
         labels = self._names(probabilities.argmax(axis=1))
-        if top is None:
-            return Prediction(self.name, self.version, self.classes, labels, probabilities)
+        prediction = Prediction(self.name, self.version, self.classes, labels, probabilities)
+        if top is None and abstain is None:
+            return prediction
         # A stable sort keeps equal probabilities in class order.
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-        return Prediction(
-            self.name,
-            self.version,
-            self.classes,
-            labels,
-            probabilities,
-            tuple(self._names(row) for row in order),
-            np.take_along_axis(probabilities, order, axis=1),
-        )
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        if top is not None:
+            prediction = replace(
+                prediction,
+                top_labels=tuple(self._names(row) for row in order[:, :top]),
+                top_probabilities=np.take_along_axis(probabilities, order[:, :top], axis=1),
+            )
+        if abstain is None:
+            return prediction
+        rows = self._checked(inputs)
+        abstained, members, abstention = decide(abstain, logits, rows, self.held_out)
+        sets = None
+        if members is not None:
+            inside = np.take_along_axis(members, order, axis=1)
+            pairs = zip(order, inside, strict=True)
+            sets = tuple(self._names(row[chosen]) for row, chosen in pairs)
+        return replace(prediction, abstained=abstained, prediction_sets=sets, abstention=abstention)
 
     def _names(self, indices: npt.NDArray[np.intp]) -> tuple[Label, ...]:
         return tuple(self.classes[index] for index in indices.tolist())
@@ -212,6 +236,10 @@ def _faults(model: Model) -> list[Fault]:
     faults = [
         Fault(f"/{m}", code, f"{m} {detail}") for m, code, holds, detail in rules if not holds
     ]
+    distance = None if model.held_out is None else model.held_out.distance
+    if distance is not None and distance.means.shape != (size, width):
+        detail = f"the means of held_out must have shape ({size}, {width})"
+        faults.append(Fault("/held_out", Code.SHAPE_MISMATCH, detail))
     for member in ("coefficients", "intercepts"):
         if not np.isfinite(getattr(model, member)).all():
             faults.append(Fault(f"/{member}", Code.INFINITE_VALUE, f"{member} must be finite"))

@@ -35,6 +35,9 @@ class Options:
         test_fraction: of every class, for the report alone.
         calibrate: `"temperature"` divides the logits by the temperature of the least validation
             log loss.
+        abstention: what levels of abstention are found by: the scores of the `"validation"` part,
+            or of the training rows by models of the same options fitted to the others
+            (`"cross-fit"`); None keeps no scores.
         statistics: standard errors and what follows from them; needs no penalty.
         reference_class: whose parameters are 0 in the statistics; None is the first class.
 
@@ -57,6 +60,7 @@ class Options:
     validation_fraction: float = 0.0
     test_fraction: float = 0.0
     calibrate: str | None = None
+    abstention: str | None = None
     statistics: bool = False
     reference_class: Label | None = None
 
@@ -94,6 +98,10 @@ class Options:
         yield "calibrate", "must be temperature", self.calibrate in (None, "temperature")
         held_out = self.calibrate is None or self.validation_fraction > 0.0
         yield "calibrate", "needs a validation_fraction above 0", held_out
+        known = self.abstention in (None, "validation", "cross-fit")
+        yield "abstention", "must be validation or cross-fit", known
+        held_out = self.abstention != "validation" or self.validation_fraction > 0.0
+        yield "abstention", "needs a validation_fraction above 0, or cross-fit", held_out
         free = not self.statistics or (self.l2 == 0.0 and self.l1 == 0.0)
         yield "statistics", "need a fit without a penalty: l2 and l1 must be 0", free
         exact = not self.statistics or self.solver != "sgd"

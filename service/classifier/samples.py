@@ -82,6 +82,11 @@ class Samples:
             threads,
         )
 
+    def logits(self, coefficients: Array, intercepts: Array) -> Array:
+        """The raw scores by the parameters of a fit, shape (N, K)."""
+        logits: Array = self.inputs @ coefficients.T + intercepts
+        return np.hstack([np.zeros_like(logits), logits]) if self.classes == 2 else logits
+
     def class_masses(self) -> Array:
         """The weight of every class, shape (K,)."""
         if self.targets is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from service.classifier.cross_fit import held_out as scores_of
 from service.classifier.datasets import rank_within_class
 from service.classifier.fit import Fit, fit_samples
 from service.classifier.inference import Inference, infer
@@ -14,8 +15,8 @@ from service.classifier.model import Model
 from service.classifier.options import Options
 from service.classifier.rows import Array
 from service.classifier.samples import Samples, class_weights_by_index, samples
-from service.classifier.temperature import Calibration, fit_temperature
 from service.errors import Code, InvalidInput
+from service.evaluation.temperature import Calibration, fit_temperature
 from service.losses.truth import Indices, Label, class_indices
 from service.numerics import soft_cross_entropy
 
@@ -42,7 +43,8 @@ class Trained:
     """A model and how it came about.
 
     Attributes:
-        model: with the temperature divided into its parameters.
+        model: with the temperature divided into its parameters, and the held-out scores that
+            `abstention` asks for.
         fit: how well the optimum was reached, before the temperature.
         parts: `train`, and `validation` and `test` where they hold rows.
         uniform_baseline: ln K.
@@ -122,6 +124,10 @@ def train(
     temperature = 1.0 if calibration is None else calibration.temperature
     coefficients, intercepts = found.coefficients / temperature, found.intercepts / temperature
     width = training.inputs.shape[1]
+    kept = None
+    if options.abstention is not None:
+        parameters = coefficients, intercepts
+        kept = scores_of(parts["train"], held_out, options, parameters, temperature, threads)
     return Trained(
         model=Model(
             name=name,
@@ -130,6 +136,7 @@ def train(
             feature_names=tuple(feature_names or (f"x{column}" for column in range(width))),
             coefficients=coefficients,
             intercepts=intercepts,
+            held_out=kept,
         ),
         fit=found,
         parts=_report(parts, coefficients, intercepts),
@@ -145,7 +152,7 @@ def _calibration(held_out: Samples | None, found: Fit, options: Options) -> Cali
     if held_out is None:
         detail = "validation_fraction leaves no row to calibrate by"
         raise InvalidInput.at("/options/validation_fraction", Code.INVALID_OPTION, detail)
-    logits = _logits(held_out, found.coefficients, found.intercepts)
+    logits = held_out.logits(found.coefficients, found.intercepts)
     return fit_temperature(logits, _truth(held_out), held_out.weights)
 
 
@@ -248,12 +255,7 @@ def _truth(rows: Samples) -> Array:
     return truth
 
 
-def _logits(rows: Samples, coefficients: Array, intercepts: Array) -> Array:
-    logits: Array = rows.inputs @ coefficients.T + intercepts
-    return np.hstack([np.zeros_like(logits), logits]) if rows.classes == 2 else logits
-
-
 def _log_loss(rows: Samples, coefficients: Array, intercepts: Array) -> float:
     truth = _truth(rows) * rows.weights[:, None]
-    losses, _ = soft_cross_entropy(_logits(rows, coefficients, intercepts), truth)
+    losses, _ = soft_cross_entropy(rows.logits(coefficients, intercepts), truth)
     return math.fsum(losses.tolist()) / float(truth.sum())

@@ -3,21 +3,62 @@
 import json
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import ClassVar
 
 import click
 from pydantic import ValidationError
 
 from service import __version__
+from service.errors import InvalidInput, XentError
 from service.logs import configure_logging
 from service.settings import PREFIX, Settings
 
 
-@click.group(invoke_without_command=True)
+class Commands(click.Group):
+    """Loads the commands on models when one is wanted: serving needs none of them."""
+
+    LATER: ClassVar = {
+        **dict.fromkeys(("train", "predict", "evaluate", "models", "export", "import"), "models"),
+        **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
+    }
+    """Their names, and the modules that hold them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, those of the commands on models first."""
+        return [*self.LATER, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name not in self.LATER:
+            return super().get_command(ctx, cmd_name)
+        module = import_module(f"service.cli.{self.LATER[cmd_name]}")
+        wanted = "import_model" if cmd_name == "import" else cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, wanted)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Errors in what was given end the command with exit code 1 and one line."""
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            lines = "\n".join(fault.detail for fault in error.faults)
+            raise click.ClickException(lines) from error
+        except XentError as error:
+            raise click.ClickException(error.detail) from error
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+@click.group(cls=Commands, invoke_without_command=True)
 @click.version_option(__version__, prog_name="xent")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Softmax, cross-entropy and log loss over HTTP. Without a command: serve."""
+    """Softmax, cross-entropy and log loss over HTTP. Without a command: serve.
+
+    Exit codes: 0 done, 1 bad data or files, 2 wrong usage, 3 a fit that did not converge.
+    """
     if context.invoked_subcommand is None:
         context.invoke(serve)
 
@@ -27,7 +68,7 @@ def serve() -> None:
     """Serve until SIGTERM or SIGINT; XENT_ environment variables are the settings."""
     from service.api import server  # the other commands need none
 
-    settings = _settings()
+    settings = read_settings()
     configure_logging(settings.log_level)  # the process that starts the workers has lines as well
     # uvicorn finishes what it has begun and then raises the signal again: a stop that was asked
     # for is no failure. Before uvicorn listens to it, the signal ends the start.
@@ -40,11 +81,12 @@ def openapi() -> None:
     """Print the OpenAPI document."""
     from service.app import create_app  # the other commands need no web framework
 
-    document = create_app(_settings()).openapi()
+    document = create_app(read_settings()).openapi()
     click.echo(json.dumps(document, indent=2))
 
 
-def _settings() -> Settings:
+def read_settings() -> Settings:
+    """Those of the environment; a wrong one ends the command."""
     try:
         return Settings()
     except ValidationError as error:

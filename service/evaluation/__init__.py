@@ -1,25 +1,51 @@
 """Evaluation of probability predictions: a mergeable state, and the report it finishes with."""
 
+from service.evaluation.comparison import Comparison, Difference, compare
 from service.evaluation.evaluate import evaluate
 from service.evaluation.report import (
+    Average,
     Calibration,
     CalibrationBin,
     ClassReport,
+    Decomposition,
+    Ranking,
     Report,
+    SliceReport,
+    TopK,
     WorstRow,
+)
+from service.evaluation.requested import (
+    Bootstrap,
+    Isotonic,
+    IsotonicBlock,
+    IsotonicScore,
+    Temperature,
 )
 from service.evaluation.rows import ScoredRows
 from service.evaluation.scoring import score
 from service.evaluation.state import State
 
 __all__ = [
+    "Average",
+    "Bootstrap",
     "Calibration",
     "CalibrationBin",
     "ClassReport",
+    "Comparison",
+    "Decomposition",
+    "Difference",
+    "Isotonic",
+    "IsotonicBlock",
+    "IsotonicScore",
+    "Ranking",
     "Report",
     "ScoredRows",
+    "SliceReport",
     "State",
+    "Temperature",
+    "TopK",
     "WorstRow",
+    "compare",
     "evaluate",
     "score",
 ]

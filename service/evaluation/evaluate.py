@@ -1,20 +1,27 @@
 """The door of the evaluation: predictions and labels in, the report out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from service.errors import Faults
+from service.evaluation.bootstrap import MAX_REPLICATES, cluster_codes
+from service.evaluation.extras import Extra, check_extras, extras
 from service.evaluation.report import Label, Report, RowId
 from service.evaluation.rows import Ids
 from service.evaluation.scoring import score
+from service.evaluation.slices import Columns, Value
 from service.evaluation.state import State
+from service.evaluation.sums import Array
 from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
 
 MAX_BINS = 1000
 MAX_WORST = 1000
+MAX_K = 100
 
 
 def evaluate(
@@ -28,8 +35,14 @@ def evaluate(
     normalize: Normalize = "reject",
     zero_probability: ZeroProbability = "infinite",
     clip: float = 2.0**-52,
+    slices: Columns | None = None,
     bins: int = 15,
     worst: int = 10,
+    top_k: int = 5,
+    include: Sequence[Extra] = (),
+    clusters: Sequence[Value] | npt.NDArray[Any] | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
 ) -> Report:
     """Evaluates predictions over K classes against what is true; the first figure is the log loss.
 
@@ -47,8 +60,16 @@ def evaluate(
         zero_probability: where the true class has probability 0, the loss is `"infinite"`, or is
             bounded (`"clip"`), or the input is refused (`"reject"`).
         clip: the smallest probability under `"clip"`, in (0, 1).
+        slices: by column name, (N,) strings, integers or booleans, to report on apart.
         bins: of the calibration, 1 to 1,000.
         worst: how many of the worst rows to report, 0 to 1,000.
+        top_k: up to which k to report the accuracy of the k most probable classes, 1 to 100.
+        include: what to add that needs all rows at once: `"equal_mass"`, `"isotonic"`,
+            `"temperature"`, `"bootstrap"`; for 1,000,000 rows at most.
+        clusters: (N,) strings, integers or booleans, for the bootstrap; rows of the same one hang
+            together.
+        replicates: of the bootstrap, 100 to 100,000.
+        seed: of the bootstrap.
 
     Returns:
         The report; the same bits in whatever order the rows come.
@@ -57,7 +78,14 @@ def evaluate(
         InvalidInput: naming the first bad cell of each offending member.
     """
     faults = Faults()
-    for name, value, low, high in (("bins", bins, 1, MAX_BINS), ("worst", worst, 0, MAX_WORST)):
+    options = (
+        ("bins", bins, 1, MAX_BINS),
+        ("worst", worst, 0, MAX_WORST),
+        ("top_k", top_k, 1, MAX_K),
+        ("replicates", replicates, 100, MAX_REPLICATES),
+        ("seed", seed, 0, 2**63 - 1),
+    )
+    for name, value, low, high in options:
         with faults.collecting():
             within(name, value, low, high)
     faults.check()
@@ -71,7 +99,29 @@ def evaluate(
         normalize=normalize,
         zero_probability=zero_probability,
         clip=clip,
+        slices=slices,
+        bins=bins,
     )
-    state = State(count, None if classes is None else tuple(classes), bins, worst)
+    state = State(count, None if classes is None else tuple(classes), bins, worst, top_k)
     state.add(batch)
-    return state.finish()
+    codes = cluster_codes(clusters, labels.size, sample_weights)
+    report = state.finish()
+    if not include:
+        return report
+    check_extras(include, batch.labels.size, count)
+    rows = _as_logits(logits, probabilities)
+    if sample_weights is not None and batch.ignored:
+        rows = rows[np.flatnonzero(sample_weights)]
+    more = extras(include, batch, rows, bins, codes, replicates, seed)
+    return replace(report, **more)
+
+
+def _as_logits(logits: Numbers | None, probabilities: Numbers | None) -> Array:
+    """Rows whose softmax is what was sent."""
+    if logits is not None:
+        rows = logits.astype(np.float64)
+    else:
+        assert probabilities is not None
+        with np.errstate(divide="ignore"):
+            rows = np.log(probabilities.astype(np.float64))
+    return rows.reshape(-1, rows.shape[-1])

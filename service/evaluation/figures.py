@@ -1,27 +1,47 @@
-"""The figures of the report, from exact integers: every quotient is rounded once.
-
-All integers of one report are multiples of the same power of two, which cancels in each quotient.
-"""
+"""The formulas that parts of the report share: every quotient of exact sums is rounded once."""
 
 import math
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
-from operator import sub
+from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
+from service.evaluation.sums import ExactSums
 
-from service.evaluation.report import Calibration, CalibrationBin, ClassReport, Label
+QUANTILE = 1.959963984540054
+"""The number that a standard normal variable stays within 95 % of the time."""
 
 
 def ratio(numerator: int, denominator: int) -> float:
-    """The quotient of two numbers >= 0, correctly rounded; 0/0 is nan."""
+    """The quotient of two integers, the second >= 0, correctly rounded; 0/0 is nan."""
     if denominator == 0:
-        return math.nan if numerator == 0 else math.inf
+        return math.copysign(math.inf, numerator) if numerator else math.nan
     try:
         return numerator / denominator
     except OverflowError:
+        return math.copysign(math.inf, 1 if numerator > 0 else -1)
+
+
+def root(numerator: int, denominator: int) -> float:
+    """The square root of a quotient, which may itself be beyond float64; 0 below 0."""
+    if numerator <= 0:
+        return 0.0
+    half = (numerator.bit_length() - denominator.bit_length()) // 2
+    quotient = ratio(numerator << max(0, -2 * half), denominator << max(0, 2 * half))
+    try:
+        return math.ldexp(math.sqrt(quotient), half)
+    except OverflowError:
         return math.inf
+
+
+def in_one_unit(*sums: ExactSums) -> tuple[list[list[int]], int]:
+    """Sums as integers that are multiples of the same power of two, and the integer of 1."""
+    unit = min(each.exponent for each in sums)
+    return [each.scaled(unit) for each in sums], 1 << -unit
+
+
+def weights_of(totals: Sequence[int], one: int, weighted: bool) -> list[float]:
+    """Weights as they are reported: numbers of rows as integers."""
+    if weighted:
+        return [ratio(total, one) if total else 0.0 for total in totals]
+    return [total // one for total in totals]
 
 
 def prior_baseline(supports: Sequence[int]) -> float:
@@ -51,100 +71,24 @@ def skill(log_loss: float, baseline: float) -> float:
     return 1.0 - log_loss / baseline
 
 
-def bin_edges(bins: int) -> npt.NDArray[np.float64]:
-    """(bins + 1,) the edges k / bins, each correctly rounded."""
-    return np.arange(bins + 1) / bins
+def wilson(share: float, rows: float) -> tuple[float, float]:
+    """Wilson's interval of 95 % for a share.
 
+        (share + q / 2 +- z sqrt(share (1 - share) / rows + q / (4 rows))) / (1 + q)
 
-def bin_numbers(confidences: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.int64]:
-    """The bin of each confidence: (lower, upper], the first with its lower edge."""
-    return np.searchsorted(bin_edges(bins)[1:-1], confidences, side="left")
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Exact sums as integers, all multiples of the same power of two.
-
-    Attributes:
-        sums: by name, an integer for each class, bin or cell.
-        one: the integer that stands for 1.
-        weighted: whether weights were given; without them weights are numbers of rows.
-        lost: the classes with a row of infinite loss.
-    """
-
-    sums: Mapping[str, Sequence[int]]
-    one: int
-    weighted: bool
-    lost: Container[int]
-
-    def numbers(self, name: str) -> Sequence[float]:
-        """Weights as they are reported: numbers of rows as integers."""
-        if self.weighted:
-            return [ratio(total, self.one) if total else 0.0 for total in self.sums[name]]
-        return self.counts(name)
-
-    def counts(self, name: str) -> list[int]:
-        """Numbers of rows."""
-        return [total // self.one if total else 0 for total in self.sums[name]]
-
-    def share(self, part: str, whole: str) -> list[float]:
-        """Quotients of two sums, one by one."""
-        return list(map(ratio, self.sums[part], self.sums[whole]))
-
-
-def per_class(totals: Totals, names: Sequence[Label]) -> tuple[ClassReport, ...]:
-    """Support, precision, recall and log loss of each class.
+    with q = z**2 / rows.
 
     Args:
-        totals: with `support`, `predicted`, `correct` and `loss` by class.
-        names: (K,) of the classes.
+        share: observed, in [0, 1]; nan of no rows.
+        rows: how many, or how many of equal weight are as good.
+
+    Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference,
+        JASA 22 (1927).
     """
-    losses = totals.share("loss", "support")
-    columns = zip(
-        names,
-        totals.numbers("support"),
-        totals.share("correct", "predicted"),
-        totals.share("correct", "support"),
-        [math.inf if c in totals.lost else loss for c, loss in enumerate(losses)],
-        strict=True,
-    )
-    return tuple(ClassReport(*column) for column in columns)
-
-
-def confusion_matrix(totals: Totals, classes: int) -> tuple[tuple[float, ...], ...]:
-    """Weights by true class (rows) and predicted class (columns).
-
-    Args:
-        totals: with `confusion` by true class * K + predicted class.
-        classes: K.
-    """
-    cells = totals.numbers("confusion")
-    return tuple(tuple(cells[c * classes : (c + 1) * classes]) for c in range(classes))
-
-
-def calibration(totals: Totals) -> Calibration:
-    """Reliability bins and the expected calibration error.
-
-        ECE = sum_b (W_b / W) |accuracy_b - confidence_b| = sum_b |correct_b - confidence_b| / W
-
-    Args:
-        totals: with `bin_count`, `bin_weight`, `bin_correct` and `bin_confidence` by bin.
-
-    Source: Guo et al., On calibration of modern neural networks, 2017.
-    """
-    sums = totals.sums
-    gaps = map(abs, map(sub, sums["bin_correct"], sums["bin_confidence"]))
-    edges = bin_edges(len(sums["bin_count"])).tolist()
-    columns = zip(
-        edges[:-1],
-        edges[1:],
-        totals.counts("bin_count"),
-        totals.numbers("bin_weight"),
-        totals.share("bin_confidence", "bin_weight"),
-        totals.share("bin_correct", "bin_weight"),
-        strict=True,
-    )
-    return Calibration(
-        ece=ratio(sum(gaps), sum(sums["bin_weight"])),
-        bins=tuple(CalibrationBin(*column) for column in columns),
+    if math.isnan(share) or not rows > 0:
+        return math.nan, math.nan
+    q = QUANTILE * QUANTILE / rows
+    reach = QUANTILE * math.sqrt((share * (1.0 - share) + q / 4.0) / rows)
+    return max(0.0, (share + q / 2.0 - reach) / (1.0 + q)), min(
+        1.0, (share + q / 2.0 + reach) / (1.0 + q)
     )

@@ -1,12 +1,15 @@
 """Scored rows: what the evaluation needs to know of each row, as columns."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from service.evaluation.report import RowId
+from service.evaluation.slices import Factor
+from service.evaluation.tables import Tables
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -23,13 +26,18 @@ class ScoredRows:
         losses: (n,) -log p(true class) in nat, `inf` allowed, without weights.
         probabilities: (n,) of the true class.
         confidences: (n,) probability of the predicted class, in [0, 1].
+        bins: (n,) calibration bins of the confidences.
         brier: (n,) sum_c (p_c - onehot_c)**2.
+        ranks: (n,) how many classes are more probable than the true one.
+        tables: of the whole rows, in calibration bins.
         ids: (n,) row numbers, or integer or string ids as objects; distinct over the evaluation.
         weights: (n,) finite and > 0, or `None` for 1.
+        slices: by column, the value of each row.
         ignored: rows left out for their weight of 0.
         infinite: rows whose true class was given the probability 0.
         overflowed: rows whose loss is finite but exceeds float64.
         clipped: rows whose loss was bounded.
+        renormalized: rows whose sum was off 1 by more than is let pass, and divided out.
         max_sum_deviation: largest distance from 1 of a row of probabilities; `None` for logits.
     """
 
@@ -38,13 +46,18 @@ class ScoredRows:
     losses: Array
     probabilities: Array
     confidences: Array
+    bins: Indices
     brier: Array
+    ranks: Indices
+    tables: Tables
     ids: Ids
     weights: Array | None = None
+    slices: Mapping[str, Factor] = field(default_factory=dict)
     ignored: int = 0
     infinite: int = 0
     overflowed: int = 0
     clipped: int = 0
+    renormalized: int = 0
     max_sum_deviation: float | None = None
 
     def worst(self, limit: int) -> "list[BadRow]":

@@ -8,14 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Faults, InvalidInput, cell
+from service.evaluation.calibration import bin_numbers
 from service.evaluation.report import Label, RowId
 from service.evaluation.rows import Array, Ids, Indices, ScoredRows
+from service.evaluation.slices import Columns, Factor, factors
+from service.evaluation.tables import Tables
 from service.losses.categorical import Categorical
 from service.losses.options import check_shared, exactly_one, one_of
+from service.losses.reduction import Scored
 from service.losses.result import Normalize, Numbers, ZeroProbability
-from service.losses.rows import Rows
+from service.losses.rows import Rows, sum_tolerance
 from service.losses.truth import check_weights, class_indices, shape_fault
-from service.numerics import row_blocks, softmax
+from service.numerics import by_class, plain_sums, row_blocks, softmax
 
 
 def score(
@@ -29,6 +33,8 @@ def score(
     normalize: Normalize = "reject",
     zero_probability: ZeroProbability = "infinite",
     clip: float = 2.0**-52,
+    slices: Columns | None = None,
+    bins: int = 15,
 ) -> tuple[ScoredRows, int]:
     """Checks and scores a batch of rows for `State.add`; the arguments are those of `evaluate`.
 
@@ -55,8 +61,8 @@ def score(
         clip=clip,
         normalize=normalize,
     )
-    truth = _truth(scorer, labels, classes, sample_weights, row_ids)
-    return _score(replace(scorer, labels=truth.labels), truth), rows.classes
+    truth = _truth(scorer, labels, classes, sample_weights, row_ids, slices)
+    return _score(replace(scorer, labels=truth.labels), truth, bins), rows.classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,14 @@ class _Truth:
         weights: (N,), or `None` for 1.
         entering: numbers of the rows of weight above 0.
         ids: (N,) of the rows.
+        slices: by column, the value of each row.
     """
 
     labels: Indices
     weights: Array | None
     entering: Indices
     ids: Ids
+    slices: dict[str, Factor]
 
 
 def _truth(
@@ -82,13 +90,17 @@ def _truth(
     classes: Sequence[Label] | None,
     sample_weights: Numbers | None,
     row_ids: Sequence[RowId] | Ids | None,
+    slices: Columns | None,
 ) -> _Truth:
     """Checks everything but the predictions, naming the faults of all members at once."""
     rows = scorer.rows
     ids: Ids = np.arange(rows.size)
     weights: Array | None = None
     indices: Indices = np.zeros(rows.size, np.int64)
+    columns: dict[str, Factor] = {}
     faults = Faults()
+    with faults.collecting():
+        columns = factors(slices or {}, rows.size)
     with faults.collecting():
         if row_ids is not None:
             ids = _row_ids(row_ids, rows.size)
@@ -112,66 +124,117 @@ def _truth(
             for block in row_blocks(entering.size, rows.classes):
                 scorer.read(entering[block])
     faults.check()
-    return _Truth(indices, weights, entering, ids)
+    return _Truth(indices, weights, entering, ids, columns)
 
 
-def _score(scorer: Categorical, truth: _Truth) -> ScoredRows:
-    """Scores the rows that enter, block by block, into columns."""
-    count = truth.entering.size
-    predicted = np.empty(count, np.int64)
+def _score(scorer: Categorical, truth: _Truth, bins: int) -> ScoredRows:
+    """Scores the rows that enter, block by block, into columns and tables."""
+    count, classes = truth.entering.size, scorer.rows.classes
+    predicted, ranks, numbers = np.empty((3, count), np.int64)
     losses, true, confidences, brier = np.empty((4, count))
-    infinite = overflowed = clipped = 0
+    tables = Tables(classes, bins)
+    infinite = overflowed = clipped = renormalized = 0
     deviation = None if scorer.rows.member == "logits" else 0.0
-    for part in row_blocks(count, scorer.rows.classes):
+    tolerance = sum_tolerance(scorer.rows.array)
+    for part in row_blocks(count, classes):
         selection = truth.entering[part] if count < scorer.rows.size else part
-        scored = scorer(selection, None)
+        labels = truth.labels[selection]
         block, sums = scorer.read(selection)
-        predicted[part] = block.argmax(axis=1)
-        true[part], confidences[part], brier[part] = _probabilities(
-            scorer, block, sums, truth.labels[selection], predicted[part]
-        )
-        losses[part] = scored.losses
+        ranks[part], predicted[part] = _ranks(block, labels)
+        one = np.ones(labels.size) if sums is None and scorer.zero_probability != "clip" else None
+        scored = scorer.judge(block, sums, selection, one)
+        p, miss = _probabilities(scorer, block, sums, labels, scored)
+        losses[part], true[part] = scored.losses, p[labels, np.arange(labels.size)]
+        brier[part] = _brier(p, labels, miss)
+        confidences[part] = p.max(axis=0)
+        numbers[part] = bin_numbers(confidences[part], bins)
+        weights = None if truth.weights is None else truth.weights[selection]
+        tables.add(p, labels, predicted[part] * bins + numbers[part], weights)
         lost = 0 if scored.impossible is None else int(np.count_nonzero(scored.impossible))
         infinite += lost
         overflowed += int(np.count_nonzero(np.isinf(scored.losses))) - lost
         clipped += 0 if scored.clipped is None else int(np.count_nonzero(scored.clipped))
-        if deviation is not None:
+        if sums is not None and deviation is not None:
             deviation = max(deviation, scored.sum_deviation)
+            if scorer.normalize == "renormalize":
+                renormalized += int(np.count_nonzero(np.abs(sums - 1.0) > tolerance))
     return ScoredRows(
         labels=truth.labels[truth.entering],
         predicted=predicted,
         losses=losses,
         probabilities=true,
         confidences=confidences,
+        bins=numbers,
         brier=brier,
+        ranks=ranks,
+        tables=tables,
         ids=truth.ids[truth.entering],
         weights=None if truth.weights is None else truth.weights[truth.entering],
+        slices={name: column.among(truth.entering) for name, column in truth.slices.items()},
         ignored=scorer.rows.size - count,
         infinite=infinite,
         overflowed=overflowed,
         clipped=clipped,
+        renormalized=renormalized,
         max_sum_deviation=deviation,
     )
 
 
+def _ranks(block: Array, labels: Indices) -> tuple[Indices, Indices]:
+    """How many classes come before the true one in each row, and which class comes first.
+
+    Of equal classes the lower one comes first.
+    """
+    z = by_class(block)
+    own = z[labels, np.arange(labels.size)]
+    ranks = _how_many(z > own)
+    tied = np.flatnonzero(_how_many(z >= own) - ranks > 1)
+    if tied.size:
+        lower = np.arange(len(z))[:, None] < labels[tied]
+        ranks[tied] += _how_many((z[:, tied] == own[tied]) & lower)
+    predicted = labels.copy()
+    wrong = np.flatnonzero(ranks)
+    predicted[wrong] = block[wrong].argmax(axis=1)
+    return ranks, predicted
+
+
+def _how_many(which: npt.NDArray[np.bool_]) -> Indices:
+    """The number of classes (K, n) in each row; a byte holds it where that is wide enough."""
+    kind = np.uint8 if len(which) < 256 else np.uint32
+    found: Indices = np.add.reduce(which.view(np.uint8), axis=0, dtype=kind).astype(np.int64)
+    return found
+
+
 def _probabilities(
-    scorer: Categorical, block: Array, sums: Array | None, labels: Indices, predicted: Indices
-) -> tuple[Array, Array, Array]:
-    """Probability of the true and of the predicted class, and the Brier score of each row."""
-    rows = np.arange(labels.size)
+    scorer: Categorical, block: Array, sums: Array | None, labels: Indices, scored: Scored
+) -> tuple[Array, Array]:
+    """The probabilities (K, n), and 1 - p of the true class."""
+    own = labels, np.arange(labels.size)
     # 1 - p loses its digits near p = 1; the others have them where rows sum to 1 by construction
-    by_others = True
+    if scored.gradient is not None:  # softmax - onehot
+        p = by_class(scored.gradient)
+        miss = -p[own]
+        p[own] = np.exp(-scored.losses)
+        return p, miss
     if sums is None:
-        p = softmax(block)
+        p = by_class(softmax(block))
     elif scorer.normalize == "renormalize":
-        p = block / sums[:, None]
+        p = by_class(block / sums[:, None])
     else:
-        p, by_others = block.copy(), False
-    true, confidence = p[rows, labels], p[rows, predicted]
-    p[rows, labels] = 0.0
-    # einsum: several times faster than sum along rows of few classes
-    miss = np.einsum("ij->i", p) if by_others else 1.0 - true
-    return true, confidence, miss * miss + np.einsum("ij,ij->i", p, p)
+        p = by_class(block)
+        return p, 1.0 - p[own]
+    true = p[own]
+    p[own] = 0.0
+    miss = plain_sums(p)
+    p[own] = true
+    return p, miss
+
+
+def _brier(p: Array, labels: Indices, miss: Array) -> Array:
+    """sum_c (p_c - onehot_c)**2 of each row."""
+    squares = p * p
+    squares[labels, np.arange(labels.size)] = miss * miss
+    return plain_sums(squares)
 
 
 def _row_ids(row_ids: Sequence[RowId] | Ids, count: int) -> Ids:

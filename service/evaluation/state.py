@@ -1,29 +1,26 @@
 """The mergeable state of an evaluation: one pass, its size independent of the number of rows."""
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+
 from service.errors import Code, InvalidInput, MalformedBody
-from service.evaluation.figures import (
-    Totals,
-    bin_numbers,
-    calibration,
-    confusion_matrix,
-    per_class,
-    prior_baseline,
-    ratio,
-    skill,
-)
-from service.evaluation.report import Label, Report, WorstRow
+from service.evaluation.calibration import Reliability
+from service.evaluation.moments import Moments
+from service.evaluation.report import Label, Report
 from service.evaluation.rows import Array, BadRow, Indices, ScoredRows
+from service.evaluation.slices import MAX_COLUMNS, Slices
+from service.evaluation.summary import summarize
 from service.evaluation.sums import ExactSums
+from service.evaluation.tables import Tables
 
 # A matrix of this many classes has a million cells; nobody reads a larger one.
 CONFUSION_CLASSES = 1000
-FORMAT = 1
-TALLIES = ("count", "ignored", "infinite", "overflowed", "clipped")
+FORMAT = 2
+SETTINGS = ("classes", "bins", "worst", "top_k")
+TALLIES = ("count", "ignored", "infinite", "overflowed", "clipped", "renormalized")
 
 
 @dataclass(slots=True)
@@ -38,56 +35,69 @@ class State:
         names: the names of the classes, or `None` for 0..K-1.
         bins: the number of calibration bins.
         worst: how many of the worst rows are kept.
+        top_k: up to which k it is counted whether the true class is among the k most probable.
     """
 
     classes: int
     names: tuple[Label, ...] | None = None
     bins: int = 15
     worst: int = 10
+    top_k: int = 5
     weighted: bool = False
     count: int = 0
     ignored: int = 0
     infinite: int = 0
     overflowed: int = 0
     clipped: int = 0
+    renormalized: int = 0
     max_sum_deviation: float | None = None
     rows: list[BadRow] = field(default_factory=list)
+    losses: Moments = field(init=False)
+    reliability: Reliability = field(init=False)
+    tables: Tables = field(init=False)
+    slices: dict[str, Slices] = field(default_factory=dict)
     sums: dict[str, ExactSums] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.losses = Moments(self.classes)
+        self.reliability = Reliability(self.bins)
+        self.tables = Tables(self.classes, self.bins)
         sizes = {
-            "loss": self.classes,
-            "support": self.classes,
             "predicted": self.classes,
             "correct": self.classes,
             "brier": 1,
-            "bin_count": self.bins,
-            "bin_weight": self.bins,
-            "bin_confidence": self.bins,
-            "bin_correct": self.bins,
+            "ranks": min(self.top_k, self.classes),
         }
         if self.classes <= CONFUSION_CLASSES:
             sizes["confusion"] = self.classes**2
         self.sums = {name: ExactSums(size) for name, size in sizes.items()}
 
     def add(self, batch: ScoredRows) -> None:
-        """Adds a batch of rows, which is trusted to be consistent with the state."""
+        """Adds a batch of rows, which is trusted to be of the state's classes.
+
+        Raises:
+            ValueError: the batch was scored for other bins.
+            InvalidInput: its slices do not fit in; nothing has been added.
+        """
+        if batch.tables.bins != self.bins:
+            raise ValueError("the rows were scored for another number of bins")
+        self._admit({name: factor.values for name, factor in batch.slices.items()})
         labels, predicted, weights = batch.labels, batch.predicted, batch.weights
-        bins = bin_numbers(batch.confidences, self.bins)
         right = labels == predicted
         right_weights = None if weights is None else weights[right]
         sums = self.sums
-        sums["loss"].add(labels, batch.losses, weights)
-        sums["brier"].add(labels * 0, batch.brier, weights)
-        sums["bin_confidence"].add(bins, batch.confidences, weights)
-        sums["bin_count"].count(bins)
-        _weigh(sums["support"], labels, weights)
+        self.losses.add(labels, batch.losses, weights)
+        self.reliability.add(batch.bins, batch.confidences, right, weights)
+        self.tables.merge(batch.tables)
+        sums["brier"].add(np.zeros(labels.size, np.int64), batch.brier, weights)
         _weigh(sums["predicted"], predicted, weights)
         _weigh(sums["correct"], labels[right], right_weights)
-        _weigh(sums["bin_weight"], bins, weights)
-        _weigh(sums["bin_correct"], bins[right], right_weights)
+        near = batch.ranks < sums["ranks"].size
+        _weigh(sums["ranks"], batch.ranks[near], None if weights is None else weights[near])
         if "confusion" in sums:
             _weigh(sums["confusion"], labels * self.classes + predicted, weights)
+        for name, factor in batch.slices.items():
+            self.slices[name].add(factor, batch.losses, right, weights)
         self.weighted |= weights is not None
         self.count += labels.size
         self._tally(batch)
@@ -98,9 +108,16 @@ class State:
 
         Raises:
             ValueError: the classes or the settings differ.
+            InvalidInput: the slices are too many together; nothing has been added.
         """
         if self._settings() != other._settings():
             raise ValueError("the states are of different classes, bins or numbers of worst rows")
+        self._admit({name: tuple(slices.values) for name, slices in other.slices.items()})
+        self.losses.merge(other.losses)
+        self.reliability.merge(other.reliability)
+        self.tables.merge(other.tables)
+        for name, slices in other.slices.items():
+            self.slices[name].merge(slices)
         for name, sums in self.sums.items():
             sums.merge(other.sums[name])
         self.weighted |= other.weighted
@@ -118,6 +135,10 @@ class State:
             "weighted": self.weighted,
             "max_sum_deviation": None if deviation is None else deviation.hex(),
             "rows": [row.to_json() for row in self.rows],
+            "losses": self.losses.to_json(),
+            "reliability": self.reliability.to_json(),
+            "tables": self.tables.to_json(),
+            "slices": {name: slices.to_json() for name, slices in self.slices.items()},
             "sums": {name: sums.to_json() for name, sums in self.sums.items()},
         }
         return json.dumps(stored, sort_keys=True, separators=(",", ":")).encode()
@@ -145,38 +166,6 @@ class State:
         Raises:
             InvalidInput: there are no rows, or their total weight exceeds float64.
         """
-        totals = self._totals()
-        weight = sum(totals.sums["support"])
-        log_loss = (
-            math.inf if self.sums["loss"].infinite else ratio(sum(totals.sums["loss"]), weight)
-        )
-        prior = prior_baseline(totals.sums["support"])
-        names = range(self.classes) if self.names is None else self.names
-        return Report(
-            log_loss=log_loss,
-            count=self.count,
-            weight=ratio(weight, totals.one) if self.weighted else self.count,
-            uniform_baseline=math.log(self.classes),
-            prior_baseline=prior,
-            skill=skill(log_loss, prior),
-            accuracy=ratio(sum(totals.sums["correct"]), weight),
-            brier=ratio(totals.sums["brier"][0], weight),
-            per_class=per_class(totals, names),
-            confusion_matrix=confusion_matrix(totals, self.classes)
-            if "confusion" in totals.sums
-            else None,
-            calibration=calibration(totals),
-            worst=tuple(
-                WorstRow(row.row, row.loss, names[row.label], row.probability) for row in self.rows
-            ),
-            infinite=self.infinite,
-            overflowed=self.overflowed,
-            clipped=self.clipped,
-            ignored=self.ignored,
-            max_sum_deviation=self.max_sum_deviation,
-        )
-
-    def _totals(self) -> Totals:
         if self.count == 0:
             raise InvalidInput.at(
                 "/labels",
@@ -184,28 +173,32 @@ class State:
                 "an evaluation needs a row of weight above 0; "
                 + (f"all {self.ignored} weigh 0" if self.ignored else "there are no rows"),
             )
-        unit = min(sums.exponent for sums in self.sums.values())
-        totals = Totals(
-            sums={name: sums.scaled(unit) for name, sums in self.sums.items()},
-            one=1 << -unit,
-            weighted=self.weighted,
-            lost=self.sums["loss"].infinite,
-        )
-        if math.isinf(ratio(sum(totals.sums["support"]), totals.one)):
-            raise InvalidInput.at(
-                "/sample_weights", Code.WEIGHT_OVERFLOW, "the total weight exceeds float64"
-            )
-        return totals
+        return summarize(self)
 
     def _settings(self) -> dict[str, Any]:
         names = None if self.names is None else list(self.names)
-        return {"classes": self.classes, "names": names, "bins": self.bins, "worst": self.worst}
+        return {"names": names, **{name: getattr(self, name) for name in SETTINGS}}
+
+    def _admit(self, columns: dict[str, tuple[Any, ...]]) -> None:
+        """Makes room for columns of slices, after a look at whether they all fit in.
+
+        Raises:
+            InvalidInput: they do not.
+        """
+        if len(self.slices.keys() | columns.keys()) > MAX_COLUMNS:
+            text = f"there are more than {MAX_COLUMNS} columns of slices in all"
+            raise InvalidInput.at("/slices", Code.TOO_MANY_SLICES, text)
+        found = {name: self.slices.get(name) or Slices() for name in columns if columns[name]}
+        for name, slices in found.items():
+            slices.admit(name, columns[name])
+        self.slices |= found
 
     def _tally(self, other: "ScoredRows | State") -> None:
         self.ignored += other.ignored
         self.infinite += other.infinite
         self.overflowed += other.overflowed
         self.clipped += other.clipped
+        self.renormalized += other.renormalized
         deviations = (self.max_sum_deviation, other.max_sum_deviation)
         self.max_sum_deviation = max((d for d in deviations if d is not None), default=None)
 
@@ -215,8 +208,8 @@ class State:
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Self:
         if stored["format"] != FORMAT:
-            raise ValueError("another format")
-        for name in ("classes", "bins", "worst", *TALLIES):
+            raise ValueError(f"format {stored['format']!r}; this version of Xent reads {FORMAT}")
+        for name in (*SETTINGS, *TALLIES):
             if type(stored[name]) is not int or not 0 <= stored[name] < 1 << 53:
                 raise ValueError(f"{name} is no number of things")
         names, deviation = stored["names"], stored["max_sum_deviation"]
@@ -225,14 +218,19 @@ class State:
         state = cls(
             stored["classes"],
             None if names is None else tuple(names),
-            stored["bins"],
-            stored["worst"],
+            **{name: stored[name] for name in SETTINGS[1:]},
         )
         for name in TALLIES:
             setattr(state, name, stored[name])
         state.weighted = bool(stored["weighted"])
         state.max_sum_deviation = None if deviation is None else float.fromhex(deviation)
         state._keep_worst([BadRow.from_json(row, state.classes) for row in stored["rows"]])
+        state.losses = Moments.from_json(stored["losses"], state.classes)
+        state.reliability.read_json(stored["reliability"])
+        state.tables.read_json(stored["tables"])
+        state.slices = {
+            name: Slices.from_json(name, slices) for name, slices in stored["slices"].items()
+        }
         state.sums = {
             name: ExactSums.from_json(stored["sums"][name], sums.size)
             for name, sums in state.sums.items()

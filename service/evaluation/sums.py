@@ -1,10 +1,11 @@
 """Exact sums of float64 values, one for each group, that merge in any order to the same value.
 
 A float64 is an integer times a power of two, and integers add without rounding. NumPy adds the
-integers of equal group and exponent, Python's integers take over from there.
+integers of equal group and power, Python's integers take over from there.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,20 @@ import numpy.typing as npt
 from service.numerics.errorfree import two_product
 
 Array = npt.NDArray[np.float64]
-Groups = npt.NDArray[np.int64]
+Groups = npt.NDArray[np.integer]
+Scaled = tuple[Array, npt.NDArray[np.int32]]
+"""Numbers as fractions * 2**exponents."""
 
-# Sums of 2**20 pieces below 2**27 stay below 2**53, where float64 still counts exactly.
-CHUNK = 1 << 20
-# Above this many pairs of group and exponent, sorting the pairs costs less than a table of them.
+# Rows that are added at a time: their columns stay in the cache, and the sums below in float64.
+CHUNK = 1 << 17
+# Values below LARGE are cut at these powers of two: CHUNK multiples of one of them, each at most
+# half the power before (or LARGE), have a sum of 53 bits.
+LARGE = 2.0**20
+LEVELS = (-16, -53, -90, -127)
+# Above this many groups, or pairs of group and exponent, sorting costs less than a table of them.
 TABLE = 1 << 20
+# Tables of 53 bits that int64 can add before they go to Python's integers.
+PENDING = 1 << 9
 
 
 class ExactSums:
@@ -30,14 +39,33 @@ class ExactSums:
         size: the number of groups; groups are numbered from 0.
     """
 
-    __slots__ = ("exponent", "infinite", "integers", "size")
+    __slots__ = ("_adds", "_exponent", "_infinite", "_integers", "_pending", "size")
     __hash__ = None  # type: ignore[assignment]  # a sum changes
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.exponent = 0
-        self.integers: defaultdict[int, int] = defaultdict(int)
-        self.infinite: defaultdict[int, int] = defaultdict(int)
+        self._exponent = 0
+        self._integers: defaultdict[int, int] = defaultdict(int)
+        self._infinite: defaultdict[int, int] = defaultdict(int)
+        self._pending: dict[int, npt.NDArray[np.int64]] = {}
+        self._adds = 0
+
+    @property
+    def exponent(self) -> int:
+        """All sums are multiples of 2 to this power."""
+        self._settle()
+        return self._exponent
+
+    @property
+    def integers(self) -> dict[int, int]:
+        """The finite parts of the sums, by group, in that unit."""
+        self._settle()
+        return self._integers
+
+    @property
+    def infinite(self) -> dict[int, int]:
+        """How many infinities were added, by group."""
+        return self._infinite
 
     def count(self, groups: Groups) -> None:
         """Adds 1 to the group of each row.
@@ -45,30 +73,72 @@ class ExactSums:
         Args:
             groups: (n,) group numbers.
         """
-        found, counts = _counted(groups, self.size)
-        for group, count in zip(found, counts, strict=True):
-            self.integers[group] += count << -self.exponent
+        if self.size > TABLE:
+            for group, count in zip(*_counted(groups), strict=True):
+                self._integers[group] += count << -self._exponent
+        elif groups.size:
+            self._tabulate(groups, None, 0)
+
+    def add_units(self, groups: Groups, values: Array, level: int) -> None:
+        """Adds to the group of each row its value, a whole multiple of 2**level.
+
+        Args:
+            groups: (n,) group numbers, n <= 2**18.
+            values: (n,) whose sizes add up to less than 2**(level + 53) in every group.
+            level: an exponent, at most 0.
+        """
+        self._tabulate(groups, values, level)
 
     def add(self, groups: Groups, values: Array, weights: Array | None = None) -> None:
         """Adds to the group of each row its value, times its weight where weights are given.
 
         Args:
             groups: (n,) group numbers.
-            values: (n,) numbers >= 0, `inf` allowed.
-            weights: (n,) finite numbers > 0; the products are exact and cannot overflow.
+            values: (n,) numbers, `inf` allowed.
+            weights: (n,) numbers; the products are exact and cannot overflow. Finite, and above 0
+                where the value is infinite; or the values themselves, whose squares are added.
         """
         for start in range(0, groups.size, CHUNK):
             part = slice(start, start + CHUNK)
             self._add_chunk(groups[part], values[part], None if weights is None else weights[part])
 
-    def merge(self, other: "ExactSums") -> None:
-        """Adds the sums of another object of the same size."""
-        self._reach(other.exponent)
-        shift = other.exponent - self.exponent
-        for group, integer in other.integers.items():
-            self.integers[group] += integer << shift
-        for group, count in other.infinite.items():
-            self.infinite[group] += count
+    def add_product(self, groups: Groups, *factors: Scaled) -> None:
+        """Adds to the group of each row the exact product of its factors.
+
+        Args:
+            groups: (n,) group numbers.
+            factors: (n,) finite numbers each, as `np.frexp` gives them.
+        """
+        terms = [factors[0]]
+        for fraction, exponent in factors[1:]:
+            terms = [
+                _normal(part, exponents + exponent)
+                for fractions, exponents in terms
+                for part in two_product(fractions, fraction)  # nothing over- or underflows
+            ]
+        for term in terms:
+            self._add_scaled(groups, *term)
+
+    def grow(self, size: int) -> None:
+        """Makes room for more groups."""
+        self._settle()
+        self.size = size
+
+    def merge(self, other: "ExactSums", groups: Sequence[int] | None = None) -> None:
+        """Adds the sums of another object.
+
+        Args:
+            other: of the same groups.
+            groups: the numbers here of the groups there; the same ones without.
+        """
+        other._settle()
+        self._settle()
+        self._reach(other._exponent)
+        shift = other._exponent - self._exponent
+        for group, integer in other._integers.items():
+            self._integers[group if groups is None else groups[group]] += integer << shift
+        for group, count in other._infinite.items():
+            self._infinite[group if groups is None else groups[group]] += count
 
     def scaled(self, exponent: int) -> list[int]:
         """The finite parts of all groups as integers: the sums divided by 2**exponent.
@@ -78,20 +148,21 @@ class ExactSums:
         """
         shift = self.exponent - exponent
         totals = [0] * self.size
-        for group, integer in self.integers.items():
+        for group, integer in self._integers.items():
             totals[group] = integer << shift
         return totals
 
     def to_json(self) -> dict[str, Any]:
         """The sums in the one form that equal sums share, whatever led to them."""
+        self._settle()
         return {
             "size": self.size,
             "sums": [
-                [group, *_canonical(integer, self.exponent)]
-                for group, integer in sorted(self.integers.items())
+                [group, *_canonical(integer, self._exponent)]
+                for group, integer in sorted(self._integers.items())
                 if integer
             ],
-            "infinite": [[group, count] for group, count in sorted(self.infinite.items())],
+            "infinite": [[group, count] for group, count in sorted(self._infinite.items())],
         }
 
     @classmethod
@@ -105,17 +176,17 @@ class ExactSums:
         if stored.keys() != {"size", "sums", "infinite"} or stored["size"] != size:
             raise ValueError(f"sums of {size} groups are expected")
         for group, digits, exponent in stored["sums"]:
-            if not (_is_group(group, size) and type(exponent) is int and -4096 < exponent < 4096):
+            if not (_is_group(group, size) and type(exponent) is int and -8192 < exponent < 8192):
                 raise ValueError("a sum has no group, or no exponent")
             integer = int(digits, 16)
-            if integer <= 0:
-                raise ValueError("a stored sum is above 0")
+            if integer == 0:
+                raise ValueError("a sum of 0 is not stored")
             sums._reach(exponent)
-            sums.integers[group] = integer << (exponent - sums.exponent)
+            sums._integers[group] = integer << (exponent - sums._exponent)
         for group, count in stored["infinite"]:
             if not (_is_group(group, size) and type(count) is int and count > 0):
                 raise ValueError("an infinite sum has no group, or no count")
-            sums.infinite[group] = count
+            sums._infinite[group] = count
         return sums
 
     def __eq__(self, other: object) -> bool:
@@ -124,19 +195,48 @@ class ExactSums:
     def _add_chunk(self, groups: Groups, values: Array, weights: Array | None) -> None:
         infinite = np.isinf(values)
         if infinite.any():
-            for group, count in zip(*_counted(groups[infinite], self.size), strict=True):
-                self.infinite[group] += count
-            groups, values = groups[~infinite], values[~infinite]
-            weights = None if weights is None else weights[~infinite]
+            for group, count in zip(*_counted(groups[infinite]), strict=True):
+                self._infinite[group] += count
+            finite = ~infinite
+            groups, values = groups[finite], values[finite]
+            weights = None if weights is None else weights[finite]
+        if groups.size == 0:
+            return
         if weights is None:
+            self._add_levels(groups, values)
+        elif _moderate(values) and (weights is values or _moderate(weights)):
+            for part in two_product(values, weights):
+                self._add_levels(groups, part)
+        else:
+            self.add_product(groups, np.frexp(values), np.frexp(weights))
+
+    def _add_levels(self, groups: Groups, values: Array) -> None:
+        """Adds values in whole multiples of one power of two after another.
+
+        Each pass rounds them to multiples of it, adds those and goes on with what the rounding
+        left (Rump, Ogita & Oishi, "Accurate floating-point summation", SIAM J. Sci. Comput. 31,
+        2008: ExtractVector). The powers are the same for all values, so that tables add up.
+        """
+        largest = max(float(values.max()), -float(values.min()))
+        if largest >= LARGE or self.size > TABLE:
             self._add_scaled(groups, *np.frexp(values))
             return
-        value, value_exponents = np.frexp(values)
-        weight, weight_exponents = np.frexp(weights)
-        exponents = value_exponents + weight_exponents
-        for part in two_product(value, weight):  # of fractions, so that nothing over- or underflows
-            fractions, shift = np.frexp(part)
-            self._add_scaled(groups, fractions, exponents + shift)
+        for level in LEVELS:
+            unit = 2.0**level
+            if 2 * largest < unit:
+                continue
+            sigma = 1.5 * 2.0**52 * unit
+            heads = values + sigma
+            heads -= sigma
+            self._tabulate(groups, heads, level)
+            values = values - heads
+            left = np.flatnonzero(values)
+            if left.size == 0:
+                return
+            if left.size < values.size // 2:
+                groups, values = groups[left], values[left]
+            largest = unit / 2
+        self._add_scaled(groups, *np.frexp(values))
 
     def _add_scaled(
         self, groups: Groups, fractions: Array, exponents: npt.NDArray[np.int32]
@@ -156,14 +256,40 @@ class ExactSums:
         self._reach(lowest - 53)
         for key, high, low in zip(found, highs, lows, strict=True):
             group, above = divmod(key, span)
-            self.integers[group] += ((high << 26) + low) << (lowest - 53 - self.exponent + above)
+            self._integers[group] += ((high << 26) + low) << (lowest - 53 - self._exponent + above)
+
+    def _tabulate(self, groups: Groups, values: Array | None, level: int) -> None:
+        """Adds values that are multiples of 2**level, or 1 for each row, to the pending table."""
+        pending = self._pending.get(level)
+        if pending is None:
+            pending = self._pending[level] = np.zeros(self.size, np.int64)
+        if self.size > 2 * groups.size:  # a table of its own would cost more than the rows
+            whole = 1 if values is None else (values * 2.0**-level).astype(np.int64)
+            np.add.at(pending, groups, whole)
+        else:
+            table = np.bincount(groups, values, minlength=self.size)
+            pending += table if values is None else (table * 2.0**-level).astype(np.int64)
+        self._adds += 1
+        if self._adds == PENDING:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Hands what is pending to Python's integers."""
+        for exponent, table in self._pending.items():
+            groups = np.flatnonzero(table)
+            self._reach(exponent)
+            shift = exponent - self._exponent
+            for group, integer in zip(groups.tolist(), table[groups].tolist(), strict=True):
+                self._integers[group] += integer << shift
+        self._pending.clear()
+        self._adds = 0
 
     def _reach(self, exponent: int) -> None:
         """Makes room for multiples of 2**exponent."""
-        if exponent < self.exponent:
-            for group in self.integers:
-                self.integers[group] <<= self.exponent - exponent
-            self.exponent = exponent
+        if exponent < self._exponent:
+            for group in self._integers:
+                self._integers[group] <<= self._exponent - exponent
+            self._exponent = exponent
 
 
 def _is_group(group: object, size: int) -> bool:
@@ -175,14 +301,20 @@ def _canonical(integer: int, exponent: int) -> tuple[str, int]:
     return format(integer >> zeros, "x"), exponent + zeros
 
 
-def _counted(groups: Groups, size: int) -> tuple[list[int], list[int]]:
+def _moderate(values: Array) -> bool:
+    """Whether products of such values are exact in two parts."""
+    sizes = np.abs(values)
+    return bool(((sizes < 2.0**400) & ((sizes > 2.0**-400) | (sizes == 0.0))).all())
+
+
+def _normal(fractions: Array, exponents: npt.NDArray[np.int32]) -> Scaled:
+    fractions, shift = np.frexp(fractions)
+    return fractions, exponents + shift
+
+
+def _counted(groups: Groups) -> tuple[list[int], list[int]]:
     """The groups that occur and how often."""
-    if size > TABLE:
-        found, counts = np.unique(groups, return_counts=True)
-    else:
-        table = np.bincount(groups, minlength=1)
-        found = np.flatnonzero(table)
-        counts = table[found]
+    found, counts = np.unique(groups, return_counts=True)
     return found.tolist(), counts.tolist()
 
 

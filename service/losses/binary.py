@@ -12,10 +12,20 @@ from service.errors import Code, Faults, InvalidInput, cell
 from service.losses.pointwise import Logarithm, Pointwise
 from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array, Numbers, ZeroProbability
-from service.losses.shares import LOG2_E, log_in
+from service.losses.rows import certain
+from service.losses.shares import LOG2_E, at_least, log_in
 from service.losses.truth import Mask, check_weights, ignored_labels, numbered, shape_fault
+from service.numerics import (
+    Chances,
+    as_pair,
+    chances,
+    chances_of_logs,
+    complement,
+    log1mexp,
+    row_blocks,
+    sigmoid,
+)
 from service.numerics import binary_cross_entropy as logit_losses
-from service.numerics import log1mexp, row_blocks, sigmoid
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,9 @@ class Binary:
     @property
     def uniform_loss(self) -> float:
         """What a hard label of weight 1 costs the prediction 1/2."""
-        half = np.array([-1.0 if self.bits else -math.log(2.0)])
-        return float(self.function(np.array([0.5]), half, np.array([0.5]))[0][0])
+        log_half = as_pair(np.array([-1.0 if self.bits else -math.log(2.0)]))
+        half = as_pair(np.array([0.5]))
+        return float(self.function(Chances(half, log_half, half))[0][0])
 
     def __call__(self, selection: Selection, scale: Array | None) -> Scored:
         """Losses of the selected elements, with the gradient where a scale is given.
@@ -103,30 +114,31 @@ class Binary:
 
     def _from_logs(self, values: Array, truth: Array, scale: Array | None) -> Scored:
         """From log p and log(1 - p): for probabilities, and wherever they are clipped."""
-        yes, no = self._logs(values)
-        p, rest = self._probabilities(values)
+        yes, no = self._chances(values)
+        p, rest = yes.p.high, yes.rest.high
         positive, negative = self.positive_weight * truth, 1.0 - truth
-        floor = math.log2(self.clip) if self.bits else math.log(self.clip)
-        low_yes, low_no = (yes < floor) & (positive > 0), (no < floor) & (negative > 0)
+        unit = LOG2_E if self.bits else 1.0
         clipped = impossible = None
         active_yes, active_no = positive, negative
         if self.zero_probability == "clip":
+            floor = math.log2(self.clip) if self.bits else math.log(self.clip)
+            low_yes = (yes.logs.high < floor) & (positive > 0)
+            low_no = (no.logs.high < floor) & (negative > 0)
             clipped = low_yes | low_no
-            yes, no = np.maximum(yes, floor), np.maximum(no, floor)
-            p, rest = np.maximum(p, self.clip), np.maximum(rest, self.clip)
+            yes, no = at_least(yes, self.clip, floor), at_least(no, self.clip, floor)
             active_yes = np.where(low_yes, 0.0, positive)
             active_no = np.where(low_no, 0.0, negative)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities are meant
-            f_yes, slope_yes = self.function(p, yes, -np.expm1(yes))
-            f_no, slope_no = self.function(rest, no, -np.expm1(no))
+            (f_yes, slope_yes), (f_no, slope_no) = self.function(yes), self.function(no)
             losses = scaled(f_yes, positive) + scaled(f_no, negative)
         if np.isinf(losses).any():
-            impossible = (np.isneginf(yes) & (positive > 0)) | (np.isneginf(no) & (negative > 0))
+            impossible = (np.isneginf(yes.logs.high) & (positive > 0)) | (
+                np.isneginf(no.logs.high) & (negative > 0)
+            )
         gradient = None
         if scale is not None:
-            unit = LOG2_E if self.bits else 1.0
             up, down = scaled(slope_yes, active_yes), scaled(slope_no, active_no)
-            gradient = scaled(self._slope(values, up, down), scale * unit)
+            gradient = scaled(self._slope(p, rest, up, down), scale * unit)
         return Scored(losses, gradient, impossible, clipped)
 
     def _logs(self, values: Array) -> tuple[Array, Array]:
@@ -145,25 +157,29 @@ class Binary:
         no = logit_losses(values, 0.0 * one, bits=self.bits)[0]
         return -yes, -no
 
-    def _probabilities(self, values: Array) -> tuple[Array, Array]:
-        """Both p and 1 - p."""
+    def _chances(self, values: Array) -> tuple[Chances, Chances]:
+        """Those of the positive and of the negative class."""
+        if self.member == "logits" and not self.bits:
+            both = np.stack((values, np.zeros_like(values)), axis=1)
+            found = chances(certain(both))
+            return found.each(lambda array: array[:, 0]), found.each(lambda array: array[:, 1])
         if self.member == "logits":
-            return sigmoid(values), sigmoid(-values)
-        if self.member == "probabilities":
-            return values, 1.0 - values
-        return np.exp(values), -np.expm1(values)
+            p, rest = as_pair(sigmoid(values)), as_pair(sigmoid(-values))
+        elif self.member == "probabilities":
+            p, rest = as_pair(values), complement(as_pair(values))
+        else:
+            p, _, rest = chances_of_logs(values)
+        yes, no = map(as_pair, self._logs(values))
+        return Chances(p, yes, rest), Chances(rest, no, p)
 
-    def _slope(self, values: Array, up: Array, down: Array) -> Array:
+    def _slope(self, p: Array, rest: Array, up: Array, down: Array) -> Array:
         """The slope by what was sent, from those by log p and by log(1 - p)."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             if self.member == "logits":
-                return scaled(sigmoid(-values), up) - scaled(sigmoid(values), down)
+                return scaled(rest, up) - scaled(p, down)
             if self.member == "probabilities":
-                return np.where(up == 0, 0.0, up / values) - np.where(
-                    down == 0, 0.0, down / (1.0 - values)
-                )
-            odds = np.exp(values) / -np.expm1(values)
-            return up - np.where(down == 0, 0.0, down * odds)
+                return np.where(up == 0, 0.0, up / p) - np.where(down == 0, 0.0, down / rest)
+            return up - np.where(down == 0, 0.0, down * (p / rest))
 
     def _fail(self, selection: Selection, bad: Mask, code: Code, text: str) -> None:
         if not bad.any():

@@ -13,7 +13,8 @@ from service.losses.reduction import SMALLEST_NORMAL, Scored, Selection, scaled
 from service.losses.result import Array, LossResult
 from service.losses.shares import divided, log_in
 from service.losses.truth import Indices
-from service.losses.whole_rows import RowLosses, WholeRows
+from service.losses.whole_rows import RowLosses, WholeRows, off_truth
+from service.numerics import Chances, Pair
 
 
 class Kullback(WholeRows):
@@ -21,16 +22,24 @@ class Kullback(WholeRows):
 
     __slots__ = ()
 
-    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
+    def of_rows(self, c: Chances, t: Array) -> RowLosses:
         """See `WholeRows`."""
+        p, logs, difference = c.p.high, c.logs.high, off_truth(c, t).high
         # a p below float64 is possible as long as its logarithm is finite
         faint = (p < SMALLEST_NORMAL) & (t > 0) & np.isfinite(logs)
-        losses = numerics.kullback_leibler(np.where(faint, 0.0, t), np.where(faint, 0.0, p))
+        losses = numerics.kullback_leibler(
+            *(np.where(faint, 0.0, array) for array in (t, p, difference))
+        )
         if faint.any():
             terms = t * (np.log(np.where(faint, t, 1.0)) - logs) - t + p
             losses += np.where(faint, np.maximum(terms, 0.0), 0.0).sum(axis=1)
         ratio = divided(t, p)
-        return RowLosses(losses, p - t, 1.0 - ratio, -t, -ratio)
+        return RowLosses(losses, difference, 1.0 - ratio, -t, -ratio)
+
+    def by_logits(self, found: RowLosses, p: Pair) -> Array:
+        """See `WholeRows`; x = t / p would be rounded before it is multiplied by p."""
+        total = numerics.row_sums(found.tied_by_log)[:, None]
+        return found.tied_by_log - p.high * total
 
 
 class JensenShannon(WholeRows):
@@ -38,15 +47,23 @@ class JensenShannon(WholeRows):
 
     __slots__ = ()
 
-    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
+    def of_rows(self, c: Chances, t: Array) -> RowLosses:
         """See `WholeRows`."""
-        total = p + t
+        p, difference = c.p, off_truth(c, t)
+        total = numerics.two_sum(p.high, t)
+        total = Pair(total.high, total.low + p.low)
         # log(p / m) of p near t: from their difference, which is exact there; of p far below t the
         # difference has lost p
-        near = np.log1p(np.where(total > 0, (p - t) / total, 0.0))
-        slope = 0.5 * np.where(p < 0.25 * t, np.log(p / (0.5 * total)), near)
-        by_log = scaled(slope, p)
-        return RowLosses(numerics.jensen_shannon(t, p), by_log, slope, by_log, slope)
+        near, far = numerics.ratio(difference, total), numerics.ratio(p, total)
+        slope = np.where(
+            p.high < 0.25 * t,
+            np.log(2.0 * far.high) + np.where(far.high > 0, far.low / far.high, 0.0),
+            np.log1p(near.high) + near.low / (1.0 + near.high),
+        )
+        slope = np.where(total.high > 0, 0.5 * slope, 0.0)
+        by_log = scaled(slope, p.high)
+        losses = numerics.jensen_shannon(t, p.high, difference.high)
+        return RowLosses(losses, by_log, slope, by_log, slope)
 
 
 class Entropy(WholeRows):
@@ -64,8 +81,9 @@ class Entropy(WholeRows):
         """See `Predictions`."""
         return uniform_loss(self.rows.classes, "bit" if self.bits else "nat")
 
-    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
+    def of_rows(self, c: Chances, t: Array) -> RowLosses:
         """See `WholeRows`."""
+        p, logs = c.p.high, c.logs.high
         terms = scaled(-logs, p)
         each = -(logs + 1.0)
         return RowLosses(numerics.row_sums(terms), scaled(each, p), each, terms, -logs)
@@ -82,7 +100,7 @@ class Entropy(WholeRows):
         scored = WholeRows.score(self, block, sums, labels, selection, scale)
         if not self.bits or self.rows.member == "log_probabilities":
             return scored
-        p, _ = self._probabilities(block, sums)
+        p = self.chances(block, sums).p.high
         if self.as_logits:
             losses, _ = numerics.soft_cross_entropy(
                 block, p, temperature=self.temperature, bits=True
@@ -102,13 +120,12 @@ class Brier(WholeRows):
         """See `Predictions`."""
         return False
 
-    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
+    def of_rows(self, c: Chances, t: Array) -> RowLosses:
         """See `WholeRows`."""
-        # 1 - p of a hard label near p = 1 keeps its digits in the logarithm
-        difference = np.where(t == 1.0, np.expm1(logs), p - t)
+        p, (difference, low) = c.p.high, off_truth(c, t)
         slope = 2.0 * difference
         losses = numerics.row_sums(difference * difference)
-        return RowLosses(losses, p * slope, slope, p * slope, slope)
+        return RowLosses(losses, p * slope, slope, p * slope, slope, 2.0 * low)
 
 
 def kl_divergence(**members: Unpack[ClassMembers]) -> LossResult:

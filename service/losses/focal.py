@@ -1,5 +1,6 @@
 """Losses of the probability of the true class that are not its logarithm."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Unpack
@@ -13,9 +14,9 @@ from service.losses.pointwise import Focal, Generalized, Pointwise, Poly
 from service.losses.predictions import Predictions
 from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array, LossResult
-from service.losses.shares import log_in, log_shares, rest_of, through_sum
+from service.losses.shares import at_least, rest_of, through_sum
 from service.losses.truth import Indices
-from service.numerics import log_softmax, softmax
+from service.numerics import Chances, as_pair, complement, ratio, row_sums, two_product
 
 HUGE = 2.0**900
 """Weights above this may overflow where they are multiplied by a slope."""
@@ -41,8 +42,10 @@ class OfTruth(Predictions):
         """See `Predictions`."""
         if self.rows.classes < 2:
             return 0.0
-        logs = -np.log(np.array([float(self.rows.classes)]))
-        return float(self.function(np.exp(logs), logs, -np.expm1(logs))[0][0])
+        one, count = (as_pair(np.array([float(n)])) for n in (1, self.rows.classes))
+        p = ratio(one, count)
+        even = Chances(p, as_pair(-np.log(count.high)), complement(p))
+        return float(self.function(even)[0][0])
 
     def score(
         self,
@@ -54,20 +57,19 @@ class OfTruth(Predictions):
     ) -> Scored:
         """See `Predictions.score`."""
         columns, weights = self.true_columns(block, labels, selection)
-        p, logs = self._probabilities(block, sums, columns)
+        every = self.chances(block, sums)
+        true = every.each(lambda array: np.take_along_axis(array, columns, axis=1))
         counts = weights > 0
-        clipped = None
+        clipped, active = None, np.where(counts, weights, 0.0)
         if self.zero_probability == "clip":
-            floor = np.log(self.clip)
-            low = counts & (logs < floor)
+            floor = math.log(self.clip)
+            low = counts & (true.logs.high < floor)
             clipped = np.any(low, axis=1)
-            p, logs = np.maximum(p, self.clip), np.maximum(logs, floor)
             active = np.where(low, 0.0, weights)
-        else:
-            active = np.where(counts, weights, 0.0)
+            true = at_least(true, self.clip, floor)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # infinities are meant
-            values, slopes = self.function(p, logs, -np.expm1(logs))
-        losses = scaled(values, weights).sum(axis=1)
+            values, slopes = self.function(true)
+        losses = row_sums(scaled(values, weights))
         impossible = None
         if np.isinf(losses).any():
             sent = np.take_along_axis(block, columns, axis=1)
@@ -78,43 +80,32 @@ class OfTruth(Predictions):
             if (active > HUGE).any():  # inf - inf of slopes would be NaN
                 with np.errstate(over="ignore"):
                     active, scale = active / HUGE, scale * HUGE
-            gradient = self._gradient(block, sums, columns, logs, scaled(slopes, active), active)
+            gradient = self._gradient(block, sums, columns, every, scaled(slopes, active), active)
             gradient = scaled(gradient, scale[:, None])
         return Scored(losses, gradient, impossible, clipped)
-
-    def _probabilities(
-        self, block: Array, sums: Array | None, columns: Indices
-    ) -> tuple[Array, Array]:
-        """The probabilities of the columns that are true, and their logarithms."""
-        if self.as_logits:
-            soft = softmax(block, self.temperature), log_softmax(block, self.temperature)
-            p, logs = (np.take_along_axis(rows, columns, axis=1) for rows in soft)
-            return p, logs
-        values = np.take_along_axis(block, columns, axis=1)
-        if self.rows.member == "log_probabilities":
-            return np.exp(values), values
-        if self.normalize == "renormalize" and sums is not None:
-            return values / sums[:, None], log_shares(values, rest_of(block, values, columns))
-        return values, log_in(values, bits=False)
 
     def _gradient(
         self,
         block: Array,
         sums: Array | None,
         columns: Indices,
-        logs: Array,
+        every: Chances,
         slopes: Array,
         active: Array,
     ) -> Array:
         """From the slopes by log p of the true columns to those by what was sent."""
         gradient = np.zeros(block.shape)
         if self.as_logits:
-            total = slopes.sum(axis=1, keepdims=True)
-            gradient -= scaled(softmax(block, self.temperature), total)
-            # one class alone: slope (1 - p), in which nothing cancels
-            own = slopes * -np.expm1(logs) if self.hard else slopes
-            if not self.hard:
-                own = own + np.take_along_axis(gradient, columns, axis=1)
+            total = row_sums(slopes)[:, None]
+            with np.errstate(over="ignore", invalid="ignore"):
+                product = two_product(every.p.high, total)
+                low = product.low + every.p.low * total
+            low = np.where(np.isfinite(low), low, 0.0)
+            gradient -= scaled(every.p.high, total)
+            if self.hard:  # one class alone: slope (1 - p), in which nothing cancels
+                own = slopes * np.take_along_axis(every.rest.high, columns, axis=1)
+            else:
+                own = (slopes + np.take_along_axis(gradient, columns, axis=1)) - low
             np.put_along_axis(gradient, columns, own, axis=1)
             with np.errstate(over="ignore"):  # a tiny temperature makes slopes infinite
                 return gradient / self.temperature

@@ -1,7 +1,7 @@
 """Losses of the probability of what is true: sum_c u_c f(p_c), each f with its derivative.
 
-Every f is given p, log p and 1 - p, each to its last digits: where p is near 0 or 1, one of them
-cannot be had from another.
+Every f is given p, log p and 1 - p, each to its last digits and the next ones: where p is near 0
+or 1, one of them cannot be had from another, and a high power multiplies what its base is off by.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from service.losses.result import Array
-from service.numerics import expm1_minus
+from service.numerics import Chances, Pair, expm1_minus, ratio, two_product
 
 
 class Pointwise(Protocol):
@@ -25,13 +25,11 @@ class Pointwise(Protocol):
     def steepness_at_zero(self) -> float:
         """See above."""
 
-    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, c: Chances) -> tuple[Array, Array]:
         """Computes f and the slope df / dlog p, which is finite and <= 0.
 
         Args:
-            p: the probability; 0 where it is below float64.
-            logs: log p, -Infinity for an impossible class.
-            rest: 1 - p.
+            c: p, 0 where it is below float64, log p, -Infinity for an impossible class, and 1 - p.
         """
         ...
 
@@ -42,9 +40,9 @@ class Logarithm:
 
     steepness_at_zero = -math.inf
 
-    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, c: Chances) -> tuple[Array, Array]:
         """See `Pointwise`."""
-        return -logs, np.full_like(logs, -1.0)
+        return -c.logs.high, np.full_like(c.logs.high, -1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +55,16 @@ class Focal:
     gamma: float
     steepness_at_zero = -math.inf
 
-    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, c: Chances) -> tuple[Array, Array]:
         """See `Pointwise`."""
-        focus = rest**self.gamma
-        # (-log p) / (1 - p), which is 1 at p = 1
-        steepness = np.where(rest > 0, -logs / np.where(rest > 0, rest, 1.0), 1.0)
-        inner = np.where(p > 0, self.gamma * focus * steepness * p, 0.0)
-        return np.where(focus > 0, focus * -logs, 0.0), -(inner + focus)
+        p, logs, rest = c.p.high, c.logs.high, c.rest.high
+        focus = _power(c.rest, self.gamma)
+        product = two_product(p, -logs)
+        low = product.low - (p * c.logs.low + c.p.low * logs)
+        # p (-log p) / (1 - p), which is 1 at p = 1
+        steepness = np.where(rest > 0, ratio(Pair(product.high, low), c.rest).high, 1.0)
+        inner = np.where(p > 0, self.gamma * steepness, 0.0)
+        return np.where(focus > 0, focus * -logs, 0.0), -(focus * (1.0 + inner))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ class Poly:
     epsilon: float
     steepness_at_zero = -math.inf
 
-    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, c: Chances) -> tuple[Array, Array]:
         """See `Pointwise`."""
+        p, logs, rest = c.p.high, c.logs.high, c.rest.high
         if self.epsilon >= 0:
             return -logs + self.epsilon * rest, -(1.0 + self.epsilon * p)
         # the two terms cancel near p = 1; 1 - p = -log p - (expm1(log p) - log p) parts them
@@ -101,8 +103,16 @@ class Generalized:
         """See `Pointwise`."""
         return -1.0 if self.q == 1 else -math.inf
 
-    def __call__(self, p: Array, logs: Array, rest: Array) -> tuple[Array, Array]:
+    def __call__(self, c: Chances) -> tuple[Array, Array]:
         """See `Pointwise`."""
+        p, logs = c.p.high, c.logs.high
         # exp(q log p) loses what q log p has in digits before the point; where p is 0 it is all
         power = np.where(p > 0, p**self.q, np.exp(self.q * logs))
         return -np.expm1(self.q * logs) / self.q, -power
+
+
+def _power(base: Pair, exponent: float) -> Array:
+    """Base >= 0 to a power, of which the low part of the base is worth `exponent` times as much."""
+    share = np.where(base.high > 0, base.low / base.high, 0.0)
+    power = base.high**exponent
+    return power + power * (exponent * share)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from service import numerics
 from service.errors import Code, Fault, InvalidInput
 from service.losses.reduction import Scored, Selection
 from service.losses.result import Array, Normalize, ZeroProbability
@@ -17,7 +18,9 @@ from service.losses.rows import (
     probability_fault,
     sum_tolerance,
 )
+from service.losses.shares import log_in, log_shares, rest_of
 from service.losses.truth import Indices
+from service.numerics import Chances
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,22 @@ class Predictions(ABC):
         Raises:
             InvalidInput: a row that means nothing, or an impossible label under `"reject"`.
         """
-        block, sums = self.read(selection)
+        return self.judge(*self.read(selection), selection, scale)
+
+    def judge(
+        self, block: Array, sums: Array | None, selection: Selection, scale: Array | None
+    ) -> Scored:
+        """The same of rows that have been read.
+
+        Args:
+            block: (n, K), as `read` gives it.
+            sums: (n,) of its probabilities, `None` for logits.
+            selection: which rows these are.
+            scale: (n,), as in a call.
+
+        Raises:
+            InvalidInput: an impossible label under `"reject"`.
+        """
         deviation = float(np.abs(sums - 1.0).max()) if sums is not None and sums.size else 0.0
         labels = None if self.labels is None else self.labels[selection]
         scored = self.score(block, sums, labels, selection, scale)
@@ -185,6 +203,25 @@ class Predictions(ABC):
         if self.label_smoothing:
             values += self.label_smoothing / self.rows.classes
         return values
+
+    def chances(self, block: Array, sums: Array | None) -> Chances:
+        """(n, K) probabilities, their logarithms and complements, with the digits beyond float64.
+
+        Args:
+            block: (n, K), as `read` gives it.
+            sums: (n,) of its probabilities, `None` for logits.
+        """
+        if self.as_logits:
+            return numerics.chances(block, self.temperature)
+        if self.rows.member == "log_probabilities":
+            return numerics.chances_of_logs(block)
+        if self.normalize == "renormalize" and sums is not None:
+            columns = np.broadcast_to(np.arange(block.shape[1]), block.shape)
+            p, rest = numerics.shares_of_weights(block)
+            logs = log_shares(block, rest_of(block, block, columns))
+            return Chances(p, numerics.as_pair(logs), rest)
+        p = numerics.as_pair(block)
+        return Chances(p, numerics.as_pair(log_in(block, bits=False)), numerics.complement(p))
 
     def true_columns(
         self, block: Array, labels: Indices | None, selection: Selection

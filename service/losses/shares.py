@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.losses.result import Array
+from service.numerics import Chances, Pair
 
 LOG2_E = 1.4426950408889634
 
@@ -61,3 +62,14 @@ def divided(weights: Array, values: Array) -> Array:
     """Slopes w / p, 0 where the weight is 0, even at p = 0."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         return np.where(weights > 0, weights / values, 0.0)
+
+
+def at_least(c: Chances, clip: float, floor: float) -> Chances:
+    """Probabilities that are bounded from below by `clip`, of which `floor` is the logarithm."""
+    low = c.logs.high < floor
+
+    def bounded(pair: Pair, bound: float) -> Pair:
+        return Pair(np.where(low, bound, pair.high), np.where(low, 0.0, pair.low))
+
+    p, logs, rest = c
+    return Chances(bounded(p, clip), bounded(logs, floor), bounded(rest, 1.0 - clip))

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service import numerics
 from service.losses.predictions import Predictions
 from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array
-from service.losses.shares import LOG2_E, log_in, log_shares, rest_of
+from service.losses.shares import LOG2_E
 from service.losses.truth import Indices
+from service.numerics import Chances, Pair, as_pair, complement, row_sums, through_softmax, two_sum
 
 
 class RowLosses(NamedTuple):
@@ -24,6 +24,7 @@ class RowLosses(NamedTuple):
         tied_by_log: (n, K) the same where the probabilities of a row sum to 1: a multiple of p that
             all slopes share drops out there, and is better left out before it costs digits.
         tied_by_p: (n, K) likewise.
+        tied_low: (n, K) what the rounding of the last one lost, where it is known.
     """
 
     losses: Array
@@ -31,6 +32,14 @@ class RowLosses(NamedTuple):
     by_p: Array
     tied_by_log: Array
     tied_by_p: Array
+    tied_low: Array | float = 0.0
+
+
+def off_truth(c: Chances, t: Array) -> Pair:
+    """The p - t, with digits of p that float64 does not hold; 1 - p itself where all is true."""
+    apart = two_sum(c.p.high, -t)
+    apart = two_sum(apart.high, apart.low + c.p.low)
+    return Pair(*(np.where(t == 1.0, -a, b) for a, b in zip(c.rest, apart, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +51,11 @@ class WholeRows(Predictions):
     """
 
     @abstractmethod
-    def of_rows(self, p: Array, logs: Array, t: Array) -> RowLosses:
+    def of_rows(self, c: Chances, t: Array) -> RowLosses:
         """The losses of rows in nats and their slopes.
 
         Args:
-            p: (n, K) probabilities.
-            logs: (n, K) their logarithms.
+            c: (n, K) probabilities, their logarithms and complements.
             t: (n, K) what is true of them.
         """
 
@@ -70,8 +78,9 @@ class WholeRows(Predictions):
         return None if self.targets is None else self._uniform(self.truth_rows(selection))
 
     def _uniform(self, truth: Array) -> Array:
-        p = np.full(truth.shape, 1.0 / self.rows.classes)
-        return self.of_rows(p, np.log(p), truth).losses * self.unit
+        p = as_pair(np.full(truth.shape, 1.0 / self.rows.classes))
+        even = Chances(p, as_pair(np.log(p.high)), complement(p))
+        return self.of_rows(even, truth).losses * self.unit
 
     @property
     def unit(self) -> float:
@@ -87,14 +96,14 @@ class WholeRows(Predictions):
         scale: Array | None,
     ) -> Scored:
         """See `Predictions.score`."""
-        p, logs = self._probabilities(block, sums)
+        c = self.chances(block, sums)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities are meant
-            truth = self.truth_rows(selection) if self.truthful else p
-            found = self.of_rows(p, logs, truth)
+            truth = self.truth_rows(selection) if self.truthful else c.p.high
+            found = self.of_rows(c, truth)
             losses = found.losses * self.unit
         gradient = None
         if scale is not None:
-            gradient = self._gradient(found, p, sums, labels)
+            gradient = self._gradient(found, c.p, sums, labels)
             gradient = scaled(gradient, (scale * self.unit)[:, None])
         impossible = None
         if np.isinf(losses).any():
@@ -102,35 +111,28 @@ class WholeRows(Predictions):
             impossible = np.isinf(losses) & np.any(dead & (truth > 0), axis=1)
         return Scored(losses, gradient, impossible)
 
+    def by_logits(self, found: RowLosses, p: Pair) -> Array:
+        """The slopes by logits."""
+        return through_softmax(p, Pair(found.tied_by_p, np.zeros_like(p.high) + found.tied_low))
+
     def _gradient(
-        self, found: RowLosses, p: Array, sums: Array | None, labels: Indices | None
+        self, found: RowLosses, p: Pair, sums: Array | None, labels: Indices | None
     ) -> Array:
         """The slopes by what was sent."""
         if self.as_logits:
-            gradient: Array = found.tied_by_log - p * found.tied_by_log.sum(axis=1, keepdims=True)
+            gradient = self.by_logits(found, p)
             if self.hard and labels is not None:
                 # near p = 1 the true class loses its digits; it is minus the sum of the others
-                rows = np.flatnonzero(p[np.arange(len(p)), labels] > 0.5)
+                rows = np.flatnonzero(p.high[np.arange(labels.size), labels] > 0.5)
                 others = gradient[rows]
                 others[np.arange(rows.size), labels[rows]] = 0.0
-                gradient[rows, labels[rows]] = 0.0 - others.sum(axis=1)
+                gradient[rows, labels[rows]] = 0.0 - row_sums(others)
             with np.errstate(over="ignore"):  # a tiny temperature makes slopes infinite
                 gradient /= self.temperature
             return gradient
         if self.rows.member == "log_probabilities":
             return found.by_log
         if self.normalize == "renormalize" and sums is not None:
-            common: Array = found.tied_by_log.sum(axis=1, keepdims=True)
+            common = row_sums(found.tied_by_log)[:, None]
             return (found.tied_by_p - common) / sums[:, None]
         return found.by_p
-
-    def _probabilities(self, block: Array, sums: Array | None) -> tuple[Array, Array]:
-        if self.as_logits:
-            soft = numerics.softmax(block, self.temperature)
-            return soft, numerics.log_softmax(block, self.temperature)
-        if self.rows.member == "log_probabilities":
-            return np.exp(block), block
-        if self.normalize == "renormalize" and sums is not None:
-            columns = np.broadcast_to(np.arange(block.shape[1]), block.shape)
-            return block / sums[:, None], log_shares(block, rest_of(block, block, columns))
-        return block, log_in(block, bits=False)

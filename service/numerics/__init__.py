@@ -4,7 +4,7 @@ No validation of meaning and no state: the kernels trust their caller.
 """
 
 from service.numerics.affine import Linear, linear
-from service.numerics.arrays import Array, row_blocks
+from service.numerics.arrays import Array, by_class, row_blocks
 from service.numerics.binary import binary_cross_entropy, log_sigmoid, sigmoid, softplus
 from service.numerics.categorical import log_softmax, logsumexp, softmax
 from service.numerics.cross_entropy import cross_entropy, soft_cross_entropy
@@ -19,14 +19,31 @@ from service.numerics.divergence import (
     log1p_minus,
     row_sums,
 )
+from service.numerics.doubled import (
+    Chances,
+    as_pair,
+    chances,
+    chances_of_logs,
+    complement,
+    shares_of_weights,
+    through_softmax,
+)
+from service.numerics.errorfree import Pair, plain_sums, ratio, two_product, two_sum
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
 
 __all__ = [
     "Array",
+    "Chances",
     "ExactSum",
     "Linear",
+    "Pair",
+    "as_pair",
     "binary_cross_entropy",
+    "by_class",
+    "chances",
+    "chances_of_logs",
+    "complement",
     "cross_entropy",
     "entropy",
     "entropy_from_logs",
@@ -41,10 +58,16 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "plain_sums",
+    "ratio",
     "row_blocks",
     "row_sums",
+    "shares_of_weights",
     "sigmoid",
     "soft_cross_entropy",
     "softmax",
     "softplus",
+    "through_softmax",
+    "two_product",
+    "two_sum",
 ]

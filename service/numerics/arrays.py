@@ -14,6 +14,13 @@ Integers = npt.NDArray[np.integer]
 BLOCK_ELEMENTS = 1 << 17
 """Elements of a block: 1 MiB of float64, about the L2 cache; smaller blocks cost more in calls."""
 
+BLOCK_ROWS = 1 << 15
+"""Most rows of a block: what is kept for each row has to fit the cache, too."""
+
+BUFFER = 512
+"""Elements that NumPy converts at a time. It also copies a factor of each row into such buffers
+where a row is shorter than one, which with its default of 8192 doubles the price of a product."""
+
 NARROW = 64
 """Rows of so few classes are worked on transposed, in long vectors instead of many short ones."""
 
@@ -31,7 +38,7 @@ def row_blocks(n: int, k: int) -> Iterator[slice]:
         The slices in order; a block has at least one row.
     """
     elements = BLOCK_ELEMENTS if k <= NARROW else 2 * BLOCK_ELEMENTS
-    rows = max(1, elements // max(1, k))
+    rows = min(BLOCK_ROWS, max(1, elements // max(1, k)))
     return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
 
 
@@ -45,6 +52,7 @@ def for_each_block(work: Callable[[slice], None], shape: tuple[int, ...], thread
 
     def quietly(rows: slice) -> None:
         with np.errstate(all="ignore"):
+            np.setbufsize(BUFFER)  # until the end of `errstate`
             work(rows)
 
     n, k = shape

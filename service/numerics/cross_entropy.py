@@ -84,12 +84,10 @@ def cross_entropy(
         if scale is not None:
             factors, exponents = _gradient_factors(scale[rows], unit)
             per_weight = quotient(factors, total)
-            np.multiply(weights, per_weight, out=out.T)
+            _write(gradient[rows], weights, per_weight, exponents)
             cells = np.arange(y.size) * z.shape[1] + y.astype(np.intp)
-            out.reshape(-1)[cells] = 0.0 - others.high * per_weight
-            _rescale(out, exponents)
-            if not in_place:
-                gradient[rows] = out
+            of_label = 0.0 - others.high * per_weight
+            gradient[rows].reshape(-1)[cells] = np.ldexp(of_label, exponents)
 
     for_each_block(work, logits.shape, threads)
     return losses, None if scale is None else gradient
@@ -198,8 +196,21 @@ def _product(a: Pair, b: Pair) -> Pair:
     return Pair(product.high, product.low + (a.high * b.low + a.low * b.high))
 
 
+def _write(out: Floats, weights: Array, per_weight: Array, exponents: Exponents) -> None:
+    """Puts weights * per_weight * 2**exponents into (n, k) rows, rounded to their dtype."""
+    if out.dtype == np.float64:
+        np.multiply(weights, per_weight, out=out.T)
+        _rescale(out, exponents)
+    elif exponents.any():
+        np.copyto(out, np.ldexp(weights * per_weight, exponents).T, casting="same_kind")
+    else:  # rounded piece by piece on the way out
+        np.multiply(weights, per_weight, out=out.T, dtype=np.float64, casting="same_kind")
+
+
 def _moderate(values: Array) -> tuple[Array, Exponents]:
     """Values >= 0 as v * 2**e; e is 0, and v the value itself, where that is within 2**±300."""
+    if values.size and values.min() >= 2.0**-MODERATE and values.max() <= 2.0**MODERATE:
+        return values, np.zeros(values.shape, dtype=np.int64)
     extreme = ((values < 2.0**-MODERATE) & (values > 0.0)) | (values > 2.0**MODERATE)
     exponents = np.zeros(values.shape, dtype=np.int64)
     if extreme.any():
@@ -208,6 +219,6 @@ def _moderate(values: Array) -> tuple[Array, Exponents]:
     return values, exponents
 
 
-def _rescale(gradient: Array, exponents: Exponents) -> None:
+def _rescale(gradient: Floats, exponents: Exponents) -> None:
     if exponents.any():
         np.ldexp(gradient, exponents[:, None], out=gradient)

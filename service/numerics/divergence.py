@@ -70,7 +70,7 @@ def entropy_from_logs(log_p: Array) -> Array:
     return row_sums(np.exp(log_p) * np.where(np.isneginf(log_p), 0.0, -log_p))
 
 
-def kullback_leibler(p: Array, q: Array) -> Array:
+def kullback_leibler(p: Array, q: Array, difference: Array | None = None) -> Array:
     """Divergences sum_c (p log(p / q) - p + q).
 
     The textbook's sum where both rows sum to 1; every term is >= 0, so that the result is, and
@@ -79,11 +79,12 @@ def kullback_leibler(p: Array, q: Array) -> Array:
     Args:
         p: (n, k) probabilities.
         q: (n, k) probabilities; p > 0 = q makes the divergence inf.
+        difference: (n, k) q - p, where it is known better than q, which may be rounded.
 
     Returns:
         (n,) divergences, in nats, >= 0.
     """
-    return row_sums(_relative(p, q, q - p))
+    return row_sums(_relative(p, q, q - p if difference is None else difference))
 
 
 def kullback_leibler_from_logs(log_p: Array, log_q: Array) -> Array:
@@ -105,7 +106,7 @@ def kullback_leibler_from_logs(log_p: Array, log_q: Array) -> Array:
     return row_sums(np.where(p == 0.0, q, terms))
 
 
-def jensen_shannon(p: Array, q: Array) -> Array:
+def jensen_shannon(p: Array, q: Array, difference: Array | None = None) -> Array:
     """Divergences (KL(p, m) + KL(q, m)) / 2 from the middle m = (p + q) / 2.
 
     m is never rounded: m - p = (q - p) / 2 keeps the digits in which p and q differ.
@@ -113,11 +114,12 @@ def jensen_shannon(p: Array, q: Array) -> Array:
     Args:
         p: (n, k) probabilities.
         q: (n, k) probabilities.
+        difference: (n, k) q - p, as in `kullback_leibler`.
 
     Returns:
         (n,) divergences, in nats, between 0 and log 2.
     """
-    middle, half = 0.5 * (p + q), 0.5 * (q - p)
+    middle, half = 0.5 * (p + q), 0.5 * (q - p if difference is None else difference)
     return row_sums(0.5 * (_relative(p, middle, half) + _relative(q, middle, -half)))
 
 
@@ -157,15 +159,19 @@ def row_sums(terms: Array) -> Array:
     """Sums of rows, to which a large term does not cost the digits of many small ones.
 
     Args:
-        terms: (n, k), >= 0, inf allowed.
+        terms: (n, k) of any sign, infinities allowed.
 
     Returns:
-        (n,) sums.
+        (n,) sums, whose errors are small beside the sums of the absolute terms.
     """
     with np.errstate(all="ignore"):
         plain: Array = terms.sum(axis=-1)
-        exact = column_sums(terms.T).high
-    return np.where(np.isfinite(plain), exact, plain)
+        up = column_sums(np.maximum(terms, 0.0).T)
+        exact = up.high
+        if (terms < 0.0).any():
+            down = column_sums(np.maximum(-terms, 0.0).T)
+            exact = (up.high - down.high) + (up.low - down.low)
+    return np.where(np.isfinite(plain) & np.isfinite(exact), exact, plain)
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:

@@ -49,11 +49,29 @@ def two_product(a: Array, b: Array | float) -> Pair:
 
 
 def quotient(a: Pair, b: Pair) -> Array:
-    """A / b, rounded about once; within the range of `two_product`."""
+    """A / b, rounded about once; within the range of `two_product`.
+
+    The first quotient is cut to half its digits, so that its products with the halves of the
+    divisor are exact.
+    """
+    first = a.high / b.high
+    shifted = SPLITTER * first
+    first = shifted - (shifted - first)
+    shifted = SPLITTER * b.high
+    head = shifted - (shifted - b.high)
+    rest = (a.high - first * head) - first * (b.high - head)
+    rest += a.low - first * b.low
+    rest /= b.high
+    rest += first
+    return rest
+
+
+def ratio(a: Pair, b: Pair) -> Pair:
+    """A / b as a pair; within the range of `two_product`."""
     first = a.high / b.high
     product = two_product(first, b.high)
     rest = ((a.high - product.high) - product.low) + (a.low - first * b.low)
-    return first + rest / b.high
+    return two_sum(first, rest / b.high)
 
 
 def plain_sums(terms: Array) -> Array:
@@ -123,6 +141,12 @@ def quick_column_sums(terms: Array) -> Pair:
     halves are added apart, because those roundings would meet the sum at its full size.
     """
     k, n = terms.shape
+    if k == 2:
+        return two_sum(terms[0], terms[1])
+    if k == 3:
+        first = two_sum(terms[0], terms[1])
+        both = two_sum(first.high, terms[2])
+        return Pair(both.high, first.low + both.low)
     if k <= NARROW:
         return column_sums(terms)
     rows = terms.T  # contiguous, see `class_first`

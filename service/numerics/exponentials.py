@@ -73,7 +73,7 @@ def exponentials(
     np.exp(weights, out=weights)
     own, others, total = _take_out(weights, classes, sums)
     references = np.zeros(len(logits))
-    rows = np.flatnonzero((total.high < 1.0) | ~(total.high < LARGEST_TOTAL))
+    rows = _extraordinary(total.high)
     if rows.size:
         small = (total.high[rows] < 1.0) & (total.high[rows] > SMALLEST_TOTAL)
         part = weights.T[rows].T
@@ -104,7 +104,7 @@ def shares(logits: Floats, temperature: float, weights: Array) -> tuple[Array, A
     np.copyto(weights, logits.T)
     np.exp(weights, out=weights)
     totals = column_sums(weights).high
-    rows = np.flatnonzero((totals < 1.0) | ~(totals < LARGEST_TOTAL))
+    rows = _extraordinary(totals)
     if rows.size:
         fine = (totals[rows] > SMALLEST_TOTAL) & (totals[rows] < 1.0)
         rows = rows[~(fine & (weights.T[rows].T.min(axis=0) > FAINT))]
@@ -130,6 +130,13 @@ def single_shares(logits: Floats) -> Array | None:
         weights: Array = np.exp(logits, dtype=np.float64)
     total = column_sum(weights[0].tolist())
     return weights / total if 1.0 <= total < LARGEST_TOTAL else None
+
+
+def _extraordinary(totals: Array) -> Integers:
+    """The rows whose sum is not between 1 and the largest; a nan is in neither."""
+    if totals.size and totals.min() >= 1.0 and totals.max() < LARGEST_TOTAL:
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero((totals < 1.0) | ~(totals < LARGEST_TOTAL))
 
 
 def _take_out(

@@ -4,7 +4,9 @@ import sys
 
 from service.wire.arrays import labels_from, numbers_from
 from service.wire.compression import ENCODINGS, compress, decompress
+from service.wire.csv import CSV, Table, columns_of_csv, label_names, parse_csv
 from service.wire.json import dump_json, parse_object
+from service.wire.parquet import columns_of_parquet, parse_parquet
 from service.wire.safetensors import TENSORS, dump_tensors, parse_tensors
 from service.wire.tensorfile import header_bytes
 
@@ -14,16 +16,23 @@ else:  # no wheels of that parser yet
     from service.wire.json import parse_lists as parse_arrays
 
 __all__ = [
+    "CSV",
     "ENCODINGS",
     "TENSORS",
+    "Table",
+    "columns_of_csv",
+    "columns_of_parquet",
     "compress",
     "decompress",
     "dump_json",
     "dump_tensors",
     "header_bytes",
+    "label_names",
     "labels_from",
     "numbers_from",
     "parse_arrays",
+    "parse_csv",
     "parse_object",
+    "parse_parquet",
     "parse_tensors",
 ]

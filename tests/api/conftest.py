@@ -84,7 +84,7 @@ def _running(log: Path, settings: dict[str, str]) -> Iterator[Server]:
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "service"],
-            env={**inherited, "XENT_PORT": "0", **settings},
+            env={**inherited, "XENT_PORT": "0", "XENT_DATA_DIR": f"{log}-data", **settings},
             cwd=ROOT,
             stderr=stream,
             stdout=stream,

@@ -7,6 +7,7 @@ Read the difference before committing it: the examples are the contract that use
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from starlette.testclient import TestClient
 
@@ -17,9 +18,13 @@ from service.settings import Settings
 PATH = Path(service.api.__file__).parent / "examples.json"
 
 
+def _settings(folder: str) -> Settings:
+    return Settings(data_dir=Path(folder), database_url=None)
+
+
 def record() -> None:
     content = json.loads(PATH.read_text())
-    with TestClient(create_app(Settings())) as client:
+    with TemporaryDirectory() as folder, TestClient(create_app(_settings(folder))) as client:
         for entries in content.values():
             for entry in entries:
                 method = "GET" if entry["body"] is None else "POST"

@@ -15,6 +15,7 @@ PATHS = {  # a path that exists and the methods it takes
     "/v1/softmax": "OPTIONS, POST",
     "/v1/losses/cross-entropy": "GET, HEAD, OPTIONS, POST",
     "/v1/evaluate": "OPTIONS, POST",
+    "/v1/compare": "OPTIONS, POST",
     "/v1/models": "GET, HEAD, OPTIONS",
     "/v1/models/iris": "GET, HEAD, OPTIONS",
     "/v1/models/iris/predict": "OPTIONS, POST",
@@ -83,7 +84,7 @@ class TestMethods:
             answer = caller.get(f"/v1/models/{name}")
             assert answer.status_code == 404
             assert answer.json()["code"] == "unknown_model"
-            assert "iris" in answer.json()["detail"]
+            assert "GET /v1/models lists" in answer.json()["detail"]
             answer = caller.post(f"/v1/models/{name}/predict", {"inputs": [[1]]})
             assert answer.status_code == 404
 

@@ -40,7 +40,8 @@ def differences(expected: Any, actual: Any, at: str = "") -> list[str]:
     if isinstance(expected, dict) and isinstance(actual, dict):
         if expected.keys() != actual.keys():
             return [f"{at}: members {sorted(expected.keys() ^ actual.keys())}"]
-        return [d for k in expected for d in differences(expected[k], actual[k], f"{at}/{k}")]
+        keys = expected.keys() - {"seconds"}  # of a fit: never twice the same
+        return [d for k in keys for d in differences(expected[k], actual[k], f"{at}/{k}")]
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         pairs = enumerate(zip(expected, actual, strict=True))
         return [d for i, (a, b) in pairs for d in differences(a, b, f"{at}/{i}")]
@@ -86,10 +87,14 @@ class TestDocument:
                 expected = {"400", "406", "408", "414", "431", "500"}
                 if method == "post":
                     expected |= {"413", "415", "422", "503"}
-                if path == "/readyz":
+                if path == "/readyz" or path.startswith("/v1/models"):
                     expected |= {"503"}
                 if "{" in path:
                     expected |= {"404"}
+                if operation["operationId"] in ("list_models", "list_versions"):
+                    expected |= {"422"}  # of the query
+                if operation["operationId"] == "train_version":
+                    expected |= {"403", "409", "507"}
                 responses = operation["responses"]
                 assert expected == {status for status in responses if status >= "400"}, path
                 for status in expected:
@@ -177,6 +182,7 @@ class TestShapes:
             (losses.LossResult, scoring_schemas.LossAnswer),
             (losses.Explanation, scoring_schemas.ExplainAnswer),
             (evaluation.Report, report_schemas.ReportAnswer),
+            (evaluation.Comparison, report_schemas.CompareAnswer),
             (classifier.Prediction, model_schemas.PredictAnswer),
         ],
     )
@@ -187,6 +193,7 @@ class TestShapes:
         for result, answer in [
             (losses.LossResult, scoring_schemas.LossAnswer),
             (evaluation.Report, report_schemas.ReportAnswer),
+            (evaluation.Comparison, report_schemas.CompareAnswer),
             (classifier.Prediction, model_schemas.PredictAnswer),
         ]:
             hints = typing.get_type_hints(result)

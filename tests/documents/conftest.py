@@ -39,7 +39,8 @@ class Block:
     @property
     def calls(self) -> bool:
         """Whether a reader who copies it calls the server."""
-        return self.language == "python" or (self.language == "sh" and "curl " in self.text)
+        python = self.language == "python" and "from service" not in self.text
+        return python or (self.language == "sh" and "curl " in self.text)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "service"],
             cwd=ROOT,
-            env={**environment, "XENT_PORT": "0"},
+            env={**environment, "XENT_PORT": "0", "XENT_DATA_DIR": f"{log}-data"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -35,7 +35,7 @@ def test_the_settings_are_those_of_the_code() -> None:
 
 
 def default_of(value: object) -> str:
-    return "none" if value == () else f"`{value}`"
+    return "none" if value in ((), None) else f"`{value}`"
 
 
 def test_the_calls_are_those_that_are_served() -> None:

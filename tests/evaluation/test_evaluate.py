@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.errors import Code, InvalidInput
-from service.evaluation import CalibrationBin, ClassReport, WorstRow, evaluate
+from service.evaluation import WorstRow, evaluate
 from service.losses import cross_entropy
 
 nan, inf = math.nan, math.inf
@@ -57,24 +57,31 @@ def test_every_figure_of_a_small_example(quarters):
     ]
     assert report.brier == float(sum(brier) / 4)
     assert report.confusion_matrix == ((1, 0, 0, 0), (0, 0, 1, 0), (1, 0, 1, 0), (0, 0, 0, 0))
+    first = [(c.label, c.support, c.precision, c.recall, c.f1) for c in report.per_class]
     assert same(
-        report.per_class,
-        (
-            ClassReport(0, 1, 0.5, 1.0, losses[0]),
-            ClassReport(1, 1, nan, 0.0, losses[1]),
-            ClassReport(2, 2, 0.5, 0.5, report.per_class[2].log_loss),
-            ClassReport(3, 0, nan, nan, nan),
-        ),
+        first,
+        [
+            (0, 1, 0.5, 1.0, 2 / 3),
+            (1, 1, nan, 0.0, 0.0),
+            (2, 2, 0.5, 0.5, 0.5),
+            (3, 0, nan, nan, nan),
+        ],
     )
+    assert [c.log_loss for c in report.per_class[:2]] == losses[:2]
+    assert math.isnan(report.per_class[3].log_loss)
     assert report.per_class[2].log_loss == pytest.approx((losses[2] + losses[3]) / 2, rel=1e-15)
+    bins = [
+        (b.lower, b.upper, b.count, b.weight, b.mean_confidence, b.accuracy)
+        for b in report.calibration.bins
+    ]
     assert same(
-        report.calibration.bins,
-        (
-            CalibrationBin(0.0, 0.25, 0, 0, nan, nan),
-            CalibrationBin(0.25, 0.5, 2, 2, 0.5, 0.0),
-            CalibrationBin(0.5, 0.75, 2, 2, 0.6875, 1.0),
-            CalibrationBin(0.75, 1.0, 0, 0, nan, nan),
-        ),
+        bins,
+        [
+            (0.0, 0.25, 0, 0, nan, nan),
+            (0.25, 0.5, 2, 2, 0.5, 0.0),
+            (0.5, 0.75, 2, 2, 0.6875, 1.0),
+            (0.75, 1.0, 0, 0, nan, nan),
+        ],
     )
     assert report.calibration.ece == float(
         Fraction(2, 4) * Fraction(1, 2) + Fraction(2, 4) * Fraction(5, 16)
@@ -100,6 +107,20 @@ def test_digits_agree_with_scikit_learn(digits, kind):
     assert report.brier == pytest.approx(golden["brier"], rel=1e-13)
     assert [c.precision for c in report.per_class] == pytest.approx(golden["precision"], rel=1e-15)
     assert [c.recall for c in report.per_class] == pytest.approx(golden["recall"], rel=1e-15)
+    assert [c.f1 for c in report.per_class] == pytest.approx(golden["f1"], rel=1e-15)
+    for kind, figures in golden["averages"].items():
+        found = getattr(report, kind)
+        assert (found.precision, found.recall, found.f1) == pytest.approx(figures, rel=1e-14)
+    assert [each.accuracy for each in report.top_k] == pytest.approx(golden["top_k"], rel=1e-14)
+    # those of the histogram may differ where two classes' rows share a bin
+    areas = [c.roc_auc for c in report.per_class]
+    assert areas == pytest.approx(golden["roc_auc"], abs=2e-3)
+    assert report.ranking.roc_auc == pytest.approx(
+        np.mean(golden["roc_auc"]), abs=report.ranking.roc_auc_error + 1e-12
+    )
+    assert report.ranking.roc_auc_error < 1e-3
+    precisions = [c.average_precision for c in report.per_class]
+    assert precisions == pytest.approx(golden["average_precision"], abs=2e-2)
     assert [list(row) for row in report.confusion_matrix] == golden["confusion_matrix"]
     if weights is None:  # scikit-learn's bins know no weights
         filled = [b for b in report.calibration.bins if b.count]
@@ -159,7 +180,11 @@ def test_integer_weights_are_repetitions(digits):
     )
     for name in ("log_loss", "weight", "prior_baseline", "skill", "accuracy", "brier"):
         assert getattr(weighted, name) == getattr(rows, name)
-    assert weighted.per_class == rows.per_class
+    for own, theirs in zip(weighted.per_class, rows.per_class, strict=True):
+        # rows of weight 2 are no more certain than rows of weight 1: the errors differ
+        assert own.standard_error >= theirs.standard_error
+        for name in ("support", "precision", "recall", "f1", "log_loss", "roc_auc", "ece"):
+            assert getattr(own, name) == getattr(theirs, name)
     assert weighted.confusion_matrix == rows.confusion_matrix
     assert weighted.calibration.ece == rows.calibration.ece
 

@@ -6,7 +6,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from service.evaluation.figures import bin_edges, bin_numbers, prior_baseline, ratio, skill
+from service.evaluation.calibration import bin_edges, bin_numbers
+from service.evaluation.figures import prior_baseline, ratio, skill
 
 
 def entropy(supports):

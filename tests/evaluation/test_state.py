@@ -93,6 +93,7 @@ def test_names_and_deviations_are_stored():
         probabilities=np.array([[0.25, 0.75000001]]),
         labels=np.array(["yes"]),
         classes=["no", "yes"],
+        bins=3,
     )
     state.add(batch)
     back = State.from_bytes(state.to_bytes())
@@ -115,7 +116,7 @@ def altered(data, **changes):
         lambda data: data[:-40],
         lambda data: data + b" ",
         lambda data: data.replace(b'"count":', b'"counts":'),
-        lambda data: altered(data, format=2),
+        lambda data: altered(data, format=1),
         lambda data: altered(data, count=-1),
         lambda data: altered(data, count="3"),
         lambda data: altered(data, bins=True),

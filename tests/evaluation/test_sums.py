@@ -120,7 +120,7 @@ def test_stored_sums_are_read_back_and_are_comparable():
         {"sums": [[True, "1", 0]]},
         {"sums": [[0, "1", 100_000]]},
         {"sums": [[0, "1", 0.5]]},
-        {"sums": [[0, "-1", 0]]},
+        {"sums": [[0, "0", 0]]},
         {"sums": [[0, "xyz", 0]]},
         {"infinite": [[0, 0]]},
         {"infinite": [[2, 1]]},

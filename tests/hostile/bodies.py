@@ -56,7 +56,7 @@ FEW = [
     "[0, 0]",
 ]
 
-GOOD = frozenset({200, 413, 422})
+GOOD = frozenset({200, 201, 413, 422})
 BAD = frozenset({400})
 
 
@@ -95,10 +95,12 @@ def calls(document: dict[str, Any]) -> list[Call]:
         if "post" not in methods:
             continue
         content = methods["post"]["requestBody"]["content"][JSON]
-        name = content["schema"]["$ref"].rpartition("/")[2]
+        schema = content["schema"]["$ref"].rpartition("/")[2]
         example = next(iter(content["examples"].values()))["value"]
-        members = tuple(document["components"]["schemas"][name]["properties"])
-        found.append(Call(re.sub(r"\{\w+\}", "iris", path), example, members))
+        members = tuple(document["components"]["schemas"][schema]["properties"])
+        # what ships takes no new version
+        name = "attacked" if path.endswith("/versions") else "iris"
+        found.append(Call(path.format(name=name, version=1), example, members))
     return found
 
 

@@ -227,11 +227,19 @@ def test_the_state_of_numpy_and_the_input_are_left_alone(rng):
 
 
 @pytest.mark.parametrize("k", [2, 500])
-def test_memory_beyond_the_answer_is_a_few_blocks(rng, k):
-    n = 4_000_000 // k
-    logits, labels, scale = rng.standard_normal((n, k)), np.zeros(n, int), np.ones(n)
+@pytest.mark.parametrize("n", [1_000_000, 4_000_000])
+@pytest.mark.parametrize(("dtype", "threads"), [("float64", 1), ("float32", 1), ("float32", 2)])
+def test_memory_beyond_the_answer_is_a_few_blocks(rng, k, n, dtype, threads):
+    logits = np.resize(rng.standard_normal(10_007).astype(dtype), (n // k, k))
+    labels, scale = np.zeros(n // k, int), np.ones(n // k)
     tracemalloc.start()
-    answer = cross_entropy(logits, labels, scale=scale)
+    answer = cross_entropy(logits, labels, scale=scale, threads=threads, dtype=dtype)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak - sum(a.nbytes for a in answer) < 16 * 2**20
+    assert peak - sum(a.nbytes for a in answer) < threads * 16 * 2**20
+
+
+def test_the_buffer_of_numpy_is_left_alone(rng):
+    before = np.getbufsize()
+    cross_entropy(rng.standard_normal((9, 100)), np.zeros(9, int), scale=np.ones(9))
+    assert np.getbufsize() == before

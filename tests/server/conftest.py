@@ -135,7 +135,8 @@ def read_all(connection: socket.socket) -> bytes:
 @contextmanager
 def _running(log: Path, settings: dict[str, str]) -> Iterator[Server]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("XENT_")}
-    environment = {**inherited, "XENT_PORT": "0", "XENT_DRAIN_SECONDS": "0", **settings}
+    own = {"XENT_PORT": "0", "XENT_DATA_DIR": f"{log}-data", "XENT_DRAIN_SECONDS": "0"}
+    environment = {**inherited, **own, **settings}
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "service"],

@@ -17,6 +17,7 @@ from service.api.beside import Beside, Fault
 from service.api.media import form_of
 from service.api.operation import BESIDE_BYTES
 from service.api.request import JOINED_BYTES
+from service.classifier import shipped_models
 from service.errors import InvalidInput, TooLarge, Unavailable
 from service.settings import Settings
 from service.wire import TENSORS, parse_tensors
@@ -44,7 +45,7 @@ class TestBeside:
         started = pid(beside)
         assert bytes(first.content) == b'{"probabilities":[0.5,0.5]}'
         assert (first.rows, first.encoding) == (1, None)
-        beside.perform("/v1/models/{name}/predict", {"name": "iris"}, IRIS, FORM)
+        beside.perform("/v1/models/{name}/predict", {"name": "iris"}, IRIS, FORM, SHIPPED)
         assert pid(beside) == started
 
     def test_an_error_arrives_whole_and_under_the_settings_of_the_server(
@@ -109,6 +110,7 @@ class TestBeside:
         raise AssertionError("it outlives its server")
 
 
+SHIPPED = shipped_models()["iris"]
 IRIS = b'{"inputs": [[5, 3, 1, 1]]}'
 
 

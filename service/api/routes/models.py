@@ -1,63 +1,118 @@
 """Models: listing, prediction, evaluation."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from service import classifier, evaluation
+from service.api.beside import Find
 from service.api.operation import add_operation
 from service.api.schemas.evaluation import ReportAnswer
 from service.api.schemas.models import (
     ModelAnswer,
     ModelEvaluateRequest,
     ModelsAnswer,
+    ParametersAnswer,
     PredictAnswer,
     PredictRequest,
+    VersionsAnswer,
 )
-from service.errors import Code, NotFound
+from service.registry import Registry
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="Entries of a page")]
+AfterName = Annotated[str | None, Query(description="The name that the page begins behind")]
+AfterVersion = Annotated[
+    int | None, Query(ge=1, le=2**63 - 1, description="The version that the page begins behind")
+]
+MODEL = "/v1/models/{name}"
+VERSION = MODEL + "/versions/{version}"
 
 
-def add_models(router: APIRouter, models: Mapping[str, classifier.Model]) -> None:
+def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
     """Adds the calls on models.
 
     Args:
         router: takes the routes.
-        models: by name.
+        registry: lists them.
+        find: gives one by name and version.
     """
 
-    def find(name: str) -> classifier.Model:
-        if name not in models:
-            known = ", ".join(models)
-            raise NotFound(Code.UNKNOWN_MODEL, f"there is no model of that name; there is {known}")
-        return models[name]
+    def list_models(after: AfterName = None, limit: Limit = 100) -> dict[str, Any]:
+        """The models in order of their names, each in its default version.
 
-    def list_models() -> dict[str, Any]:
-        """The models, with their training facts and held-out metrics."""
-        return {"models": [_described(model) for model in models.values()]}
+        With their training facts and held-out metrics.
+        """
+        page = registry.models(after, limit)
+        listed = {"models": [described(model) for model in page.models]}
+        return listed | _next("/v1/models", limit, page.next)
 
     def show_model(name: str) -> dict[str, Any]:
-        """A model: classes, features, data, split, training facts and metrics."""
-        return _described(find(name))
+        """The default version of a model: classes, features, training facts and metrics."""
+        return described(find(name))
+
+    def list_versions(name: str, after: AfterVersion = None, limit: Limit = 100) -> dict[str, Any]:
+        """The versions of a model, from the first on."""
+        page = registry.versions(name, after, limit)
+        listed = {"versions": [described(model) for model in page.models]}
+        return listed | _next(f"/v1/models/{name}/versions", limit, page.next)
+
+    def show_version(name: str, version: str) -> dict[str, Any]:
+        """A version of a model, by number or alias.
+
+        `default` is the newest version.
+        """
+        return described(find(name, version))
+
+    def show_parameters(name: str, version: str) -> dict[str, Any]:
+        """The coefficients and intercepts of a version."""
+        model = find(name, version)
+        return {
+            "coefficients": model.coefficients,
+            "intercepts": model.intercepts,
+            "classes": model.classes,
+            "feature_names": model.feature_names,
+        }
 
     def predict(name: str, body: PredictRequest) -> classifier.Prediction:
         """Class probabilities of feature rows, and the most probable class by name.
 
-        The bits of a row's answer do not depend on the rows sent along with it.
+        With `abstain` the model may say that it is none of the classes, or answer with a set of
+        them; the row keeps its most probable label. The bits of a row's answer do not depend on the
+        rows sent along with it.
         """
-        return find(name).predict(body.inputs, body.top)
+        asked = body.abstain
+        abstain = None if asked is None else classifier.Abstain(**asked.arguments())
+        return find(name).predict(body.inputs, body.top, abstain)
+
+    def predict_version(name: str, version: str, body: PredictRequest) -> classifier.Prediction:
+        """Class probabilities of feature rows by one version of a model."""
+        return find(name, version).predict(body.inputs, body.top)
 
     def evaluate_model(name: str, body: ModelEvaluateRequest) -> evaluation.Report:
         """The evaluation report of a model on labelled rows, log loss first."""
         return classifier.evaluate(find(name), **body.arguments())
 
-    add_operation(router, "/v1/models", list_models, ModelsAnswer, "models")
-    add_operation(router, "/v1/models/{name}", show_model, ModelAnswer, "models", 404)
-    add_operation(router, "/v1/models/{name}/predict", predict, PredictAnswer, "models", 404)
-    add_operation(router, "/v1/models/{name}/evaluate", evaluate_model, ReportAnswer, "models", 404)
+    def evaluate_version(name: str, version: str, body: ModelEvaluateRequest) -> evaluation.Report:
+        """The evaluation report of one version of a model on labelled rows."""
+        return classifier.evaluate(find(name, version), **body.arguments())
+
+    for path, endpoint, answer, *errors in (
+        ("/v1/models", list_models, ModelsAnswer, 422, 503),
+        (MODEL, show_model, ModelAnswer, 404, 503),
+        (MODEL + "/predict", predict, PredictAnswer, 404),
+        (MODEL + "/evaluate", evaluate_model, ReportAnswer, 404),
+        (MODEL + "/versions", list_versions, VersionsAnswer, 404, 422, 503),
+        (VERSION, show_version, ModelAnswer, 404, 503),
+        (VERSION + "/parameters", show_parameters, ParametersAnswer, 404, 503),
+        (VERSION + "/predict", predict_version, PredictAnswer, 404),
+        (VERSION + "/evaluate", evaluate_version, ReportAnswer, 404),
+    ):
+        add_operation(router, path, endpoint, answer, "models", *errors)
 
 
-def _described(model: classifier.Model) -> dict[str, Any]:
+def described(model: classifier.Model) -> dict[str, Any]:
+    """What a version is, as it is answered."""
     return {
         "name": model.name,
         "version": model.version,
@@ -65,3 +120,7 @@ def _described(model: classifier.Model) -> dict[str, Any]:
         "features": model.feature_names,
         **model.metadata,
     }
+
+
+def _next(path: str, limit: int, after: str | None) -> dict[str, str]:
+    return {} if after is None else {"next": f"{path}?limit={limit}&after={quote(after)}"}

@@ -6,7 +6,12 @@ from fastapi import APIRouter
 
 from service import evaluation, losses
 from service.api.operation import add_operation
-from service.api.schemas.evaluation import EvaluateRequest, ReportAnswer
+from service.api.schemas.evaluation import (
+    CompareAnswer,
+    CompareRequest,
+    EvaluateRequest,
+    ReportAnswer,
+)
 from service.api.schemas.scoring import (
     ExplainAnswer,
     ExplainRequest,
@@ -63,6 +68,16 @@ def evaluate(body: EvaluateRequest) -> evaluation.Report:
     return evaluation.evaluate(**body.arguments())
 
 
+def compare(body: CompareRequest) -> evaluation.Comparison:
+    """Whether a candidate has a lower log loss than a baseline on the same rows: a release gate.
+
+    The difference of each row's losses is taken, so that what makes a row hard for both cancels.
+    `better` says that all of the interval lies below -margin. Rows of the same cluster are not
+    taken for independent.
+    """
+    return evaluation.compare(**body.arguments())
+
+
 def _named(log: bool) -> str:
     return "log_probabilities" if log else "probabilities"
 
@@ -74,3 +89,4 @@ def add_scoring(router: APIRouter) -> None:
     add_operation(router, "/v1/information", information, InformationAnswer, "scoring")
     add_operation(router, "/v1/explain", explain, ExplainAnswer, "scoring")
     add_operation(router, "/v1/evaluate", evaluate, ReportAnswer, "evaluation")
+    add_operation(router, "/v1/compare", compare, CompareAnswer, "evaluation")

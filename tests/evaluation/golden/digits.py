@@ -17,11 +17,14 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
     brier_score_loss,
     confusion_matrix,
     d2_log_loss_score,
     log_loss,
     precision_recall_fscore_support,
+    roc_auc_score,
+    top_k_accuracy_score,
 )
 
 BINS = 10
@@ -31,7 +34,7 @@ def figures(probabilities, labels, weights):
     """The figures of the report that scikit-learn has too."""
     classes = list(range(probabilities.shape[1]))
     predicted = probabilities.argmax(axis=1)
-    precision, recall, _, _ = precision_recall_fscore_support(
+    precision, recall, f1, _ = precision_recall_fscore_support(
         labels, predicted, labels=classes, sample_weight=weights
     )
     accuracy, confidence = calibration_curve(
@@ -45,6 +48,24 @@ def figures(probabilities, labels, weights):
             labels, probabilities, labels=classes, sample_weight=weights, scale_by_half=False
         ),
         "precision": precision.tolist(),
+        "f1": f1.tolist(),
+        "averages": {
+            kind: precision_recall_fscore_support(
+                labels, predicted, average=kind, sample_weight=weights
+            )[:3]
+            for kind in ("macro", "weighted")
+        },
+        "top_k": [
+            top_k_accuracy_score(labels, probabilities, k=k, sample_weight=weights)
+            for k in range(1, 6)
+        ],
+        "roc_auc": [
+            roc_auc_score(labels == c, probabilities[:, c], sample_weight=weights) for c in classes
+        ],
+        "average_precision": [
+            average_precision_score(labels == c, probabilities[:, c], sample_weight=weights)
+            for c in classes
+        ],
         "recall": recall.tolist(),
         "confusion_matrix": confusion_matrix(
             labels, predicted, labels=classes, sample_weight=weights

@@ -51,6 +51,7 @@ def test_logits_that_are_always_right_or_useless_meet_a_bound():
     right = np.array([[2.0, 0.0], [0.0, 3.0]])
     sure = fit_temperature(right, np.eye(2))
     assert sure.bounded
+    assert (sure.temperature, sure.after) == (1.0, sure.before)
     assert sure.after <= sure.before
     wrong = fit_temperature(right, np.eye(2)[::-1])
     assert wrong.bounded

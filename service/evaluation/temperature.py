@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.classifier.rows import Array
+from service.evaluation.sums import Array
 from service.numerics import soft_cross_entropy, softmax
 
 LARGEST = 2.0**20
@@ -19,10 +19,11 @@ class Calibration:
     """A temperature and the mean log loss without and with it, in nats.
 
     Attributes:
-        temperature: T, by which logits are divided; 1 where no other is better.
+        temperature: T, by which logits are divided; 1 where no other is better, and where the rows
+            fix none because all of them are classified right.
         before: the log loss at T = 1.
         after: the log loss at T.
-        bounded: whether the log loss would fall on beyond the largest or smallest T allowed.
+        bounded: whether the log loss falls on beyond the largest T allowed, or for ever towards 0.
     """
 
     temperature: float
@@ -46,7 +47,7 @@ def fit_temperature(
         weights: w, shape (N,), >= 0; all 1 when absent.
 
     Returns:
-        The temperature, within 2**-20 and 2**20, and what it gains; never a loss.
+        The temperature, at most 2**20, and what it gains; never a loss.
 
     Source: C. Guo et al., On calibration of modern neural networks, ICML (2017).
     """
@@ -69,7 +70,9 @@ def fit_temperature(
     for end in (low, high):
         slope, _ = slope_and_curvature(end)
         if (slope >= 0.0) if end == low else (slope <= 0.0):
-            return _better(1.0 / end, loss, bounded=True)
+            # Rows that are all right would have every probability be 1, which the first mistake
+            # among other rows pays for with any loss: they are no ground for a temperature.
+            return _better(LARGEST if end == low else 1.0, loss, bounded=True)
     for _ in range(STEPS):
         slope, curvature = slope_and_curvature(b)
         low, high = (b, high) if slope < 0.0 else (low, b)

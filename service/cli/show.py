@@ -1,0 +1,123 @@
+"""Results as text for people."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+
+from service.classifier import Model, Prediction, Trained
+from service.evaluation import Report
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """Columns of equal width, numbers with six digits to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    right = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+    lines = [
+        "  ".join(
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in ([*header], *cells)
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def trained(found: Trained) -> str:
+    """The log loss of every part beside its baselines first, then the fit."""
+    rows = [
+        (name, part.rows, part.log_loss, part.prior_baseline, found.uniform_baseline)
+        for name, part in found.parts.items()
+    ]
+    fit = found.fit
+    lines = [
+        table(rows, ("part", "rows", "log loss", "class frequencies", "uniform")),
+        "",
+        f"{'converged' if fit.converged else 'NOT CONVERGED'} by {fit.solver} after "
+        f"{fit.iterations} iterations: gradient norm {fit.gradient_norm:.2g}, "
+        f"objective {fit.objective:.10g}",
+    ]
+    if fit.separable:
+        lines.append("the classes are separable: without a penalty there is no finite optimum")
+    if found.calibration is not None:
+        scale = found.calibration
+        lines.append(
+            f"temperature {scale.temperature:.6g}: validation log loss "
+            f"{scale.before:.6g} before, {scale.after:.6g} after"
+        )
+    if found.inference is not None:
+        lines += ["", _statistics(found)]
+    return "\n".join(lines)
+
+
+def _statistics(found: Trained) -> str:
+    inference, model = found.inference, found.model
+    assert inference is not None
+    columns = (*model.feature_names, "intercept")[: inference.coefficients.shape[1]]
+    figures = ("coefficients", "standard_errors", "z", "p_values", "lower", "upper")
+    rows = [
+        (label, column, *(float(getattr(inference, name)[k, i]) for name in figures))
+        for k, label in enumerate(model.classes)
+        if k != inference.reference
+        for i, column in enumerate(columns)
+    ]
+    header = ("class", "feature", "coefficient", "std error", "z", "p", "2.5 %", "97.5 %")
+    return (
+        f"against {model.classes[inference.reference]}: "
+        f"log-likelihood {inference.log_likelihood:.10g}, AIC {inference.aic:.8g}, "
+        f"BIC {inference.bic:.8g}, McFadden R2 {inference.mcfadden_r2:.6g}\n" + table(rows, header)
+    )
+
+
+def report(found: Report) -> str:
+    """The figures of an evaluation, log loss first."""
+    figures = [
+        ("log loss", found.log_loss),
+        ("  of class frequencies", found.prior_baseline),
+        ("  of the uniform prediction", found.uniform_baseline),
+        ("skill", found.skill),
+        ("accuracy", found.accuracy),
+        ("Brier score", found.brier),
+        ("calibration error (ECE)", found.calibration.ece),
+        ("rows", found.count),
+    ]
+    if found.infinite:
+        figures.append(("rows given probability 0", found.infinite))
+    classes = [
+        (str(c.label), c.support, c.log_loss, c.precision, c.recall) for c in found.per_class
+    ]
+    header = ("class", "support", "log loss", "precision", "recall")
+    lines = [f"{name:<30}{_cell(value)}" for name, value in figures]
+    return "\n".join([*lines, "", table(classes, header)])
+
+
+def predictions(found: Prediction, kept: Mapping[str, Sequence[str]]) -> str:
+    """CSV: the columns that are kept, the label, and the probability of every class."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*kept, "predicted", *(f"p_{label}" for label in found.classes)])
+    columns = list(kept.values())
+    for row, (label, probabilities) in enumerate(
+        zip(found.labels, found.probabilities.tolist(), strict=True)
+    ):
+        writer.writerow([*(column[row] for column in columns), label, *map(repr, probabilities)])
+    return text.getvalue().removesuffix("\n")
+
+
+def models(found: Sequence[Model]) -> str:
+    """One line for each model."""
+    rows = [(m.name, m.version, len(m.classes), len(m.feature_names), _held_out(m)) for m in found]
+    return table(rows, ("name", "version", "classes", "features", "held-out log loss"))
+
+
+def _held_out(model: Model) -> float:
+    metrics = model.metadata.get("metrics", {})
+    return next(
+        (float(metrics[part]["log_loss"]) for part in ("held_out", "test") if part in metrics),
+        math.nan,
+    )

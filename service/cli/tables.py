@@ -1,0 +1,64 @@
+"""Files named on the command line, as tables and models."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from service import classifier
+from service.classifier import Label, Model
+from service.errors import Code, InvalidInput, NotFound
+from service.settings import Settings
+from service.wire import Table, columns_of_csv, columns_of_parquet, parse_csv, parse_parquet
+
+PARQUET = (".parquet", ".pq")
+
+
+def read_table(
+    path: Path,
+    *,
+    texts: Collection[str] = (),
+    numbers: Sequence[str] | None = None,
+    ignored: Collection[str] = (),
+) -> Table:
+    """The columns of a Parquet file, by its suffix, or of a CSV file."""
+    parse = parse_parquet if path.suffix.lower() in PARQUET else parse_csv
+    limit = Settings().max_elements
+    body = path.read_bytes()
+    return parse(body, texts=texts, numbers=numbers, ignored=ignored, max_elements=limit)
+
+
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names of all columns of such a file."""
+    names = columns_of_parquet if path.suffix.lower() in PARQUET else columns_of_csv
+    return names(path.read_bytes())
+
+
+def read_model(source: str) -> Model:
+    """A model file, or a model that ships by its name.
+
+    Raises:
+        NotFound: neither.
+    """
+    if Path(source).is_file():
+        return classifier.read_model(Path(source))
+    shipped = classifier.shipped_models()
+    if source not in shipped:
+        detail = f"there is no file {source}; the models that ship are {', '.join(shipped)}"
+        raise NotFound(Code.UNKNOWN_MODEL, detail)
+    return shipped[source]
+
+
+def labels_of(texts: Sequence[str], classes: Sequence[Label], column: str) -> npt.NDArray[np.int64]:
+    """The indices of classes spelled as in a table.
+
+    Raises:
+        InvalidInput: a label that is none of the classes, with its row.
+    """
+    indices = {str(label): index for index, label in enumerate(classes)}
+    for row, text in enumerate(texts):
+        if text not in indices:
+            detail = f"row {row}, column {column[:64]}, is none of the {len(classes)} classes"
+            raise InvalidInput.at(f"/rows/{row}", Code.UNKNOWN_LABEL, detail)
+    return np.array([indices[text] for text in texts], dtype=np.int64)

@@ -1,0 +1,199 @@
+"""Slices: the rows that share a value in a column that was sent along."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import Code, Fault, InvalidInput, cell
+from service.evaluation.moments import Moments
+from service.evaluation.sums import Array, ExactSums
+from service.losses.truth import shape_fault
+
+MAX_COLUMNS = 20
+MAX_VALUES = 1000
+
+Indices = npt.NDArray[np.int64]
+Value = str | int | bool
+Columns = Mapping[str, Sequence[Value] | npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A categorical column.
+
+    Attributes:
+        values: the distinct ones, as they first occur.
+        codes: (n,) the number of each row's value.
+    """
+
+    values: tuple[Value, ...]
+    codes: Indices
+
+    def among(self, rows: Indices | slice) -> "Factor":
+        """The column of some of the rows, with the values that occur there."""
+        used, codes = np.unique(self.codes[rows], return_inverse=True)
+        return Factor(tuple(self.values[code] for code in used), codes)
+
+
+def factors(columns: Columns, count: int) -> dict[str, Factor]:
+    """Checks categorical columns.
+
+    Args:
+        columns: by name, N values each: all strings, all integers or all booleans.
+        count: N.
+
+    Raises:
+        InvalidInput: naming the first bad cell of each column.
+    """
+    if len(columns) > MAX_COLUMNS:
+        text = f"slices has {len(columns)} columns; {MAX_COLUMNS} are allowed"
+        raise InvalidInput.at("/slices", Code.TOO_MANY_SLICES, text)
+    found: dict[str, Factor] = {}
+    faults: list[Fault] = []
+    for name, column in columns.items():
+        try:
+            found[name] = factor(f"slices/{name}", column, count)
+        except InvalidInput as error:
+            faults += error.faults
+    if faults:
+        raise InvalidInput(faults)
+    return found
+
+
+def factor(member: str, column: Sequence[Value] | npt.NDArray[Any], count: int) -> Factor:
+    """Checks a categorical column.
+
+    Args:
+        member: its name in the request, with a slash before the name of a column in an object.
+        column: N values, all strings, all integers or all booleans.
+        count: N.
+
+    Raises:
+        InvalidInput: another length, or a cell of another kind.
+    """
+    path = member.split("/", 1)
+    _, name = cell(*path)
+    array = column if isinstance(column, np.ndarray) else None
+    shape = (len(column),) if array is None else array.shape
+    if shape != (count,):
+        fault = shape_fault(name, np.empty(shape, np.bool_), (count,), f"{count} rows")
+        assert fault is not None
+        raise InvalidInput.at(cell(*path)[0], fault.code, fault.detail)
+    values = column if array is None else array.tolist()
+    seen: dict[Value, int] = {}
+    kinds = set(map(type, values))
+    if len(kinds) > 1 or not kinds <= {str, int, bool}:
+        kind = type(values[0]) if type(values[0]) in (str, int, bool) else str
+        row = next(i for i, value in enumerate(values) if type(value) is not kind)
+        pointer, place = cell(*path, row)
+        text = f"{place} is of another kind; a column holds strings, integers or booleans alone"
+        raise InvalidInput.at(pointer, Code.INVALID_OPTION, text)
+    codes = np.fromiter((seen.setdefault(value, len(seen)) for value in values), np.int64, count)
+    return Factor(tuple(seen), codes)
+
+
+class Slices:
+    """What is known of the rows of each value of a column.
+
+    Attributes:
+        values: the distinct ones, as they came.
+        losses: moments of the losses by value.
+        correct: weight of the rows predicted correctly, by value.
+        counts: numbers of rows by value.
+    """
+
+    __slots__ = ("correct", "counts", "losses", "values")
+    __hash__ = None  # type: ignore[assignment]  # slices change
+
+    def __init__(self) -> None:
+        self.values: dict[Value, int] = {}
+        self.losses = Moments(0)
+        self.correct = ExactSums(0)
+        self.counts = ExactSums(0)
+
+    def admit(self, column: str, values: Sequence[Value]) -> None:
+        """Checks that more values fit in.
+
+        Raises:
+            InvalidInput: there are too many, or they are of another kind.
+        """
+        union = self.values.keys() | set(values)
+        pointer, name = cell("slices", column)
+        if len(union) > MAX_VALUES:
+            text = f"{name} has more than {MAX_VALUES} values; group the rare ones"
+            raise InvalidInput.at(pointer, Code.TOO_MANY_SLICES, text)
+        if len(set(map(type, union))) > 1:
+            text = f"{name} is of another kind than in the batches before"
+            raise InvalidInput.at(pointer, Code.INVALID_OPTION, text)
+
+    def add(self, factor: Factor, losses: Array, right: npt.NDArray[Any], weights: Any) -> None:
+        """Adds rows.
+
+        Args:
+            factor: their values.
+            losses: (n,).
+            right: (n,) whether they are predicted correctly.
+            weights: (n,), or `None` for 1.
+        """
+        codes = np.array(self._codes(factor.values), np.int64)[factor.codes]
+        self.losses.add(codes, losses, weights)
+        self.counts.count(codes)
+        if weights is None:
+            self.correct.count(codes[right])
+        else:
+            self.correct.add(codes[right], weights[right])
+
+    def merge(self, other: "Slices") -> None:
+        """Adds what other slices of the same column have seen."""
+        codes = self._codes(tuple(other.values))
+        self.losses.merge(other.losses, codes)
+        self.correct.merge(other.correct, codes)
+        self.counts.merge(other.counts, codes)
+
+    def in_order(self) -> "Slices":
+        """The same slices with their values sorted."""
+        ordered = Slices()
+        ordered._codes(sorted(self.values))
+        ordered.merge(self)
+        return ordered
+
+    def to_json(self) -> dict[str, Any]:
+        """The one form that equal slices share, in whatever order values came."""
+        ordered = self.in_order()
+        return {
+            "values": list(ordered.values),
+            "losses": ordered.losses.to_json(),
+            "correct": ordered.correct.to_json(),
+            "counts": ordered.counts.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, column: str, stored: dict[str, Any]) -> "Slices":
+        """Reads back what `to_json` gave.
+
+        Raises:
+            ValueError: it is none.
+        """
+        slices, values = cls(), stored["values"]
+        if type(column) is not str or not {*map(type, values)} <= {str, int, bool}:
+            raise ValueError("a column has a name, and values")
+        slices.admit(column, values)
+        slices._codes(values)
+        size = len(values)
+        slices.losses = Moments.from_json(stored["losses"], size)
+        slices.correct = ExactSums.from_json(stored["correct"], size)
+        slices.counts = ExactSums.from_json(stored["counts"], size)
+        return slices
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Slices) and self.to_json() == other.to_json()
+
+    def _codes(self, values: Sequence[Value]) -> list[int]:
+        """The numbers of these values here; new ones are given room."""
+        codes = [self.values.setdefault(value, len(self.values)) for value in values]
+        for sums in (self.losses, self.correct, self.counts):
+            sums.grow(len(self.values))
+        return codes

@@ -1,0 +1,253 @@
+"""Softmax in pairs of float64: twice the digits, for losses that square or compare probabilities.
+
+A rounded probability is off by up to 2 ulp after an exponential, a sum and a quotient. That is
+enough for cross-entropy, but a square doubles it, and of p - t near t nothing else is left. Here p,
+log p and 1 - p are known to about 75 bits, so that a loss starts from their last digit and has
+their next ones. It costs some 5 times a plain softmax.
+
+An exponential is 2**(n / 256) exp(r), |r| <= ln 2 / 512, where the power comes from a table, as in
+P. T. P. Tang, "Table-driven implementation of the exponential function in IEEE floating-point
+arithmetic", ACM Trans. Math. Softw. 15 (1989), but with every step carried as a pair.
+"""
+
+import math
+from collections.abc import Callable
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from service.numerics.arrays import Array, Floats, by_class
+from service.numerics.divergence import row_sums
+from service.numerics.errorfree import Pair, column_sums, plain_sums, ratio, two_product, two_sum
+from service.numerics.exponentials import VANISHED, quotients
+
+STEPS = 256
+"""Entries of the table: exp(r) - 1 <= 0.0014 then needs six terms."""
+
+SMALL_BLOCK = 1 << 14
+"""Elements that are worked on at a time: some thirty arrays of them fit the L2 cache."""
+
+UP = 2.0**100
+
+LIFT = 200
+"""Weights are summed as multiples of 2**-200, so that many subnormal ones keep their digits."""
+
+
+class Chances(NamedTuple):
+    """Probabilities, their logarithms and their complements, each as a pair.
+
+    Attributes:
+        p: probabilities.
+        logs: log p, in nats.
+        rest: 1 - p.
+    """
+
+    p: Pair
+    logs: Pair
+    rest: Pair
+
+    def each(self, change: Callable[[Array], Array]) -> "Chances":
+        """The same after a change of every array, such as taking some columns."""
+        return Chances(*(Pair(change(pair.high), change(pair.low)) for pair in self))
+
+
+def chances(logits: Floats, temperature: float = 1.0) -> Chances:
+    """Softmax with its logarithm and its complement, in twice the digits.
+
+    Args:
+        logits: (n, k), finite or -inf, a finite one in every row.
+        temperature: T > 0.
+
+    Returns:
+        (n, k) pairs. A high part is the exact value rounded to 0.51 ulp where it is normal.
+    """
+    n, k = logits.shape
+    answer = Chances(*(Pair(np.empty((n, k)), np.empty((n, k))) for _ in range(3)))
+    step = max(1, SMALL_BLOCK // max(1, k))
+    with np.errstate(all="ignore"):  # inf - inf of masks and beyond float64, mended on the way
+        for start in range(0, n, step):
+            rows = slice(start, start + step)
+            for pair, found in zip(answer, _chances(logits[rows], temperature), strict=True):
+                pair.high[rows], pair.low[rows] = found.high.T, found.low.T
+    return answer
+
+
+def _chances(logits: Floats, temperature: float) -> Chances:
+    """The same of a few rows, as (k, n)."""
+    z = by_class(logits)
+    top, columns = z.argmax(axis=0), np.arange(z.shape[1])
+    gaps = quotients(z, z[top, columns], temperature)
+    far = ~(gaps.high > VANISHED)
+    mantissas, exponents = exponential(Pair(*(np.where(far, 0.0, part) for part in gaps)))
+    # 2**(e + LIFT), by the bits of float64
+    powers = ((exponents + (LIFT + 1023)) << 52).view(np.float64)
+    powers[far] = 0.0
+    weights = Pair(mantissas.high * powers, mantissas.low * powers)
+    for part in weights:
+        part[top, columns] = 0.0
+    heads = column_sums(weights.high)
+    others = two_sum(heads.high, heads.low + plain_sums(weights.low))
+    others = Pair(*(np.ldexp(part, -LIFT) for part in others))
+    total = two_sum(np.ones_like(others.high), others.high)
+    total = two_sum(total.high, total.low + others.low)
+    p = Pair(*(part * powers * 2.0**-LIFT for part in ratio(mantissas, total)))
+    log_total = log1p(others)
+    logs = two_sum(gaps.high, -log_total.high)
+    low = logs.low + (gaps.low - log_total.low)
+    low[~np.isfinite(low)] = 0.0
+    logs = Pair(logs.high + low, low - ((logs.high + low) - logs.high))
+    logs.low[np.isneginf(logs.high)] = 0.0
+    rest = complement(p)
+    for part, of_top in zip(rest, ratio(others, total), strict=True):
+        part[top, columns] = of_top
+    return Chances(p, logs, rest)
+
+
+def chances_of_logs(logs: Array) -> Chances:
+    """The probabilities and complements of log-probabilities.
+
+    Args:
+        logs: (n, k), <= 0, -inf allowed.
+    """
+    with np.errstate(all="ignore"):
+        impossible = ~(logs > VANISHED)
+        x = as_pair(np.where(impossible, 0.0, logs))
+        mantissas, exponents = exponential(x)
+        p = Pair(*(np.ldexp(np.where(impossible, 0.0, part), exponents) for part in mantissas))
+        rest = Pair(*(0.0 - part for part in _expm1(x)))
+        rest.high[impossible], rest.low[impossible] = 1.0, 0.0
+    return Chances(p, as_pair(logs), rest)
+
+
+def shares_of_weights(weights: Array) -> tuple[Pair, Pair]:
+    """Weights as shares p of the sum of their row, and 1 - p.
+
+    Args:
+        weights: (n, k), >= 0, with a finite sum above 0.
+    """
+    columns = np.arange(len(weights))
+    with np.errstate(all="ignore"):
+        top = weights.argmax(axis=1)
+        # by a power of two, so that products neither overflow nor lose their low parts
+        scale = np.frexp(weights[columns, top])[1]
+        w = np.ldexp(weights.T, LIFT - scale)
+        own = w[top, columns]
+        others = np.array(w)
+        others[top, columns] = 0.0
+        heads = column_sums(others)
+        total = two_sum(own, heads.high)
+        total = two_sum(total.high, total.low + heads.low)
+        p = ratio(as_pair(w), total)
+        rest = complement(p)
+        for part, of_top in zip(rest, ratio(heads, total), strict=True):
+            part[top, columns] = of_top
+    return Pair(p.high.T, p.low.T), Pair(rest.high.T, rest.low.T)
+
+
+def through_softmax(p: Pair, slopes: Pair) -> Array:
+    """Slopes by logits, p (x - sum p x), from the slopes x by probabilities.
+
+    The sum and the difference keep the digits that would be rounded off between them.
+
+    Args:
+        p: (n, k) probabilities that sum to 1.
+        slopes: (n, k), below 2**900; where p is 0 they count for nothing, whatever they are.
+    """
+    with np.errstate(all="ignore"):
+        x, x_low = (np.where(p.high > 0.0, part, 0.0) for part in slopes)
+        high, low = p.high * UP, p.low * UP  # so that products of tiny p keep their low parts
+        terms = two_product(high, x)
+        total = (row_sums(terms.high) + row_sums(terms.low + (low * x + high * x_low))) / UP
+        gaps = two_sum(x, -total[:, None])
+        answer = two_product(high, gaps.high)
+        return (answer.high + (answer.low + (high * (gaps.low + x_low) + low * gaps.high))) / UP
+
+
+def as_pair(values: Array) -> Pair:
+    """Numbers of which nothing was rounded off, or nothing is known of what was."""
+    return Pair(values, np.zeros_like(values))
+
+
+def complement(p: Pair) -> Pair:
+    """1 - p, which keeps its digits where p is not near 1 itself."""
+    rest = two_sum(np.ones_like(p.high), -p.high)
+    return two_sum(rest.high, rest.low - p.low)
+
+
+def exponential(x: Pair) -> tuple[Pair, npt.NDArray[np.int64]]:
+    """Exp x as m 2**e with 0.99 < m < 2, to 75 bits.
+
+    Args:
+        x: within +-VANISHED.
+    """
+    steps, change = _reduced(x)
+    exponents, places = steps >> STEPS.bit_length() - 1, steps & STEPS - 1
+    high, low = POWERS.high[places], POWERS.low[places]
+    product = two_product(high, change.high)
+    total = two_sum(high, product.high)
+    small = product.low + (high * change.low + low * (1.0 + change.high))
+    return two_sum(total.high, total.low + small), exponents
+
+
+def log1p(x: Pair) -> Pair:
+    """log(1 + x) for 0 <= x < 1e300: a step of Newton from the rounded logarithm."""
+    first = np.log1p(x.high)
+    back = _expm1(as_pair(first))
+    return two_sum(first, ((x.high - back.high) + (x.low - back.low)) / (1.0 + x.high))
+
+
+def _expm1(x: Pair) -> Pair:
+    """Exp x - 1, without the 1 near 0, where it would cost the digits."""
+    steps, change = _reduced(x)
+    power, exponents = exponential(x)
+    whole = two_sum(np.ldexp(power.high, exponents), -np.ones_like(x.high))
+    whole = two_sum(whole.high, whole.low + np.ldexp(power.low, exponents))
+    near = steps == 0
+    return Pair(*(np.where(near, *parts) for parts in zip(change, whole, strict=True)))
+
+
+def _reduced(x: Pair) -> tuple[npt.NDArray[np.int64], Pair]:
+    """The n and exp(r) - 1 of x = n ln 2 / 256 + r, |r| <= ln 2 / 512."""
+    steps = np.rint(x.high * (STEPS / math.log(2.0)))
+    # the first product is exact, and so is its difference
+    r = two_sum(x.high - steps * STEP[0], -steps * STEP[1])
+    r = two_sum(r.high, r.low + (x.low - steps * STEP[2]))
+    square = two_product(r.high, r.high)
+    tail = np.full_like(r.high, 1.0 / 5040.0)
+    for factorial in (720.0, 120.0, 24.0, 6.0):
+        tail *= r.high
+        tail += 1.0 / factorial
+    tail *= square.high * r.high
+    change = two_sum(r.high, 0.5 * square.high)
+    change_low = change.low + (r.low + 0.5 * square.low + r.high * r.low + tail)
+    return steps.astype(np.int64), two_sum(change.high, change_low)
+
+
+def _step() -> tuple[float, float, float]:
+    """Ln 2 / 256 in three parts, of which the first two have 33 bits: times n they are exact."""
+    rest, parts = Fraction(Decimal(2).ln(Context(prec=60))) / STEPS, []
+    for bits in (42, 76):
+        parts.append(float(Fraction(math.floor(rest * 2**bits), 2**bits)))
+        rest -= Fraction(parts[-1])
+    return parts[0], parts[1], float(rest)
+
+
+def _powers() -> Pair:
+    """2**(i / 256) for i from 0 to 255, by roots of integers."""
+    one = 1 << 128
+    root = 2 * one
+    for _ in range(STEPS.bit_length() - 1):
+        root = math.isqrt(root * one)
+    values = [one]
+    for _ in range(STEPS - 1):
+        values.append(values[-1] * root // one)
+    high = [value / one for value in values]
+    low = [(value - int(head * one)) / one for value, head in zip(values, high, strict=True)]
+    return Pair(np.array(high), np.array(low))
+
+
+STEP = _step()
+POWERS = _powers()

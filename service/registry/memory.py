@@ -1,0 +1,93 @@
+"""What is known of the registered models, and the most recently used of them, in memory."""
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.classifier import Model
+
+NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+DEFAULT = "default"
+"""The alias that is meant where no version is named: the newest, unless it is set."""
+
+# The names, the metadata and Python's own objects around the numbers of a model.
+OVERHEAD_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """What an alias stands for.
+
+    Attributes:
+        number: of the version.
+        previous: the one before it, if there was one.
+        change: the number of the change that made it so.
+    """
+
+    number: int
+    previous: int | None
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model by name: its newest version and its aliases."""
+
+    latest: int
+    aliases: Mapping[str, Alias]
+
+    def number(self, version: int | str | None) -> int | None:
+        """The number that a version or alias stands for; None where there is none."""
+        if isinstance(version, str) and NUMBER.fullmatch(version):
+            version = int(version)
+        if isinstance(version, int):
+            return version if 1 <= version <= self.latest else None
+        set_to = self.aliases.get(version or DEFAULT)
+        if set_to is not None:
+            return set_to.number
+        return self.latest if version in (None, DEFAULT) else None
+
+
+class Recent:
+    """The models that were used last, as many as fit; may be used by several threads.
+
+    Args:
+        capacity: bytes of their parameters, with an allowance for each.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._bytes = 0
+        self._models: OrderedDict[tuple[str, int], Model] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def nearly_full(self) -> bool:
+        """Whether reading more ahead would push out what was read before."""
+        return self._bytes > 0.9 * self._capacity
+
+    def get(self, name: str, number: int) -> Model | None:
+        """The model, where it is here."""
+        with self._lock:
+            model = self._models.get((name, number))
+            if model is not None:
+                self._models.move_to_end((name, number))
+            return model
+
+    def put(self, model: Model) -> None:
+        """Keeps a model and lets go of those that were used least recently."""
+        key = (model.name, model.version)
+        with self._lock:
+            if key in self._models:
+                return
+            self._models[key] = model
+            self._bytes += bytes_of(model)
+            while self._bytes > self._capacity and self._models:
+                self._bytes -= bytes_of(self._models.popitem(last=False)[1])
+
+
+def bytes_of(model: Model) -> int:
+    """About what a model takes; its products are prepared from a second copy of its numbers."""
+    return 2 * (model.coefficients.nbytes + model.intercepts.nbytes) + OVERHEAD_BYTES

@@ -1,0 +1,73 @@
+"""The schema, as a numbered list of steps; each is done once, in one transaction."""
+
+from sqlalchemy import Connection, Engine, func, insert, inspect, select, update
+
+from service.errors import Code, Unavailable
+from service.registry.schema import schema_version
+
+# What is here was done to somebody's database: a change of the schema is a new step at the end.
+# {bytes} is the one type that the two databases spell differently.
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE changes (value BIGINT NOT NULL)",
+        "INSERT INTO changes (value) VALUES (0)",
+        """CREATE TABLE models (
+            name VARCHAR(63) NOT NULL PRIMARY KEY,
+            latest INTEGER NOT NULL,
+            change BIGINT NOT NULL
+        )""",
+        "CREATE INDEX models_change ON models (change)",
+        """CREATE TABLE versions (
+            name VARCHAR(63) NOT NULL REFERENCES models (name),
+            number INTEGER NOT NULL,
+            artifact {bytes} NOT NULL,
+            digest VARCHAR(64) NOT NULL,
+            created BIGINT NOT NULL,
+            PRIMARY KEY (name, number)
+        )""",
+        """CREATE TABLE aliases (
+            name VARCHAR(63) NOT NULL REFERENCES models (name),
+            alias VARCHAR(63) NOT NULL,
+            number INTEGER NOT NULL,
+            previous INTEGER,
+            change BIGINT NOT NULL,
+            PRIMARY KEY (name, alias),
+            FOREIGN KEY (name, number) REFERENCES versions (name, number)
+        )""",
+    ),
+)
+LOCK = 0x58656E74  # of this list in PostgreSQL: "Xent"
+
+
+def migrate(reader: Engine, writer: Engine) -> None:
+    """Brings the schema to the last step.
+
+    Raises:
+        Unavailable: a newer Xent made the database.
+    """
+    with reader.begin() as connection:
+        done = _done(connection)
+    if done == len(STEPS):
+        return
+    with writer.begin() as connection:
+        postgresql = connection.dialect.name == "postgresql"
+        if postgresql:  # another replica may be at it
+            connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        done = _done(connection)
+        if done > len(STEPS):
+            text = f"the store has schema {done}; this Xent knows {len(STEPS)} and is too old"
+            raise Unavailable(Code.STORE_UNAVAILABLE, text)
+        if done == 0:
+            schema_version.create(connection, checkfirst=True)
+            connection.execute(insert(schema_version).values(step=0))
+        for statements in STEPS[done:]:
+            for statement in statements:
+                kind = "BYTEA" if postgresql else "BLOB"
+                connection.exec_driver_sql(statement.replace("{bytes}", kind))
+        connection.execute(update(schema_version).values(step=len(STEPS)))
+
+
+def _done(connection: Connection) -> int:
+    if not inspect(connection).has_table(schema_version.name):
+        return 0
+    return int(connection.execute(select(schema_version.c.step)).scalar_one())

@@ -1,0 +1,40 @@
+"""The tables as queries see them; `migrations` makes them, and a test holds the two equal."""
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+
+METADATA = MetaData()
+NAME = String(63)
+
+schema_version = Table("schema_version", METADATA, Column("step", Integer, nullable=False))
+
+# One row: every change of what is served takes the next number, and holds the row until it is
+# committed, so that whoever has seen a number has seen all before it.
+changes = Table("changes", METADATA, Column("value", BigInteger, nullable=False))
+
+models = Table(
+    "models",
+    METADATA,
+    Column("name", NAME, primary_key=True),
+    Column("latest", Integer, nullable=False),
+    Column("change", BigInteger, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    METADATA,
+    Column("name", NAME, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("artifact", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created", BigInteger, nullable=False),  # microseconds since 1970, for people
+)
+
+aliases = Table(
+    "aliases",
+    METADATA,
+    Column("name", NAME, primary_key=True),
+    Column("alias", NAME, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("previous", Integer),
+    Column("change", BigInteger, nullable=False),
+)

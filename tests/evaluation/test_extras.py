@@ -1,0 +1,144 @@
+"""What is in the report on request, against SciPy, scikit-learn and closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from service.errors import Code, InvalidInput
+from service.evaluation import evaluate
+from service.evaluation.isotonic import isotonic
+
+
+@pytest.fixture
+def right(digits):
+    return digits.probabilities.argmax(axis=1) == digits.labels
+
+
+def report(digits, *include, **options):
+    return evaluate(
+        probabilities=digits.probabilities, labels=digits.labels, include=include, **options
+    )
+
+
+def test_nothing_is_added_that_was_not_asked_for(digits):
+    plain = report(digits)
+    assert (plain.equal_mass, plain.isotonic, plain.temperature, plain.bootstrap) == (None,) * 4
+
+
+def test_bins_of_equal_mass_are_those_of_the_sorted_rows(digits, right):
+    confidences = digits.probabilities.max(axis=1)
+    assert np.unique(confidences).size == 150
+    found = report(digits, "equal_mass", bins=10).equal_mass
+    assert [each.count for each in found.bins] == [15] * 10
+    order = np.argsort(confidences)
+    gaps = []
+    for rows, each in zip(np.split(order, 10), found.bins, strict=True):
+        assert (each.lower, each.upper) == (confidences[rows[0]], confidences[rows[-1]])
+        assert each.accuracy == right[rows].mean()
+        gaps.append(abs(right[rows].mean() - confidences[rows].mean()))
+    assert found.ece == pytest.approx(np.mean(gaps), rel=1e-12)
+
+
+def test_equal_confidences_stay_in_one_bin():
+    z = np.repeat([[0.0, 1.0], [0.0, 2.0]], [7, 3], axis=0)
+    found = evaluate(logits=z, labels=np.ones(10, int), include=["equal_mass"], bins=4).equal_mass
+    assert [each.count for each in found.bins] == [7, 3]
+
+
+def test_isotonic_minimises_the_brier_score_among_monotone_maps(digits, right):
+    confidences = digits.probabilities.max(axis=1)
+    found = report(digits, "isotonic").isotonic
+    order = np.argsort(confidences)
+    y = right[order].astype(float)
+    # the greatest convex minorant of the cumulative sums, by brute force: min-max formula
+    means = np.array(
+        [
+            max(min(y[a : b + 1].mean() for b in range(i, 150)) for a in range(i + 1))
+            for i in range(150)
+        ]
+    )
+    got = np.concatenate([[step.accuracy] * step.count for step in found.curve])
+    assert got == pytest.approx(means, abs=1e-12)
+    brier = found.brier
+    assert brier.score == pytest.approx(((confidences - right) ** 2).mean())
+    assert brier.miscalibration == pytest.approx(brier.score - ((means - y) ** 2).mean())
+    assert brier.uncertainty == pytest.approx(y.mean() * (1 - y.mean()))
+    parts = brier.miscalibration - brier.discrimination + brier.uncertainty
+    assert parts == pytest.approx(brier.score)
+    log = found.log_score
+    assert log.uncertainty == pytest.approx(stats.bernoulli(y.mean()).entropy())
+    assert log.score == pytest.approx(-np.log(np.where(right, confidences, 1 - confidences)).mean())
+    assert min(log.miscalibration, log.discrimination, brier.discrimination) >= 0
+
+
+def test_integer_weights_are_repetitions_to_isotonic(digits, right):
+    confidences, counts = digits.probabilities.max(axis=1), (digits.sample_weights * 4).astype(int)
+    weighted = isotonic(confidences, right, counts.astype(float))
+    rows = isotonic(np.repeat(confidences, counts), np.repeat(right, counts), None)
+    assert weighted.brier.miscalibration == pytest.approx(rows.brier.miscalibration)
+    assert [s.accuracy for s in weighted.curve] == pytest.approx([s.accuracy for s in rows.curve])
+    assert [s.weight for s in weighted.curve] == [s.weight for s in rows.curve]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_temperature_is_the_minimum_of_the_log_loss(digits, weighted):
+    weights = digits.sample_weights if weighted else None
+    found = report(digits, "temperature", sample_weights=weights)
+
+    def loss(t):
+        return evaluate(
+            logits=np.log(digits.probabilities) / t, labels=digits.labels, sample_weights=weights
+        ).log_loss
+
+    best = optimize.minimize_scalar(loss, bounds=(0.2, 5), method="bounded")
+    assert found.temperature.temperature == pytest.approx(best.x, rel=1e-4)
+    assert found.temperature.log_loss == pytest.approx(best.fun, rel=1e-9)
+    assert found.temperature.gain == pytest.approx(found.log_loss - best.fun, rel=1e-6)
+
+
+def test_the_bootstrap_of_clusters_has_the_error_of_their_sums(digits):
+    clusters = np.array(["u", "v", "w", "x", "y"])[np.arange(150) % 5]
+    found = report(digits, "bootstrap", clusters=clusters, seed=4).bootstrap
+    losses = -np.log(digits.probabilities[np.arange(150), digits.labels])
+    sums = np.array([losses[c::5].mean() for c in range(5)])
+    assert found.standard_error == pytest.approx(stats.sem(sums), rel=1e-9)
+    assert (found.clusters, found.replicates, found.seed) == (5, 1000, 4)
+    assert found == report(digits, "bootstrap", clusters=clusters, seed=4).bootstrap
+    weights = np.where(np.arange(150) % 5 == 3, 0.0, 1.0)
+    less = report(digits, "bootstrap", clusters=clusters, sample_weights=weights).bootstrap
+    assert less.clusters == 4
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer", "code"),
+    [
+        ({"include": ["corp"]}, "/include/0", Code.INVALID_OPTION),
+        ({"include": ["temperature"]}, "/include", Code.ZERO_PROBABILITY),
+        ({"include": ["isotonic", "bootstrap"]}, "/include", Code.ZERO_PROBABILITY),
+        ({"replicates": 3}, "/replicates", Code.INVALID_OPTION),
+        ({"seed": -1}, "/seed", Code.INVALID_OPTION),
+        ({"clusters": [1]}, "/clusters", Code.SHAPE_MISMATCH),
+    ],
+)
+def test_what_cannot_be_is_refused(members, pointer, code):
+    p = np.array([[1.0, 0.0], [0.5, 0.5]])
+    with pytest.raises(InvalidInput) as caught:
+        evaluate(probabilities=p, labels=np.array([1, 0]), **members)
+    assert (caught.value.faults[0].pointer, caught.value.code) == (pointer, code)
+
+
+def test_there_are_bounds_on_rows_and_elements():
+    with pytest.raises(InvalidInput) as caught:
+        evaluate(
+            logits=np.zeros((1_000_001, 1)), labels=np.zeros(1_000_001, int), include=["isotonic"]
+        )
+    assert caught.value.faults[0].pointer == "/include/0"
+
+
+def test_a_wrong_certainty_is_infinitely_bad():
+    p = np.array([[1.0, 0.0], [1.0, 0.0], [0.6, 0.4]])
+    found = evaluate(probabilities=p, labels=np.array([1, 0, 0]), include=["isotonic"]).isotonic
+    assert found.log_score.score == math.inf
+    assert found.brier.score == pytest.approx((1 + 0.16) / 3)

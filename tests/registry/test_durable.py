@@ -1,0 +1,259 @@
+"""What lasts, what others see, and what happens when the database does not play along."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import MetaData
+
+from service.classifier import from_bytes
+from service.errors import Code, Conflict, MalformedBody, NotFound, Stale, StoreFull, Unavailable
+from service.registry import Registry, WouldWait
+from service.registry import registry as room
+from service.registry.database import Database
+from service.registry.migrations import STEPS
+from service.registry.schema import METADATA
+
+from .conftest import model
+
+Open = Callable[..., Registry]
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def test_what_was_registered_is_there_for_the_next_process(url: str, opened: Open) -> None:
+    first = opened(url)
+    for value in (1.5, 2.5):
+        first.register(model("mine", value))
+    second = opened(url)
+    assert [second.find("mine", n).coefficients.item() for n in (1, 2)] == [1.5, 2.5]
+    assert second.register(model("mine")).version == 3
+    assert first.find("mine").version == 3
+
+
+def test_nothing_is_written_and_sqlalchemy_not_needed_until_something_is_kept(
+    fresh_url: Callable[[str], str], opened: Open
+) -> None:
+    url = fresh_url("sqlite")
+    registry = opened(url)
+    registry.start()
+    assert registry.find("iris").version == 1
+    with pytest.raises(NotFound):
+        registry.find("mine")
+    assert not file_of(url).parent.exists()
+    assert "_database" not in vars(registry)
+
+
+def test_others_see_a_version_and_an_alias_within_two_seconds(
+    url: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "POLL_SECONDS", 0.02)
+    writer, other = opened(url), opened(url)
+    other.start()
+    writer.register(model("mine", 1.0))
+    assert _soon(lambda: other.find("mine").version == 1)
+    writer.register(model("mine", 2.0))
+    assert _soon(lambda: other.find("mine").version == 2)
+    writer.move_alias("mine", "default", 1, None)
+    assert _soon(lambda: other.find("mine").version == 1)
+    assert other.find("mine", 2).coefficients.item() == 2.0
+
+
+def _soon(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return True
+        except NotFound:
+            pass
+        time.sleep(0.01)
+    return False
+
+
+def test_a_loop_is_never_made_to_wait(registry: Registry) -> None:
+    registry.register(model("mine"))
+    registry.start()
+
+    async def ask() -> None:
+        assert registry.find("iris").version == 1
+        assert registry.find("mine").version == 1
+        for call in (
+            lambda: registry.register(model("mine")),
+            lambda: registry.models(None, 1),
+            lambda: registry.versions("mine", None, 1),
+            lambda: registry.artifact("mine"),
+            lambda: registry.move_alias("mine", "champion", 1, None),
+        ):
+            with pytest.raises(WouldWait):
+                call()
+
+    asyncio.run(ask())
+    assert registry.find("mine").version == 1
+
+
+def test_memory_is_bounded_and_what_was_let_go_is_read_again(url: str, opened: Open) -> None:
+    registry = opened(url, 20_000)  # two models and a half
+    registry.start()
+    for value in range(6):
+        registry.register(model("mine", value))
+    assert len(registry._recent._models) == 2
+    for number in (1, 6, 1, 3):
+        assert registry.find("mine", number).coefficients.item() == number - 1
+    assert len(registry._recent._models) == 2
+
+
+class TestAliases:
+    def test_move_and_roll_back(self, registry: Registry) -> None:
+        for value in range(3):
+            registry.register(model("mine", value))
+        one = registry.move_alias("mine", "champion", 1, None)
+        two = registry.move_alias("mine", "champion", 3, one.change)
+        assert registry.find("mine", "champion").version == 3
+        assert registry.alias("mine", "champion") == two
+        back = registry.roll_back("mine", "champion", two.change)
+        assert (back.number, back.previous) == (1, 3)
+        assert registry.find("mine", "champion").version == 1
+        assert registry.find("mine").version == 3
+
+    def test_the_default_may_be_set_and_then_stays(self, registry: Registry) -> None:
+        registry.register(model("mine", 0))
+        registry.move_alias("mine", "default", 1, None)
+        registry.register(model("mine", 1))
+        assert registry.find("mine").version == 1
+        assert [m.version for m in registry.models("iris", 9).models] == [1]
+
+    def test_who_looked_too_early_changes_nothing(self, registry: Registry) -> None:
+        registry.register(model("mine"))
+        registry.register(model("mine"))
+        now = registry.move_alias("mine", "champion", 1, None)
+        for seen in (None, now.change - 1, now.change + 1):
+            with pytest.raises(Stale):
+                registry.move_alias("mine", "champion", 2, seen)
+        assert registry.find("mine", "champion").version == 1
+
+    def test_what_makes_no_sense(self, registry: Registry) -> None:
+        registry.register(model("mine"))
+        for name, number, error, code in (
+            ("mine", 2, NotFound, Code.UNKNOWN_VERSION),
+            ("yours", 1, NotFound, Code.UNKNOWN_VERSION),
+            ("iris", 1, Conflict, Code.SHIPPED_MODEL),
+        ):
+            with pytest.raises(error) as found:
+                registry.move_alias(name, "champion", number, None)
+            assert found.value.code == code
+        now = registry.move_alias("mine", "champion", 1, None)
+        with pytest.raises(Conflict) as nothing:
+            registry.roll_back("mine", "champion", now.change)
+        assert nothing.value.code == Code.NOTHING_BEFORE
+        with pytest.raises(NotFound):
+            registry.alias("mine", "challenger")
+
+
+class TestArtifacts:
+    def test_the_file_is_the_model(self, registry: Registry) -> None:
+        registry.register(model("mine", 4.25))
+        data, digest = registry.artifact("mine", 1)
+        assert from_bytes(data).coefficients.item() == 4.25
+        assert len(digest) == 64
+        assert from_bytes(registry.artifact("iris")[0]).name == "iris"
+
+    @pytest.mark.parametrize("harm", ["cut short", "one bit"])
+    def test_a_damaged_file_is_never_served(
+        self, harm: str, fresh_url: Callable[[str], str], opened: Open
+    ) -> None:
+        url = fresh_url("sqlite")
+        opened(url).register(model("mine", 4.25))
+        with sqlite3.connect(file_of(url)) as connection:
+            data = bytearray(connection.execute("SELECT artifact FROM versions").fetchone()[0])
+            if harm == "one bit":
+                data[-3] ^= 1
+            else:
+                del data[-8:]
+            connection.execute("UPDATE versions SET artifact = ?", (bytes(data),))
+        connection.close()
+        with pytest.raises(MalformedBody, match="digest"):
+            opened(url).find("mine")
+
+
+class TestFaults:
+    def test_the_schema_that_the_steps_make_is_the_one_that_queries_use(self, url: str) -> None:
+        database = Database(url)
+        with database.reading() as connection:
+            found = MetaData()
+            found.reflect(connection)
+        assert set(found.tables) == set(METADATA.tables)
+        for name, table in METADATA.tables.items():
+            made = found.tables[name]
+            assert [c.name for c in made.columns] == [c.name for c in table.columns]
+            assert {c.name for c in made.primary_key} == {c.name for c in table.primary_key}
+            for column in table.columns:
+                assert made.c[column.name].nullable == column.nullable, column
+                ours, theirs = column.type.python_type, made.c[column.name].type.python_type
+                assert ours is theirs, column
+        database.close()
+
+    def test_a_database_of_a_newer_xent_is_left_alone(self, url: str, opened: Open) -> None:
+        registry = opened(url)
+        registry.register(model("mine"))
+        with registry._database.writing() as connection:
+            connection.exec_driver_sql(f"UPDATE schema_version SET step = {len(STEPS) + 1}")
+        with pytest.raises(Unavailable, match="too old"):
+            opened(url).register(model("mine"))
+
+    def test_without_a_database_what_ships_is_served_and_nothing_is_claimed(
+        self, opened: Open
+    ) -> None:
+        registry = opened("postgresql://nobody:hunter2@127.0.0.1:1/none")
+        registry.start()
+        assert registry.find("iris").version == 1
+        for call in (lambda: registry.find("mine"), lambda: registry.register(model("mine"))):
+            with pytest.raises(Unavailable) as found:
+                call()
+            assert found.value.code == Code.STORE_UNAVAILABLE
+            assert "hunter2" not in str(found.value)
+
+    def test_a_place_that_is_no_folder_is_said(self, tmp_path: Path, opened: Open) -> None:
+        (tmp_path / "file").write_text("in the way")
+        with pytest.raises(Unavailable, match=r"FileExistsError|NotADirectoryError"):
+            opened(f"sqlite:///{tmp_path / 'file' / 'xent.db'}").register(model("mine"))
+
+    def test_a_file_that_is_no_database_is_said_and_kept(
+        self, tmp_path: Path, opened: Open
+    ) -> None:
+        file = tmp_path / "xent.db"
+        file.write_bytes(b"precious " * 1000)
+        with pytest.raises(Unavailable, match="SQLITE_NOTADB"):
+            opened(f"sqlite:///{file}").register(model("mine"))
+        assert file.read_bytes() == b"precious " * 1000
+
+    def test_a_full_disk_is_told_from_other_faults_and_nothing_is_half_done(
+        self, fresh_url: Callable[[str], str], opened: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = fresh_url("sqlite")
+        registry = opened(url)
+        registry.register(model("mine"))
+        connect: Any = sqlite3.connect
+
+        def limited(*args: Any, **options: Any) -> Any:
+            connection = connect(*args, **options)
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+            return connection
+
+        with monkeypatch.context() as patch:
+            patch.setattr(registry._database.engine.dialect.loaded_dbapi, "connect", limited)
+            patch.setattr(sqlite3.dbapi2, "connect", limited)
+            stored = 1
+            with pytest.raises(StoreFull):  # noqa: PT012 some room is left in the last page
+                for _ in range(100):
+                    registry.register(model("mine"))
+                    stored += 1
+            assert registry.find("mine").version == stored
+        assert registry.register(model("mine")).version == stored + 1

@@ -1,0 +1,78 @@
+"""The registry: versions counted per name, found by number and alias, within its room."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from service.errors import Code, Conflict, NotFound
+from service.registry import Page, Registry
+
+from .conftest import model
+
+
+def test_versions_are_counted_from_1_and_the_newest_is_the_default(registry: Registry) -> None:
+    for number in (1, 2, 3):
+        registered = registry.register(model("mine", number))
+        assert (registered.version, registered.metadata["fit"]["objective"]) == (number, number)
+        assert registry.find("mine") is registered
+        assert registry.find("mine", "default") is registered
+    assert registry.find("mine", "2") is registry.find("mine", 2)
+    assert registry.find("mine", 2).coefficients == [[2.0]]
+    assert registry.register(model("other")).version == 1
+
+
+def test_models_that_ship_are_found_and_stay(registry: Registry) -> None:
+    assert registry.find("iris").version == registry.find("iris", 1).version == 1
+    with pytest.raises(Conflict) as found:
+        registry.register(model("iris"))
+    assert found.value.code == Code.SHIPPED_MODEL
+    assert len(registry.versions("iris", None, 10).models) == 1
+
+
+@pytest.mark.parametrize("version", [0, -1, 2, 2**70, "newest", "01", "2", "+1", "\u0661", ""])
+def test_what_is_not_there_is_not_found(registry: Registry, version: int | str) -> None:
+    registry.register(model("mine"))
+    with pytest.raises(NotFound) as found:
+        registry.find("mine", version)
+    assert found.value.code == Code.UNKNOWN_VERSION
+    for absent in (
+        lambda: registry.find("yours", version),
+        lambda: registry.find("yours"),
+        lambda: registry.versions("yours", None, 1),
+    ):
+        with pytest.raises(NotFound) as found:
+            absent()
+        assert found.value.code == Code.UNKNOWN_MODEL
+
+
+def names(page: Page) -> list[tuple[str, int]]:
+    return [(model.name, model.version) for model in page.models]
+
+
+def test_pages_are_in_order_and_lead_to_all(registry: Registry) -> None:
+    for name in ("zebra", "mine", "mine"):
+        registry.register(model(name))
+    seen, after = [], None
+    while True:
+        page = registry.models(after, 2)
+        seen += names(page)
+        if page.next is None:
+            break
+        assert len(page.models) == 2
+        after = page.next
+    assert seen == [("digits", 1), ("iris", 1), ("mine", 2), ("zebra", 1)]
+    assert registry.models("zebra", 5) == Page((), None)
+    first = registry.versions("mine", None, 1)
+    assert (names(first), first.next) == ([("mine", 1)], "1")
+    last = registry.versions("mine", 1, 1)
+    assert (names(last), last.next) == ([("mine", 2)], None)
+    assert registry.versions("mine", 2**70, 5).models == ()
+
+
+def test_threads_get_versions_of_their_own(registry: Registry) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(
+            pool.map(lambda value: registry.register(model("mine", value)).version, range(80))
+        )
+    assert sorted(numbers) == list(range(1, 81))
+    assert {registry.find("mine", number).version for number in numbers} == set(range(1, 81))
