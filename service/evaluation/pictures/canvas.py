@@ -7,11 +7,14 @@ says as well, so that nothing is lost to an eye that does not see it.
 
 import re
 import threading
+import warnings
+from dataclasses import dataclass
 from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from service.errors import MissingExtra
+from service.errors import Missing
+from service.evaluation.pictures import words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +33,21 @@ COLOURS = {
 _drawing = threading.Lock()
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture, and what it says to those who do not see it.
+
+    Attributes:
+        title: what it is.
+        text: what it shows.
+        svg: a stand-alone `<svg>` element, which has both as well.
+    """
+
+    title: str
+    text: str
+    svg: str
+
+
 def canvas(width: float = 6.0, height: float = 3.8, rows: tuple[float, ...] = (1.0,)) -> "Figure":
     """An empty figure with one panel for each of `rows`, one below the other, sharing their x axis.
 
@@ -39,12 +57,12 @@ def canvas(width: float = 6.0, height: float = 3.8, rows: tuple[float, ...] = (1
         rows: relative heights of the panels.
 
     Raises:
-        MissingExtra: matplotlib is not installed.
+        Missing: matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure  # 0.8 s to import; only pictures need it
     except ModuleNotFoundError:
-        raise MissingExtra("pictures", "matplotlib") from None
+        raise Missing.package("pictures", "A picture") from None
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0.0)
     axes = figure.subplots(len(rows), sharex=True, squeeze=False, height_ratios=rows)
@@ -61,48 +79,58 @@ def _plain(axes: "Axes") -> None:
     for side, spine in axes.spines.items():
         spine.set_color(FAINT)
         spine.set_visible(side in ("left", "bottom"))
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_color(INK)
-        label.set_fontsize(10)
+    for name in (axes.xaxis.label, axes.yaxis.label):
+        name.set_color(INK)
+        name.set_fontsize(10)
 
 
-def legend(axes: "Axes", place: str = "best") -> None:
-    """Names what is drawn, in the colours of the picture."""
-    axes.legend(loc=place, frameon=False, fontsize=9, labelcolor=INK)
+def label(name: object) -> str:
+    """The name of a class as text of a picture: short, and never a formula."""
+    return words.name(name, 24).replace("$", r"\$")
 
 
-def svg(figure: "Figure", name: str, title: str, description: str) -> str:
-    """The figure as a stand-alone SVG; the same figure gives the same bytes.
+def legend(figure: "Figure") -> None:
+    """Names what is drawn, below the panels, where it covers nothing."""
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9, labelcolor=INK)
+
+
+def picture(figure: "Figure", name: str, title: str, text: str) -> Picture:
+    """The figure as a stand-alone SVG that names no other file; the same figure, the same bytes.
 
     Args:
         figure: painted with the placeholders.
         name: distinguishes the identifiers of several pictures on one page.
         title: what the picture is, for a screen reader and a tooltip.
-        description: what it shows, in words, for those who cannot see it.
-
-    Returns:
-        An `<svg>` element with its own style sheet; it names no other file.
+        text: what it shows, in words.
     """
     from matplotlib import rc_context
 
     out = StringIO()
-    with _drawing, rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with (
+        _drawing,
+        rc_context({"svg.fonttype": "none", "svg.hashsalt": name}),
+        warnings.catch_warnings(),
+    ):
+        # the reader's fonts draw the names; matplotlib's only measure them
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
-    opened = text.index(">", text.index("<svg")) + 1
-    box = re.search(r'viewBox="[^"]+"', text)
+    drawn = out.getvalue()
+    opened = drawn.index(">", drawn.index("<svg")) + 1
+    box = re.search(r'viewBox="[^"]+"', drawn)
     assert box is not None
-    body = re.sub(r"(fill|stroke): (#\w{6})", _coloured, text[opened:])
+    body = re.sub(r"(fill|stroke): (#\w{6})", _coloured, drawn[opened:])
     body = re.sub(r' id="[a-z0-9.]+_\d+"', "", body)  # of groups, which nothing refers to
     body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r"font: \1system-ui, sans-serif", body)
-    return (
+    body = re.sub(r"<[^>]+>", _shortened, body)
+    body = re.sub(r">\s+<", "><", body).replace("<g/>", "")
+    element = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'{box[0]} role="img" aria-labelledby="{name}-title {name}-text">\n'
         f'<title id="{name}-title">{escape(title)}</title>\n'
-        f'<desc id="{name}-text">{escape(description)}</desc>\n'
+        f'<desc id="{name}-text">{escape(text)}</desc>\n'
         f"<style>{_sheet()}</style>{body}"
     )
+    return Picture(title, text, element)
 
 
 def _coloured(found: re.Match[str]) -> str:
@@ -114,6 +142,12 @@ def _coloured(found: re.Match[str]) -> str:
     return f"{attribute}: {light}; {attribute}: var(--{variable})"
 
 
+def _shortened(tag: re.Match[str]) -> str:
+    """A tag without its list of fonts, coordinates to a hundredth of a point."""
+    text = re.sub(r"font(-family)?: ([\w. ]*?)'[^;\"]*", r"font\1: \2sans-serif", tag[0])
+    return re.sub(r"(\.\d\d)\d+", r"\1", text.replace("font-family: sans-serif; ", ""))
+
+
 def _sheet() -> str:
     """Both sets of colours; paper is light."""
     light, dark = (
@@ -121,5 +155,6 @@ def _sheet() -> str:
         for index in (0, 1)
     )
     return (
-        f"svg {{ {light} }} @media screen and (prefers-color-scheme: dark) {{ svg {{ {dark} }} }}"
+        f"svg {{ {light} font-family: sans-serif; }} "
+        f"@media screen and (prefers-color-scheme: dark) {{ svg {{ {dark} }} }}"
     )
