@@ -42,7 +42,7 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report(digits):
     return evaluate(
         probabilities=digits.probabilities, labels=digits.labels, include=("isotonic", "bootstrap")
@@ -61,7 +61,7 @@ def hostile():
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def large():
     """What has the most to show: names, bins, classes, columns, values and rows."""
     rng = np.random.default_rng(0)
@@ -174,7 +174,7 @@ class TestPage:
             assert figure.definition in words, figure.name
             assert figure.name in words
             assert number(figure.value) in words
-        assert [tag for tag, _ in page.tags].count("details") == len(found) + 2
+        assert [tag for tag, _ in page.tags].count("details") == len(found) + 3
 
     def test_names_of_others_stay_text(self, hostile):
         html = render(hostile, "<script>alert(2)</script>")
