@@ -60,7 +60,7 @@ def canvas(width: float = 6.0, height: float = 3.8, rows: tuple[float, ...] = (1
         Missing: matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure  # 0.8 s to import; only pictures need it
+        from matplotlib.figure import Figure  # slow to import; only pictures need it
     except ModuleNotFoundError:
         raise Missing.package("pictures", "A picture") from None
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -116,7 +116,7 @@ def picture(figure: "Figure", name: str, title: str, text: str) -> Picture:
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     drawn = out.getvalue()
     opened = drawn.index(">", drawn.index("<svg")) + 1
-    box = re.search(r'viewBox="[^"]+"', drawn)
+    box = re.search(r'viewBox="0 0 ([\d.]+) [^"]+"', drawn)
     assert box is not None
     body = re.sub(r"(fill|stroke): (#\w{6})", _coloured, drawn[opened:])
     body = re.sub(r' id="[a-z0-9.]+_\d+"', "", body)  # of groups, which nothing refers to
@@ -125,7 +125,7 @@ def picture(figure: "Figure", name: str, title: str, text: str) -> Picture:
     body = re.sub(r">\s+<", "><", body).replace("<g/>", "")
     element = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'{box[0]} role="img" aria-labelledby="{name}-title {name}-text">\n'
+        f'{box[0]} width="{box[1]}pt" role="img" aria-labelledby="{name}-title {name}-text">\n'
         f'<title id="{name}-title">{escape(title)}</title>\n'
         f'<desc id="{name}-text">{escape(text)}</desc>\n'
         f"<style>{_sheet()}</style>{body}"

@@ -47,7 +47,7 @@ def reliability(report: Report) -> Picture:
     bins = report.calibration.bins
     filled = [b for b in bins if b.count]
     _accuracies(above, filled)
-    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share predicted right")
+    above.set(xlim=(0, 1.01), ylim=(-0.02, 1.02), ylabel="share predicted right")
     edges = [bins[0].lower, *(b.upper for b in bins)]
     counts = [b.count for b in bins]
     below.stairs(counts, edges, fill=True, facecolor=FIRST, edgecolor=INK, linewidth=0.6)
@@ -56,8 +56,8 @@ def reliability(report: Report) -> Picture:
     worst = max(filled, key=lambda b: abs(b.accuracy - b.mean_confidence) * b.weight)
     text = (
         f"{number(sum(counts))} rows, and {len(filled)} bins that have some. The one that weighs "
-        f"most in the calibration error has {number(worst.count)}, mean confidence "
-        f"{number(worst.mean_confidence)} and accuracy {number(worst.accuracy)}."
+        f"most in the calibration error has {number(worst.count)}, a mean confidence "
+        f"of {number(worst.mean_confidence)} and an accuracy of {number(worst.accuracy)}."
     )
     if len(filled) > BANDS:
         text += f" The bands of 95 % are shown where at most {BANDS} bins have rows."
