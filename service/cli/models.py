@@ -20,6 +20,7 @@ from service.cli import show
 from service.cli.options import fit_options, options_from
 from service.cli.tables import column_names, labels_of, read_model, read_table
 from service.errors import Code, InvalidInput
+from service.evaluation import pictures
 from service.wire import dump_json, label_names
 
 NOT_CONVERGED = 3
@@ -122,6 +123,7 @@ def predict(
 @label_column
 @weight_column
 @click.option("--probabilities", help="Without ROWS: a pattern of SOURCE's columns, as 'p_*'.")
+@click.option("--html", type=OUT, help="Where to write the report as a page with pictures, too.")
 @as_json
 def evaluate(
     source: str,
@@ -129,6 +131,7 @@ def evaluate(
     label: str,
     weights: str | None,
     probabilities: str | None,
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """The log loss of a model on labelled ROWS, or of the predictions in the file SOURCE.
@@ -142,6 +145,9 @@ def evaluate(
     else:
         report = _evaluate_predictions(Path(source), str(probabilities), label, weights)
     click.echo(dump_json(report).decode() if as_json else show.report(report))
+    if html is not None:
+        title = Path(source).name if rows is None else f"{Path(source).name} on {rows.name}"
+        html.write_text(pictures.render(report, title), "utf-8")
 
 
 @click.command()

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow
 import pytest
 from click.testing import CliRunner
+from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from service import classifier
@@ -120,6 +121,38 @@ def test_a_fit_that_did_not_converge_has_its_own_exit_code(data, tmp_path):
     assert "NOT CONVERGED" in result.stdout
     assert "not converged" in result.stderr
     assert read_model(out).metadata["training"]["converged"] is False
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_of_predictions_becomes_a_page_beside_the_text(suffix, data, tmp_path):
+    predictions, page = tmp_path / "p.csv", tmp_path / "report.html"
+    run("predict", "iris", data, "--keep", "species", "--out", predictions)
+    if suffix == "parquet":
+        parquet.write_table(arrow_csv.read_csv(predictions), tmp_path / "p.parquet")
+    arguments = [
+        "evaluate", tmp_path / f"p.{suffix}", "--label", "species", "--probabilities", "p_*",
+    ]  # fmt: skip
+    plain = run(*arguments).stdout
+    assert run(*arguments, "--html", page).stdout == plain
+    loss = json.loads(run(*arguments, "--json").stdout)["log_loss"]
+    html = page.read_text("utf-8")
+    assert f"<title>p.{suffix}: log loss {loss:.4g}</title>" in html
+    assert html.count("<svg") == 3
+
+
+def test_the_page_of_a_model_names_both_and_a_page_that_cannot_be_made_costs_no_figures(
+    data, tmp_path, monkeypatch
+):
+    page = tmp_path / "report.html"
+    arguments = ["evaluate", "iris", data, "--label", "species", "--html", page]
+    run(*arguments)
+    assert "<h1>iris on iris.csv</h1>" in page.read_text("utf-8")
+    page.unlink()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = run(*arguments, code=1)
+    assert result.stdout.startswith("log loss")
+    assert "pip install 'xent[pictures]'" in result.stderr
+    assert not page.exists()
 
 
 def test_predictions_are_a_table_that_evaluates_to_the_report_of_the_model(data, tmp_path):
