@@ -1,6 +1,8 @@
 """Losses and gradients against closed forms, mpmath and each other."""
 
 import math
+import subprocess
+import sys
 import tracemalloc
 
 import mpmath
@@ -149,6 +151,26 @@ def test_threads_change_no_bit(rng, k):
     assert np.array_equal(one[0], three[0])
     assert np.array_equal(one[1], three[1])
     assert np.array_equal(softmax(logits), softmax(logits, threads=2))
+
+
+FORKED = """
+import os, signal
+import numpy as np
+from service.numerics import softmax
+logits = np.zeros((200_000, 2))
+softmax(logits, threads=2)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    os._exit(0 if (softmax(logits, threads=2) == 0.5).all() else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_child_has_threads_of_its_own():
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "0"
 
 
 @pytest.mark.parametrize(("n", "k"), SHAPES)
