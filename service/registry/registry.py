@@ -222,6 +222,7 @@ class Registry:
         """
         if name in self._shipped:
             raise _unknown_alias(name, alias)
+        self._look()
         found = self._entry(name).aliases.get(alias)
         if found is None:
             raise _unknown_alias(name, alias)
@@ -230,6 +231,7 @@ class Registry:
     def seen(self, name: str, alias: str) -> int | None:
         """What to give as `seen` to `move_alias`: the change that made an alias what it is."""
         self.check(name)
+        self._look()
         found = self._entry(name).aliases.get(alias)
         return None if found is None else found.change
 
@@ -328,8 +330,7 @@ class Registry:
 
     def _entry(self, name: str) -> Entry:
         if self._poller is None:  # nobody looks for changes
-            _not_in_a_loop()
-            self.refresh()
+            self._look()
         entry = self._entries.get(name)
         if entry is not None:
             return entry
@@ -338,6 +339,11 @@ class Registry:
             raise Unavailable(Code.STORE_UNAVAILABLE, text)
         text = "there is no model of that name; GET /v1/models lists those that there are"
         raise NotFound(Code.UNKNOWN_MODEL, text)
+
+    def _look(self) -> None:
+        """Learns what others have changed, where a second is too old."""
+        _not_in_a_loop()
+        self.refresh()
 
     def _load(self, name: str, number: int) -> Model:
         from service.registry import queries
