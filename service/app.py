@@ -27,6 +27,7 @@ from service.api.metrics import Metrics
 from service.api.openapi import document
 from service.api.operation import Operation
 from service.api.problems import EXPLANATIONS, problem, problem_of
+from service.api.routes.aliases import add_aliases
 from service.api.routes.docs import add_docs
 from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
@@ -98,6 +99,7 @@ def create_app(
     add_losses(app.router)
     add_models(app.router, registry, app.state.find)
     add_training(app.router)
+    add_aliases(app.router, registry, settings)
     add_operations(app.router, settings, drain)
     add_metrics(app.router, metrics)
     add_docs(app.router, app)
@@ -111,9 +113,9 @@ def create_app(
         app.add_middleware(
             Cors,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", "X-Request-Id"],
-            expose_headers=["X-Request-Id"],
+            allow_methods=["GET", "POST", "PUT"],
+            allow_headers=["Content-Type", "X-Request-Id", "If-Match", "If-None-Match"],
+            expose_headers=["X-Request-Id", "ETag"],
         )
     app.add_middleware(Guard, settings=settings, metrics=metrics, drain=drain)
     return app

@@ -11,6 +11,7 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── Conflict        against what is there already
     ├── TooLarge        over a limit; the text names the limit, its setting and its value
     ├── Stale           it has changed since the caller looked
+    ├── Unconditional   does not say what it has seen of what it would change
     ├── StoreFull       no room for what would be kept
     └── Unavailable     not now: over capacity, or about to end
 
@@ -80,6 +81,7 @@ class Code(StrEnum):
     UNKNOWN_ALIAS = "unknown_alias"
     NOTHING_BEFORE = "nothing_before"
     STALE = "stale"
+    CONDITION_MISSING = "condition_missing"
     TRAINING_OFF = "training_off"
     TRAINING_TOO_LARGE = "training_too_large"
     TRAINING_TOO_LONG = "training_too_long"
@@ -229,6 +231,10 @@ class TooLarge(XentError):
 
 class Stale(XentError):
     """It has changed since the caller looked."""
+
+
+class Unconditional(XentError):
+    """Would change what is there without saying what of it was seen."""
 
 
 class StoreFull(XentError):

@@ -1,6 +1,6 @@
 """The examples of the OpenAPI document, which the tests execute."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -15,9 +15,12 @@ class Example:
         name: of the example, a word.
         summary: what it shows.
         path: to be called, parameters filled in.
-        body: the request object, or `None` for GET.
+        body: the request object, or `None`.
         status: of the answer.
-        answer: the answer object.
+        answer: the answer object, or `None` where it is empty.
+        method: of the request; absent, it is POST with a body and GET without.
+        headers: of the request.
+        given: requests that have to be made before it.
     """
 
     name: str
@@ -25,7 +28,24 @@ class Example:
     path: str
     body: dict[str, Any] | None
     status: int
-    answer: dict[str, Any]
+    answer: dict[str, Any] | None
+    method: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    given: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What to send, as the arguments of a client, itself last."""
+        own = {"path": self.path, "body": self.body, "method": self.method, "headers": self.headers}
+        return [
+            {
+                "method": sent.get("method") or ("GET" if sent.get("body") is None else "POST"),
+                "url": sent["path"],
+                "json": sent.get("body"),
+                "headers": {"X-Request-Id": "example", **sent.get("headers", {})},
+            }
+            for sent in (*self.given, own)
+        ]
 
 
 def examples() -> dict[str, list[Example]]:

@@ -48,15 +48,15 @@ def form_of(headers: Headers) -> tuple[Form, int | None]:
     return _form(*rest), int(length) if length.isdigit() else None
 
 
-def check_accept(headers: Headers) -> None:
-    """Refuses a request that would not take JSON.
+def check_accept(headers: Headers, kind: str = JSON) -> None:
+    """Refuses a request that would not take the media type of its answer.
 
     Raises:
-        NotServed: `Accept` rules JSON out.
+        NotServed: `Accept` rules it out.
     """
     accept, _ = _values(headers, *_ACCEPT)
-    if accept and not _quality(accept.decode("latin-1"), JSON):
-        raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {JSON}; Accept rules it out")
+    if accept and not _quality(accept.decode("latin-1"), kind):
+        raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {kind}; Accept rules it out")
 
 
 _ACCEPT = (b"accept", b"accept-encoding")

@@ -37,8 +37,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas.update(_problem_schemas())
         shown = examples()
         for methods in schema["paths"].values():
-            for operation in methods.values():
-                _add_tensors(operation)
+            for method, operation in methods.items():
+                if method == "post":
+                    _add_tensors(operation)
                 _drop_foreign_errors(operation)
                 _add_examples(operation, shown[operation["operationId"]])
         for name in FOREIGN:
@@ -79,6 +80,8 @@ def _add_examples(operation: dict[str, Any], shown: Iterable[Example]) -> None:
         if example.body is not None:
             content = operation["requestBody"]["content"][JSON]
             content.setdefault("examples", {})[example.name] = {**entry, "value": example.body}
+        if example.answer is None:
+            continue
         media_type = JSON if example.status < 400 else MEDIA_TYPE
         answer = operation["responses"][str(example.status)]["content"][media_type]
         answer.setdefault("examples", {})[example.name] = {**entry, "value": example.answer}

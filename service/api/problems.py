@@ -215,16 +215,22 @@ EXPLANATIONS: dict[Code, Explanation] = {
         409, "Nothing before", "The alias has never stood for another version."
     ),
     Code.STALE: Explanation(
-        409,
+        412,
         "Changed since then",
         "Somebody else has changed it between the look and the change; look again, then decide.",
+    ),
+    Code.CONDITION_MISSING: Explanation(
+        428,
+        "Without a condition",
+        "Two who change one thing must not overwrite each other: send If-Match with the ETag of "
+        "what you have seen, or If-None-Match: * to make what is not there.",
     ),
     Code.TRAINING_OFF: Explanation(
         403,
         "Training is off",
-        "Training and importing change what a server answers, and there are no keys yet: they are "
-        "served by a server that listens on a loopback address, such as the default XENT_HOST of "
-        "127.0.0.1.",
+        "Training, importing and promoting change what a server answers, and there are no "
+        "keys yet: they are served by a server that listens on a loopback address, such as the "
+        "default XENT_HOST of 127.0.0.1.",
     ),
     Code.TRAINING_TOO_LARGE: Explanation(
         413,

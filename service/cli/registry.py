@@ -1,6 +1,5 @@
 """`xent promote`, `roll-back`, `download`: on the registry that the settings name."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,15 +8,13 @@ import click
 
 from service.classifier import shipped_models
 from service.cli.commands import read_settings
-from service.registry import Registry
-
-ALIAS = re.compile(r"[a-z][a-z0-9._-]{0,62}")
+from service.registry import ALIAS, Registry
 
 
 @click.command()
 @click.argument("name")
 @click.argument("alias")
-@click.argument("version", type=click.IntRange(min=1))
+@click.argument("version", type=click.IntRange(1, 2**31 - 1))
 def promote(name: str, alias: str, version: int) -> None:
     """Let ALIAS of the model NAME stand for VERSION; servers follow within two seconds."""
     if not ALIAS.fullmatch(alias):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from service.classifier import Model
 
 NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+ALIAS = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 DEFAULT = "default"
 """The alias that is meant where no version is named: the newest, unless it is set."""
 

@@ -15,6 +15,8 @@ from service.errors import Code, Conflict, NotFound, Stale, Unavailable, XentErr
 from service.registry.memory import DEFAULT, Alias, Entry, Recent
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from service.registry.database import Database
 
 POLL_SECONDS = 1.0
@@ -120,14 +122,14 @@ class Registry:
         _not_in_a_loop()
         begin = after or ""
         found = [(name, 1) for name in self._shipped if name > begin]
+        known = {(name, 1): model for name, model in self._shipped.items()}
         if self._exists():
             with self._database.reading() as connection:
                 found += queries.names_after(connection, begin, limit + 1)
+                found.sort()
+                known |= self._together(connection, set(found[:limit]) - known.keys())
         found.sort()
-        page = [
-            self._shipped.get(name) or self._recent.get(name, number) or self._load(name, number)
-            for name, number in found[:limit]
-        ]
+        page = [known[key] for key in found[:limit]]
         return Page(tuple(page), found[limit - 1][0] if len(found) > limit else None)
 
     def versions(self, name: str, after: int | None, limit: int) -> Page:
@@ -222,6 +224,7 @@ class Registry:
         """
         if name in self._shipped:
             raise _unknown_alias(name, alias)
+        self._look()
         found = self._entry(name).aliases.get(alias)
         if found is None:
             raise _unknown_alias(name, alias)
@@ -230,6 +233,7 @@ class Registry:
     def seen(self, name: str, alias: str) -> int | None:
         """What to give as `seen` to `move_alias`: the change that made an alias what it is."""
         self.check(name)
+        self._look()
         found = self._entry(name).aliases.get(alias)
         return None if found is None else found.change
 
@@ -328,8 +332,7 @@ class Registry:
 
     def _entry(self, name: str) -> Entry:
         if self._poller is None:  # nobody looks for changes
-            _not_in_a_loop()
-            self.refresh()
+            self._look()
         entry = self._entries.get(name)
         if entry is not None:
             return entry
@@ -338,6 +341,11 @@ class Registry:
             raise Unavailable(Code.STORE_UNAVAILABLE, text)
         text = "there is no model of that name; GET /v1/models lists those that there are"
         raise NotFound(Code.UNKNOWN_MODEL, text)
+
+    def _look(self) -> None:
+        """Learns what others have changed, where a second is too old."""
+        _not_in_a_loop()
+        self.refresh()
 
     def _load(self, name: str, number: int) -> Model:
         from service.registry import queries
@@ -350,6 +358,19 @@ class Registry:
         model = queries.read(*found)
         self._recent.put(model)
         return model
+
+    def _together(
+        self, connection: "Connection", wanted: set[tuple[str, int]]
+    ) -> dict[tuple[str, int], Model]:
+        """Versions by name and number; those that are not in memory are read at once."""
+        from service.registry import queries
+
+        found = {key: model for key in wanted if (model := self._recent.get(*key)) is not None}
+        files = queries.artifacts_of(connection, wanted - found.keys())
+        for model in queries.read_all(files):
+            self._recent.put(model)
+            found[model.name, model.version] = model
+        return found
 
     @cached_property
     def _file(self) -> Path | None:

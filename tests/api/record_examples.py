@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from starlette.testclient import TestClient
 
 import service.api
+from service.api.examples import Example
 from service.app import create_app
 from service.settings import Settings
 
@@ -27,11 +28,10 @@ def record() -> None:
     with TemporaryDirectory() as folder, TestClient(create_app(_settings(folder))) as client:
         for entries in content.values():
             for entry in entries:
-                method = "GET" if entry["body"] is None else "POST"
-                answer = client.request(
-                    method, entry["path"], json=entry["body"], headers={"X-Request-Id": "example"}
-                )
-                entry["status"], entry["answer"] = answer.status_code, answer.json()
+                for request in Example(**entry).requests:
+                    answer = client.request(**request)
+                entry["status"] = answer.status_code
+                entry["answer"] = answer.json() if answer.content else None
     PATH.write_text(json.dumps(content, indent=1) + "\n")
 
 

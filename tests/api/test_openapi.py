@@ -85,7 +85,7 @@ class TestDocument:
         for path, methods in document["paths"].items():
             for method, operation in methods.items():
                 expected = {"400", "406", "408", "414", "431", "500"}
-                if method == "post":
+                if method in ("post", "put"):
                     expected |= {"413", "415", "422", "503"}
                 if path == "/readyz" or path.startswith("/v1/models"):
                     expected |= {"503"}
@@ -95,6 +95,8 @@ class TestDocument:
                     expected |= {"422"}  # of the query
                 if operation["operationId"] == "train_version":
                     expected |= {"403", "409", "507"}
+                if operation["operationId"] == "promote_alias":
+                    expected |= {"403", "409", "412", "428", "507"}
                 responses = operation["responses"]
                 assert expected == {status for status in responses if status >= "400"}, path
                 for status in expected:
@@ -109,6 +111,8 @@ class TestDocument:
     def test_every_operation_has_an_example_of_success(self, document: dict[str, Any]) -> None:
         refusals = 0
         for name, operation in operations(document).items():
+            if name == "download_artifact":
+                continue  # bytes
             assert operation["responses"]["200"]["content"]["application/json"]["examples"], name
             if "requestBody" in operation:
                 shown = operation["requestBody"]["content"]["application/json"]["examples"]
@@ -131,30 +135,31 @@ class TestExamples:
     def test_the_service_gives_the_answer_that_is_shown(
         self, operation: str, example: Example, caller: Any
     ) -> None:
-        ident = {"x-request-id": "example"}
-        if example.body is None:
-            answer = caller.get(example.path, **ident)
-        else:
-            answer = caller.post(example.path, example.body, **ident)
+        for request in example.requests:
+            answer = caller.ask(path=request.pop("url"), **request)
         assert answer.status_code == example.status
         if operation == "version":
             assert answer.json()["version"] == example.answer["version"] == service.__version__
             assert answer.json().keys() == example.answer.keys()
             assert answer.json()["packages"].keys() == example.answer["packages"].keys()
         else:
-            assert differences(example.answer, answer.json()) == []
+            shown = answer.json() if answer.content else None
+            assert differences(example.answer, shown) == []
 
     @pytest.mark.parametrize(("operation", "example"), EXAMPLES)
     def test_the_example_belongs_to_its_operation_and_fits_its_schemas(
         self, operation: str, example: Example, contract: Any
     ) -> None:
-        method = "GET" if example.body is None else "POST"
-        declared = contract.operation(method, example.path)
+        method = example.requests[-1]["method"]
+        declared = contract.operation(method, example.path.partition("?")[0])
         assert declared["operationId"] == operation
         if example.body is not None:
             schema = declared["requestBody"]["content"]["application/json"]["schema"]
             if example.status < 400:
                 contract.conforms(schema, example.body)
+        if example.answer is None:
+            assert "content" not in declared["responses"][str(example.status)]
+            return
         answers = declared["responses"][str(example.status)]["content"]
         content = next(c for kind, c in answers.items() if kind.endswith("json"))
         contract.conforms(content["schema"], example.answer)

@@ -46,7 +46,7 @@ def test_the_calls_are_those_that_are_served() -> None:
         for path, methods in document["paths"].items()
         for method in methods
     }
-    assert set(re.findall(r"`((?:GET|POST) [^`]+)`", table)) == served
+    assert set(re.findall(r"`((?:GET|POST|PUT|DELETE) [^`]+)`", table)) == served
 
 
 def test_the_image_is_built_and_run_as_the_dockerfile_says() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, event
 
 from service.classifier import from_bytes
 from service.errors import Code, Conflict, MalformedBody, NotFound, Stale, StoreFull, Unavailable
@@ -107,6 +107,28 @@ def test_memory_is_bounded_and_what_was_let_go_is_read_again(url: str, opened: O
     for number in (1, 6, 1, 3):
         assert registry.find("mine", number).coefficients.item() == number - 1
     assert len(registry._recent._models) == 2
+
+
+def test_a_page_of_models_is_read_with_one_question(url: str, opened: Open) -> None:
+    writer = opened(url)
+    for value in range(12):
+        writer.register(model(f"mine-{value:02}", value))
+    writer.move_alias("mine-03", "default", 1, None)
+    writer.register(model("mine-03", 99))
+    reader = opened(url)
+    asked: list[str] = []
+    with reader._database.reading():
+        pass  # the schema is there
+    event.listen(
+        reader._database.engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, *_: asked.append(statement),
+    )
+    page = reader.models("iris", 11)
+    assert [m.name for m in page.models] == [f"mine-{value:02}" for value in range(11)]
+    assert [m.coefficients.item() for m in page.models] == list(range(11))
+    assert page.next == "mine-10"
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 2
 
 
 class TestAliases:

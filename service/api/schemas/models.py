@@ -66,6 +66,22 @@ class ModelAnswer(Answer):
     )
 
 
+class AliasAnswer(Answer):
+    """What an alias stands for."""
+
+    alias: str = Field(description="Matches [a-z][a-z0-9._-]{0,62}")
+    version: int = Field(ge=1)
+    previous: int | None = Field(
+        None, ge=1, description="What it stood for before; absent where there is nothing"
+    )
+
+
+class PromoteRequest(Request):
+    """The version that an alias shall stand for."""
+
+    version: Annotated[int, Field(ge=1, lt=2**31, description="Its number")]
+
+
 class ModelsAnswer(Answer):
     """A page of models."""
 

@@ -1,0 +1,96 @@
+"""What changes which version is served, and the files of versions."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from service.api.routes.models import MODEL, VERSION
+from service.api.schemas.models import AliasAnswer, PromoteRequest
+from service.api.stored import IfMatch, IfNoneMatch, add_stored, check_conditions, names
+from service.api.training import off
+from service.errors import Code, Forbidden, InvalidInput
+from service.registry import ALIAS, Alias, Registry
+from service.settings import Settings
+from service.wire import TENSORS, dump_json
+
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file",
+        "content": {TENSORS: {"schema": {"type": "string", "format": "binary"}}},
+    },
+    304: {"description": "The client has it already"},
+}
+
+
+def add_aliases(router: APIRouter, registry: Registry, settings: Settings) -> None:
+    """Adds the calls.
+
+    Args:
+        router: takes the routes.
+        registry: has the versions.
+        settings: tell whether anything may be changed.
+    """
+
+    def show_alias(name: str, alias: str) -> Response:
+        """What an alias stands for.
+
+        The ETag of the answer is what promote_alias takes as If-Match. An alias `default` that
+        nobody has set stands for the newest version and is 404 here.
+        """
+        return _alias(alias, registry.alias(name, alias))
+
+    def promote_alias(
+        name: str,
+        alias: str,
+        body: PromoteRequest,
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        """Lets an alias stand for a version from now on.
+
+        If-Match with the ETag that show_alias gave moves it, unless somebody else has moved it
+        since; If-None-Match: * makes an alias that is not there yet. To roll back, promote to
+        `previous`. Only where the server listens on a loopback address.
+        """
+        _check_open(settings)
+        if not ALIAS.fullmatch(alias):
+            detail = f"alias must match {ALIAS.pattern}, whole"
+            raise InvalidInput.at("/alias", Code.INVALID_OPTION, detail)
+        seen = registry.seen(name, alias)
+        check_conditions(None if seen is None else _tag(seen), if_match, if_none_match)
+        return _alias(alias, registry.move_alias(name, alias, body.version, seen))
+
+    def download_artifact(name: str, version: str, if_none_match: IfNoneMatch = None) -> Response:
+        """The safetensors file of a version, by number or alias.
+
+        Its ETag is the SHA-256 of its bytes.
+        """
+        data, digest = registry.artifact(name, version)
+        headers = {"ETag": f'"{digest}"'}
+        if if_none_match is not None and names(if_none_match, headers["ETag"], weak=True):
+            return Response(None, 304, headers)
+        return Response(data, 200, headers, TENSORS)
+
+    alias = MODEL + "/aliases/{alias}"
+    add_stored(router, "GET", alias, show_alias, 404, 503, answer=AliasAnswer)
+    errors = (403, 404, 409, 412, 428, 507)
+    add_stored(router, "PUT", alias, promote_alias, *errors, answer=AliasAnswer)
+    path = VERSION + "/artifact"
+    add_stored(router, "GET", path, download_artifact, 404, 503, responses=_FILE)
+
+
+def _check_open(settings: Settings) -> None:
+    reason = off(settings)
+    if reason is not None:
+        raise Forbidden(Code.TRAINING_OFF, reason)
+
+
+def _tag(change: int) -> str:
+    return f'"{change}"'
+
+
+def _alias(alias: str, found: Alias) -> Response:
+    shown = {"alias": alias, "version": found.number}
+    if found.previous is not None:
+        shown["previous"] = found.previous
+    return Response(dump_json(shown), 200, {"ETag": _tag(found.change)}, "application/json")
