@@ -152,6 +152,7 @@ def scoring(calls: Mapping[str, Call], carried: Carried, settings: Settings) -> 
         carried: takes the models that are sent along.
         settings: with the limits.
     """
+    os.nice(NICENESS)
 
     def job(path: str, parameters: dict[str, Any], body: bytes, form: Form, model: bytes) -> Done:
         if model:
@@ -169,7 +170,6 @@ def work(job_of: Callable[[Settings], Job]) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # sent to all of a group: the server tells the end
-    os.nice(NICENESS)
     receive = sys.stdin.buffer
     send = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints must not break the answers

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from service.api.media import JSON, Headers, NotServed, check_accept, content_length, form_of
+from service.api.media import JSON, Headers, NotServed, check_accept, form_of
 from service.api.operation import problem_responses, summary_of
 from service.api.request import read_body, too_large, validate
 from service.errors import Code, Stale, Unconditional
@@ -129,11 +129,10 @@ def _joined(request: Request, name: str) -> str | None:
 
 
 async def _body(request: Request, headers: Headers) -> bytes:
-    form = form_of(headers)
+    form, announced = form_of(headers)
     if form.tensors_in or form.encoding is not None:
         raise NotServed(Code.UNSUPPORTED_MEDIA_TYPE, f"this call takes {JSON}, not compressed")
     limit: int = request.app.state.settings.max_json_bytes
-    announced = content_length(headers)
     if announced is not None and announced > limit:
         raise too_large(limit, "XENT_MAX_JSON_BYTES")
     async with request.app.state.admission.enter(limit if announced is None else announced):
