@@ -8,6 +8,7 @@ from service.errors import Code, XentError
 from service.wire import ENCODINGS, TENSORS
 
 JSON = "application/json"
+OCTETS = "application/octet-stream"
 
 _QUALITY = re.compile(r"(?:^|;)\s*[qQ]\s*=\s*([01](?:\.\d*)?)\s*(?:;|$)")
 
@@ -45,15 +46,15 @@ def form_of(headers: Headers) -> Form:
     return _form(*_values(headers, b"content-type", b"content-encoding", *_ACCEPT))
 
 
-def check_accept(headers: Headers) -> None:
-    """Refuses a request that would not take JSON.
+def check_accept(headers: Headers, kind: str = JSON) -> None:
+    """Refuses a request that would not take the media type of its answer.
 
     Raises:
-        NotServed: `Accept` rules JSON out.
+        NotServed: `Accept` rules it out.
     """
     accept, _ = _values(headers, *_ACCEPT)
-    if accept and not _quality(accept.decode("latin-1"), JSON):
-        raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {JSON}; Accept rules it out")
+    if accept and not _quality(accept.decode("latin-1"), kind):
+        raise NotServed(Code.NOT_ACCEPTABLE, f"the answer is {kind}; Accept rules it out")
 
 
 def content_length(headers: Headers) -> int | None:

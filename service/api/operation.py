@@ -225,6 +225,7 @@ _PHRASES = {
     422: "Well formed, but means nothing",
     431: "Headers too large",
     500: "A fault of the service",
+    501: "Needs a package that is not installed here",
     503: "Over capacity, or about to end",
     507: "No room to keep it",
 }

@@ -281,7 +281,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The headers or the body did not arrive in time, and the connection was closed.",
     ),
     Code.NOT_INSTALLED: Explanation(
-        415,
+        501,
         "Not installed here",
         "The format needs a package that this installation does not have; the detail names the "
         "extra of Xent's that brings it.",
