@@ -9,6 +9,7 @@ from service.wire import ENCODINGS, TENSORS
 
 JSON = "application/json"
 OCTETS = "application/octet-stream"
+ONNX = "application/onnx"
 
 _QUALITY = re.compile(r"(?:^|;)\s*[qQ]\s*=\s*([01](?:\.\d*)?)\s*(?:;|$)")
 

@@ -96,7 +96,7 @@ class TestDocument:
                 if operation["operationId"] == "export_version":
                     expected |= {"422", "501"}  # and of packages that are not there
                 if operation["operationId"] == "train_version":
-                    expected |= {"403", "409", "507"}
+                    expected |= {"403", "409", "501", "507"}
                 responses = operation["responses"]
                 assert expected == {status for status in responses if status >= "400"}, path
                 for status in expected:
