@@ -261,7 +261,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         415,
         "Unsupported media type",
         "Bodies are application/json or application/vnd.safetensors; data to train on also "
-        "text/csv.",
+        "text/csv, models to import also ONNX; the detail names what this one has to be.",
     ),
     Code.UNSUPPORTED_ENCODING: Explanation(
         415,

@@ -33,10 +33,11 @@ def compare(
     Both are files of predictions with the same labels, row by row. Exit code 4: it is not shown to
     be better.
     """
-    before, classes, labels = predictions_of(baseline, probabilities, label)
-    after, others, again = predictions_of(candidate, probabilities, label)
+    before, classes, labels, _ = predictions_of(baseline, probabilities, label)
+    after, others, again, _ = predictions_of(candidate, probabilities, label)
     if set(classes) != set(others):
-        detail = f"the files have other classes: {', '.join(classes)} and {', '.join(others)}"
+        shown = " and ".join(", ".join(map(str, names)) for names in (classes, others))
+        detail = f"the files have other classes: {shown}"
         raise InvalidInput.at("/columns", Code.SHAPE_MISMATCH, detail)
     if len(labels) != len(again):
         detail = f"the files have {len(labels)} and {len(again)} rows"

@@ -241,6 +241,19 @@ def _evaluate_predictions(
 ) -> evaluation.Report:
     if not path.is_file():
         raise click.UsageError(f"there is no file {path}")
+    probabilities, classes, labels, sample_weights = predictions_of(path, pattern, label, weights)
+    return evaluation.evaluate(
+        probabilities=probabilities,
+        labels=labels,
+        classes=classes,
+        sample_weights=sample_weights,
+    )
+
+
+def predictions_of(
+    path: Path, pattern: str, label: str, weights: str | None = None
+) -> tuple[Any, list[Label], Any, Any]:
+    """Of a file of predictions: probabilities, classes of their columns, labels, weights."""
     columns = [
         name
         for name in column_names(path)
@@ -251,25 +264,11 @@ def _evaluate_predictions(
     if not columns:
         detail = "no column has a name that --probabilities matches"
         raise InvalidInput.at("/columns", Code.MISSING_MEMBER, detail)
+    width = len(columns)
     classes: list[Label] = [_class_of(name, pattern) for name in columns]
-    return evaluation.evaluate(
-        probabilities=table.numbers[:, : len(columns)],
-        labels=np.array(classes)[labels_of(table.texts[label], classes, label)],
-        classes=classes,
-        sample_weights=None if weights is None else table.numbers[:, len(columns)],
-    )
-
-
-def predictions_of(path: Path, pattern: str, label: str) -> tuple[Any, list[str], Any]:
-    """The probabilities in a file of predictions, the classes of their columns, the labels."""
-    columns = [n for n in column_names(path) if n != label and fnmatchcase(n, pattern)]
-    if not columns:
-        detail = "no column has a name that --probabilities matches"
-        raise InvalidInput.at("/columns", Code.MISSING_MEMBER, detail)
-    table = read_table(path, texts=[label], numbers=columns)
-    classes = [_class_of(name, pattern) for name in columns]
     labels = np.array(classes)[labels_of(table.texts[label], classes, label)]
-    return table.numbers, classes, labels
+    sample_weights = None if weights is None else table.numbers[:, width]
+    return table.numbers[:, :width], classes, labels, sample_weights
 
 
 def _class_of(column: str, pattern: str) -> str:
