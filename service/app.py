@@ -29,6 +29,7 @@ from service.api.operation import Operation
 from service.api.problems import EXPLANATIONS, problem, problem_of
 from service.api.routes.aliases import add_aliases
 from service.api.routes.docs import add_docs
+from service.api.routes.export import add_export
 from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
 from service.api.routes.operations import add_metrics, add_operations
@@ -98,6 +99,7 @@ def create_app(
     add_scoring(app.router)
     add_losses(app.router)
     add_models(app.router, registry, app.state.find)
+    add_export(app.router, app.state.find)
     add_training(app.router)
     add_aliases(app.router, registry, settings)
     add_operations(app.router, settings, drain)

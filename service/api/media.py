@@ -8,6 +8,8 @@ from service.errors import Code, XentError
 from service.wire import ENCODINGS, TENSORS
 
 JSON = "application/json"
+OCTETS = "application/octet-stream"
+ONNX = "application/onnx"
 
 _QUALITY = re.compile(r"(?:^|;)\s*[qQ]\s*=\s*([01](?:\.\d*)?)\s*(?:;|$)")
 

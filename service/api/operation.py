@@ -226,6 +226,7 @@ _PHRASES = {
     428: "Without If-Match or If-None-Match",
     431: "Headers too large",
     500: "A fault of the service",
+    501: "Needs a package that is not installed here",
     503: "Over capacity, or about to end",
     507: "No room to keep it",
 }

@@ -267,7 +267,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         415,
         "Unsupported media type",
         "Bodies are application/json or application/vnd.safetensors; data to train on also "
-        "text/csv.",
+        "text/csv, models to import also ONNX; the detail names what this one has to be.",
     ),
     Code.UNSUPPORTED_ENCODING: Explanation(
         415,
@@ -287,7 +287,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The headers or the body did not arrive in time, and the connection was closed.",
     ),
     Code.NOT_INSTALLED: Explanation(
-        415,
+        501,
         "Not installed here",
         "The format needs a package that this installation does not have; the detail names the "
         "extra of Xent's that brings it.",

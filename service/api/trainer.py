@@ -52,7 +52,13 @@ def training(settings: Settings) -> Job:
         initial = classifier.from_bytes(file) if file else None
         start = perf_counter()
         try:
-            table = parameters["table"]
+            table, file_query = parameters["table"], parameters["file"]
+            if file_query is not None:
+                content = inflated(body, form, settings)
+                model = from_file(parameters["name"], content, file_query, settings)
+                timing = b"parse;dur=%.3f" % (1e3 * (perf_counter() - start))
+                dry_run = bool(file_query.get("dry_run"))
+                return Made(classifier.to_bytes(model), None, 0, timing, dry_run)
             if table is None:
                 members = parse(call, body, form, settings)
             else:
@@ -107,6 +113,32 @@ def table_members(body: Content, query: dict[str, Any], settings: Settings) -> d
         members["options"] = parse_object(query["options"].encode(), "options")
     rest = {"inputs": numbers, "feature_names": list(names), "dry_run": query.get("dry_run")}
     return {**members, **rest}
+
+
+def from_file(
+    name: str, body: Content, query: dict[str, Any], settings: Settings
+) -> classifier.Model:
+    """A model that came as a file; what its writer says of its training is not taken over.
+
+    Args:
+        name: of the model.
+        body: the file.
+        query: `format`, and `classes` and `features` where they are not those of the file.
+        settings: with the limits.
+
+    Raises:
+        XentError: not such a file, or one whose parts mean nothing.
+    """
+    classes, features = query.get("classes"), query.get("features")
+    model = classifier.read_format(
+        bytes(body),
+        query["format"],
+        name=name,
+        classes=None if classes is None else label_names(classes.split(",")).tolist(),
+        feature_names=None if features is None else features.split(","),
+    )
+    _check_cells("parameters", model.coefficients.size, settings)
+    return replace(model, metadata={"training": {"imported": True}})
 
 
 def _limit_memory(limit: int) -> None:

@@ -23,7 +23,15 @@ from service.api.admission import Admission
 from service.api.beside import Beside
 from service.api.call import Content, Done
 from service.api.drain import Drain
-from service.api.media import JSON, Form, Headers, form_of
+from service.api.media import (
+    JSON,
+    OCTETS,
+    ONNX,
+    Form,
+    Headers,
+    NotServed,
+    form_of,
+)
 from service.api.operation import problem_responses, query_of, summary_of
 from service.api.request import Incomplete, read_body, too_large
 from service.api.routes.models import MODEL, described
@@ -89,9 +97,9 @@ def add_training(router: APIRouter) -> None:
         description=description,
         operation_id="train_version",
         tags=["models"],
-        openapi_extra={"requestBody": {"content": {CSV: {"schema": {"type": "string"}}}}},
+        openapi_extra={"requestBody": {"content": _OTHER_BODIES}},
         responses={
-            **problem_responses(True, 403, 404, 409, 507),
+            **problem_responses(True, 403, 404, 409, 501, 507),
             200: {"model": TrainAnswer, "description": "A dry run: nothing was registered"},
         },
     )
@@ -107,7 +115,18 @@ def train_version(
     options: Annotated[
         str | None, Query(description="Of a CSV body: the options as a JSON object")
     ] = None,
-    dry_run: Annotated[bool | None, Query(description="Of a CSV body: registers nothing")] = None,
+    format: Annotated[
+        classifier.Format | None, Query(description="Of a body that is the file of a model")
+    ] = None,
+    classes: Annotated[
+        str | None, Query(description="Of such a file: names in column order, between commas")
+    ] = None,
+    features: Annotated[
+        str | None, Query(description="Of such a file: names in column order, between commas")
+    ] = None,
+    dry_run: Annotated[
+        bool | None, Query(description="Of a CSV body or a file: registers nothing")
+    ] = None,
 ) -> None:
     """Trains a model, or imports one, as the next version of its name.
 
@@ -117,6 +136,9 @@ def train_version(
 
     A body of text/csv is a table whose first line names the columns; those that are neither label
     nor weight are the features.
+
+    With `format` in the query the body is the file of a model, as the export of a version writes
+    it: `json` (scikit-learn's attributes too), `safetensors`, `torch` or `onnx`.
     """
 
 
@@ -154,13 +176,10 @@ class Training:
         """
         self._check(name)
         headers = request.scope["headers"]
-        table = _is_csv(request.headers.get("content-type", ""))
-        if query and not table:
-            text = f"the query belongs to a body of {CSV}; this one has members for it"
-            raise InvalidInput.at(cell(next(iter(query)))[0], Code.CONFLICTING_MEMBERS, text)
-        # a table comes and its answer goes as JSON does
+        table = _is_table(request.headers.get("content-type", ""), query)
+        # a table or a file comes and its answer goes as JSON does
         form, announced = form_of(
-            [(b"content-type", JSON.encode()), *_others(headers)] if table else headers
+            [(b"content-type", JSON.encode()), *_others(headers)] if table or query else headers
         )
         kind = "tensor" if form.tensors_in else "json"
         limit: int = getattr(self._settings, f"max_{kind}_bytes")
@@ -172,9 +191,12 @@ class Training:
             self._check(name)  # another training may have begun meanwhile
             self._busy = True
         try:
-            made = await self._made(
-                {"name": name, "table": query if table else None}, body, form, request.receive
-            )
+            parameters = {
+                "name": name,
+                "table": query if table else None,
+                "file": query if "format" in query else None,
+            }
+            made = await self._made(parameters, body, form, request.receive)
             model = classifier.from_bytes(bytes(made.content))
             if not made.dry_run:
                 model = await run_sync(self._registry.register, model)
@@ -257,6 +279,41 @@ class Training:
             text = f"the training is over the limit XENT_MAX_TRAINING_SECONDS of {limit} s"
             return TooLarge(Code.TRAINING_TOO_LONG, text)
         return None
+
+
+_FILE_TYPES = {
+    "json": (JSON,),
+    "safetensors": (TENSORS,),
+    "torch": (TENSORS,),
+    "onnx": (ONNX, OCTETS),
+}
+_OF_TABLES = {"label", "weight", "options", "dry_run"}
+_OF_FILES = {"format", "classes", "features", "dry_run"}
+_OTHER_BODIES = {
+    CSV: {"schema": {"type": "string"}},
+    **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in _FILE_TYPES["onnx"]},
+}
+
+
+def _is_table(content_type: str, query: dict[str, Any]) -> bool:
+    """Whether the body is a table, rather than the file of a model or members.
+
+    Raises:
+        InvalidInput: the query is not that of such a body.
+        NotServed: the file of a model comes as another media type than its own.
+    """
+    form, table = query.get("format"), _is_csv(content_type)
+    allowed = _OF_FILES if form else _OF_TABLES if table else set()
+    stray = next((name for name in query if name not in allowed), None)
+    if stray is not None:
+        text = f"{stray} in the query belongs to a body of {CSV}, or to a file named by format"
+        raise InvalidInput.at(cell(stray)[0], Code.CONFLICTING_MEMBERS, text)
+    if form:
+        kinds = _FILE_TYPES[form]
+        if content_type.partition(";")[0].strip().lower() not in kinds:
+            text = f"send a file of format {form} as Content-Type: {' or '.join(kinds)}"
+            raise NotServed(Code.UNSUPPORTED_MEDIA_TYPE, text)
+    return table and not form
 
 
 def _is_csv(content_type: str) -> bool:

@@ -8,6 +8,7 @@ from service.classifier.distance import Distance, fit_distance
 from service.classifier.evaluate import evaluate
 from service.classifier.examples import write_examples
 from service.classifier.fit import Fit, fit, partial_fit
+from service.classifier.formats import FORMATS, Format, read_format, write_format
 from service.classifier.held_out import HeldOut
 from service.classifier.inference import Inference, likelihood_ratio
 from service.classifier.interchange import (
@@ -28,6 +29,7 @@ from service.classifier.uniqueness import is_unique
 from service.evaluation.temperature import Calibration, fit_temperature
 
 __all__ = [
+    "FORMATS",
     "SHIPPED",
     "SOLVERS",
     "Abstain",
@@ -37,6 +39,7 @@ __all__ = [
     "Descent",
     "Distance",
     "Fit",
+    "Format",
     "HeldOut",
     "Inference",
     "Label",
@@ -60,6 +63,7 @@ __all__ = [
     "model_from_parameters",
     "model_from_torch",
     "partial_fit",
+    "read_format",
     "read_model",
     "risk_coverage",
     "shipped_models",
@@ -70,4 +74,5 @@ __all__ = [
     "train",
     "train_shipped",
     "write_examples",
+    "write_format",
 ]

@@ -21,6 +21,7 @@ class Commands(click.Group):
 
     LATER: ClassVar = {
         **dict.fromkeys(("train", "predict", "evaluate", "models", "export", "import"), "models"),
+        "compare": "gate",
         **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
     }
     """Their names, and the modules that hold them."""
@@ -57,7 +58,8 @@ class Commands(click.Group):
 def main(context: click.Context) -> None:
     """Softmax, cross-entropy and log loss over HTTP. Without a command: serve.
 
-    Exit codes: 0 done, 1 bad data or files, 2 wrong usage, 3 a fit that did not converge.
+    Exit codes: 0 done, 1 bad data or files, 2 wrong usage, 3 a fit that did not converge,
+    4 a candidate that is not shown to be better.
     """
     if context.invoked_subcommand is None:
         context.invoke(serve)

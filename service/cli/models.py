@@ -22,6 +22,7 @@ from service.cli.tables import column_names, labels_of, read_model, read_table
 from service.errors import Code, InvalidInput
 from service.evaluation import pictures
 from service.wire import dump_json, label_names
+from service.wire.tensorfile import read_file
 
 NOT_CONVERGED = 3
 
@@ -30,13 +31,6 @@ OUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 label_column = click.option("--label", required=True, help="Column of the true classes.")
 weight_column = click.option("--weights", help="Column of sample weights.")
-
-WRITERS = {
-    "json": classifier.to_json,
-    "safetensors": classifier.to_bytes,
-    "torch": classifier.to_torch,
-    "onnx": classifier.to_onnx,
-}
 
 
 @click.command()
@@ -91,6 +85,10 @@ def train(
 @click.argument("rows", type=FILE)
 @click.option("--keep", multiple=True, help="A column to copy to the answer; may be repeated.")
 @click.option("--top", type=int, help="With --json: so many classes of every row, best first.")
+@click.option("--abstain", help="Method: probability, margin, entropy, distance, lac or aps.")
+@click.option("--threshold", type=float, help="Of --abstain; or")
+@click.option("--coverage", type=float, help="of --abstain; or")
+@click.option("--error", type=float, help="of --abstain.")
 @click.option("--out", type=OUT, help="Where to write instead of to the standard output.")
 @as_json
 def predict(
@@ -98,6 +96,10 @@ def predict(
     rows: Path,
     keep: tuple[str, ...],
     top: int | None,
+    abstain: str | None,
+    threshold: float | None,
+    coverage: float | None,
+    error: float | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -107,9 +109,17 @@ def predict(
     """
     if top is not None and not as_json:
         raise click.UsageError("--top needs --json")
+    levels = (threshold, coverage, error)
+    if abstain is None and any(level is not None for level in levels):
+        raise click.UsageError("--threshold, --coverage and --error need --abstain")
+    asked = None
+    if abstain is not None:
+        asked = classifier.Abstain(
+            method=abstain, threshold=threshold, coverage=coverage, error=error
+        )
     used = read_model(model)
     table = read_table(rows, texts=keep, numbers=used.feature_names)
-    found = used.predict(table.numbers, top)
+    found = used.predict(table.numbers, top, asked)
     text = dump_json(found).decode() if as_json else show.predictions(found, table.texts)
     if out is None:
         click.echo(text)
@@ -169,14 +179,15 @@ def models(files: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("model")
 @click.option("--out", type=OUT, required=True, help="Where to write.")
 @click.option(
-    "--format", "form", type=click.Choice(list(WRITERS)), help="By default what --out ends in."
+    "--format", "form", type=click.Choice(classifier.FORMATS), help="By default what --out ends in."
 )
 def export(model: str, out: Path, form: str | None) -> None:
     """Write MODEL for other programs: json, onnx, torch (weight and bias), or safetensors."""
     form = form or out.suffix.removeprefix(".")
-    if form not in WRITERS:
-        raise click.UsageError(f"--out ends in no format; name one of {', '.join(WRITERS)}")
-    out.write_bytes(WRITERS[form](read_model(model)))
+    known: dict[str, classifier.Format] = {name: name for name in classifier.FORMATS}
+    if form not in known:
+        raise click.UsageError(f"--out ends in no format; name one of {', '.join(known)}")
+    out.write_bytes(classifier.write_format(read_model(model), known[form]))
 
 
 @click.command("import")
@@ -188,25 +199,20 @@ def export(model: str, out: Path, form: str | None) -> None:
 def import_model(
     file: Path, out: Path, name: str, classes: str | None, features: str | None
 ) -> None:
-    """Read FILE as others write it: .json (scikit-learn), .onnx, or .safetensors (torch)."""
+    """Read FILE as others write it: .json (scikit-learn), .onnx, or .safetensors (torch, Xent)."""
     labels = None if classes is None else label_names(classes.split(",")).tolist()
     names = None if features is None else tuple(features.split(","))
     body = file.read_bytes()
+    form: classifier.Format
     if file.suffix == ".json":
-        model = classifier.model_from_json(body, name=name)
-        model = replace(
-            model,
-            classes=model.classes if labels is None else tuple(labels),
-            feature_names=model.feature_names if names is None else names,
-        )
-    elif file.suffix in (".onnx", ".safetensors"):
-        read = classifier.model_from_onnx if file.suffix == ".onnx" else classifier.model_from_torch
-        model = read(body, classes=labels, feature_names=names, name=name)
+        form = "json"
+    elif file.suffix == ".onnx":
+        form = "onnx"
+    elif file.suffix == ".safetensors":
+        form = "safetensors" if "model" in read_file(body, len(body))[0] else "torch"
     else:
         raise click.UsageError("FILE must end in .json, .onnx or .safetensors")
-    model = replace(
-        model, classes=labels or model.classes, feature_names=names or model.feature_names
-    )
+    model = classifier.read_format(body, form, name=name, classes=labels, feature_names=names)
     out.write_bytes(classifier.to_bytes(model))
 
 
@@ -241,6 +247,19 @@ def _evaluate_predictions(
 ) -> evaluation.Report:
     if not path.is_file():
         raise click.UsageError(f"there is no file {path}")
+    probabilities, classes, labels, sample_weights = predictions_of(path, pattern, label, weights)
+    return evaluation.evaluate(
+        probabilities=probabilities,
+        labels=labels,
+        classes=classes,
+        sample_weights=sample_weights,
+    )
+
+
+def predictions_of(
+    path: Path, pattern: str, label: str, weights: str | None = None
+) -> tuple[Any, list[Label], Any, Any]:
+    """Of a file of predictions: probabilities, classes of their columns, labels, weights."""
     columns = [
         name
         for name in column_names(path)
@@ -251,13 +270,11 @@ def _evaluate_predictions(
     if not columns:
         detail = "no column has a name that --probabilities matches"
         raise InvalidInput.at("/columns", Code.MISSING_MEMBER, detail)
+    width = len(columns)
     classes: list[Label] = [_class_of(name, pattern) for name in columns]
-    return evaluation.evaluate(
-        probabilities=table.numbers[:, : len(columns)],
-        labels=np.array(classes)[labels_of(table.texts[label], classes, label)],
-        classes=classes,
-        sample_weights=None if weights is None else table.numbers[:, len(columns)],
-    )
+    labels = np.array(classes)[labels_of(table.texts[label], classes, label)]
+    sample_weights = None if weights is None else table.numbers[:, width]
+    return table.numbers[:, :width], classes, labels, sample_weights
 
 
 def _class_of(column: str, pattern: str) -> str:

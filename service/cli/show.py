@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from service.classifier import Model, Prediction, Trained
 from service.evaluation import Report
+from service.wire import dump_json
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
@@ -100,12 +101,20 @@ def predictions(found: Prediction, kept: Mapping[str, Sequence[str]]) -> str:
     """CSV: the columns that are kept, the label, and the probability of every class."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*kept, "predicted", *(f"p_{label}" for label in found.classes)])
+    extra: dict[str, Sequence[object]] = {}
+    if found.abstained is not None:
+        extra["abstained"] = [str(flag).lower() for flag in found.abstained.tolist()]
+    if found.prediction_sets is not None:
+        extra["prediction_set"] = [dump_json(list(s)).decode() for s in found.prediction_sets]
+    header = [*kept, "predicted", *extra, *(f"p_{label}" for label in found.classes)]
+    writer.writerow(header)
     columns = list(kept.values())
     for row, (label, probabilities) in enumerate(
         zip(found.labels, found.probabilities.tolist(), strict=True)
     ):
-        writer.writerow([*(column[row] for column in columns), label, *map(repr, probabilities)])
+        before = [column[row] for column in columns]
+        between = [column[row] for column in extra.values()]
+        writer.writerow([*before, label, *between, *map(repr, probabilities)])
     return text.getvalue().removesuffix("\n")
 
 

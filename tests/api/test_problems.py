@@ -20,7 +20,7 @@ from service.app import create_app
 from service.errors import Code, Fault, InvalidInput, MalformedBody, XentError
 from service.settings import Settings
 
-CONTRACT = "400 401 403 404 405 406 408 409 412 413 414 415 422 428 429 431 500 503 507"
+CONTRACT = "400 401 403 404 405 406 408 409 412 413 414 415 422 428 429 431 500 501 503 507"
 STATUSES = {int(status) for status in re.findall(r"\d+", CONTRACT)}
 
 

@@ -81,13 +81,11 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         them; the row keeps its most probable label. The bits of a row's answer do not depend on the
         rows sent along with it.
         """
-        asked = body.abstain
-        abstain = None if asked is None else classifier.Abstain(**asked.arguments())
-        return find(name).predict(body.inputs, body.top, abstain)
+        return find(name).predict(body.inputs, body.top, abstain_of(body))
 
     def predict_version(name: str, version: str, body: PredictRequest) -> classifier.Prediction:
         """Class probabilities of feature rows by one version of a model."""
-        return find(name, version).predict(body.inputs, body.top)
+        return find(name, version).predict(body.inputs, body.top, abstain_of(body))
 
     def evaluate_model(name: str, body: ModelEvaluateRequest) -> evaluation.Report:
         """The evaluation report of a model on labelled rows, log loss first."""
@@ -109,6 +107,12 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         (VERSION + "/evaluate", evaluate_version, ReportAnswer, 404),
     ):
         add_operation(router, path, endpoint, answer, "models", *errors)
+
+
+def abstain_of(body: PredictRequest) -> classifier.Abstain | None:
+    """When a prediction is asked to abstain, if it is."""
+    asked = body.abstain
+    return None if asked is None else classifier.Abstain(**asked.arguments())
 
 
 def described(model: classifier.Model) -> dict[str, Any]:

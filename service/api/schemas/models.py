@@ -123,6 +123,13 @@ class ParametersAnswer(Answer):
     feature_names: list[str]
 
 
+class ExportAnswer(ParametersAnswer):
+    """What a version computes with, and whose it is."""
+
+    name: str
+    version: int
+
+
 class VersionsAnswer(Answer):
     """A page of versions."""
 

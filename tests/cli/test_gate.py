@@ -1,0 +1,74 @@
+"""`xent compare` and `xent predict --abstain`: the functions' verdicts, and exit codes."""
+
+import csv
+import json
+
+import numpy as np
+from click.testing import CliRunner
+
+from service import classifier, evaluation
+from service.classifier import load_dataset
+from service.cli import main
+
+IRIS = load_dataset("iris")
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def predictions(path, classes, probabilities, labels):
+    lines = [",".join(["y", *(f"p_{name}" for name in classes)])]
+    for label, row in zip(labels, probabilities, strict=True):
+        lines.append(",".join([label, *map(repr, row)]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_the_gate_gives_the_verdict_of_the_function_and_its_exit_code(tmp_path):
+    labels = ["a", "b"] * 20
+    guess = [[0.5, 0.5]] * 40
+    sharp = [[0.8 + i / 1000, 0.2 - i / 1000][:: 1 if i % 2 == 0 else -1] for i in range(40)]
+    before = predictions(tmp_path / "a.csv", "ab", guess, labels)
+    after = predictions(tmp_path / "b.csv", "ba", [row[::-1] for row in sharp], labels)
+    options = ("--label", "y", "--probabilities", "p_*", "--json")
+    found = json.loads(run("compare", before, after, *options).stdout)
+    wanted = evaluation.compare(
+        baseline_probabilities=np.array(guess),
+        candidate_probabilities=np.array(sharp),
+        labels=np.array([0, 1] * 20),
+    )
+    assert wanted.better
+    assert (found["delta"], found["better"]) == (wanted.delta, True)
+    assert "better: log loss 0.693147 before" in run("compare", before, after, *options[:-1]).stdout
+    assert "NOT SHOWN" in run("compare", after, before, *options[:-1], code=4).stdout
+    run("compare", before, after, *options, "--margin", 5, code=4)
+    other = predictions(tmp_path / "c.csv", "ab", guess, labels[::-1])
+    assert "row 0, column y" in run("compare", before, other, *options, code=1).stderr
+    short = predictions(tmp_path / "d.csv", "ab", guess[1:], labels[1:])
+    assert "40 and 39 rows" in run("compare", before, short, *options, code=1).stderr
+
+
+def test_predictions_abstain_as_the_model_does(tmp_path):
+    path = tmp_path / "rows.csv"
+    rows = [IRIS.feature_names, *(map(repr, row) for row in IRIS.inputs.tolist())]
+    path.write_text("\n".join(map(",".join, rows)) + "\n")
+    shown = run("predict", "iris", path, "--abstain", "lac", "--coverage", 0.95).stdout
+    asked = classifier.Abstain(method="lac", coverage=0.95)
+    wanted = classifier.shipped_models()["iris"].predict(IRIS.inputs, None, asked)
+    table = list(csv.DictReader(shown.splitlines()))
+    assert [row["abstained"] == "true" for row in table] == wanted.abstained.tolist()
+    assert [tuple(json.loads(r["prediction_set"])) for r in table] == [*wanted.prediction_sets]
+    run("predict", "iris", path, "--coverage", 0.95, code=2)
+
+
+def test_our_own_file_is_imported_with_its_held_out_scores(tmp_path):
+    there, back = tmp_path / "there.safetensors", tmp_path / "back.safetensors"
+    run("export", "iris", "--out", there)
+    run("import", there, "--out", back, "--name", "back")
+    found = classifier.read_model(back)
+    assert found.name == "back"
+    assert (found.held_out.scores == classifier.shipped_models()["iris"].held_out.scores).all()
+    assert "back" in run("models", back).stdout
