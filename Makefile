@@ -85,6 +85,8 @@ clean: ## remove everything that these commands made
 
 $(VENV)/.runtime: requirements.lock | $(BIN)/python
 	$(BIN)/python $(INSTALL) -r requirements.lock
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/$(BIN)/python" -m service "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $(BIN)/xent
+	@chmod +x $(BIN)/xent
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock requirements-postgresql.lock pyproject.toml | $(BIN)/python

@@ -112,10 +112,11 @@ def check_conditions(tag: str | None, if_match: str | None, if_none_match: str |
         if_none_match: the value of the header.
 
     Raises:
-        Unconditional: neither is given.
+        Unconditional: neither is given; an If-None-Match other than * tells nothing here.
         Stale: what is there is not what the client believes.
     """
-    if if_match is None and if_none_match is None:
+    made = if_none_match is not None and if_none_match.strip() == "*"
+    if if_match is None and not made:
         text = "send If-Match with the ETag of what you have seen, or If-None-Match: * to make it"
         raise Unconditional(Code.CONDITION_MISSING, text)
     changed = if_match is not None and not names(if_match, tag, weak=False)

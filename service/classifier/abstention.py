@@ -1,6 +1,7 @@
 """Answering "none of these", or "one of these": what is asked for, and what is decided."""
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -70,7 +71,10 @@ class Abstain:
     def _rules(self) -> Iterator[tuple[str, str, bool]]:
         yield "method", f"must be one of {', '.join(METHODS)}", self.method in METHODS
         some = self.threshold
-        yield "threshold", "must be finite", some is None or math.isfinite(some)
+        share = self.method in ("probability", "margin", "lac")
+        rule = "must be 0 to 1" if share else "must be finite and not negative"
+        most = 1.0 if share else sys.float_info.max
+        yield "threshold", rule, some is None or 0.0 <= some <= most
         for name in ("coverage", "error", "confidence"):
             level = getattr(self, name)
             yield name, "must be above 0 and below 1", level is None or 0.0 < level < 1.0

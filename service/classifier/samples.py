@@ -20,6 +20,9 @@ from service.losses.truth import (
     shape_fault,
 )
 
+# The curvature multiplies two features, a weight and a count of rows.
+LARGEST = 1e75
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
@@ -166,11 +169,13 @@ def samples(
             given = np.asarray(sample_weights)
             _shaped("sample_weights", given, (size,), f"{size} rows")
             weights = check_weights("sample_weights", given)
+            _moderate("sample_weights", weights, Code.WEIGHT_OVERFLOW)
     with faults.collecting():
         if targets is None:
             indices = _labels(np.asarray(labels), classes)
         else:
             soft = _targets(np.asarray(targets), classes)
+            _moderate("targets", soft, Code.PROBABILITY_OUT_OF_RANGE)
     kept = weights > 0.0
     if soft is not None:
         kept = kept & (soft.sum(axis=1) > 0.0)
@@ -181,9 +186,20 @@ def samples(
             member = "labels" if targets is None else "targets"
             detail = f"{member} has {size} rows; inputs has {len(rows)}"
             raise InvalidInput.at(f"/{member}", Code.SHAPE_MISMATCH, detail)
+        _moderate("inputs", rows, Code.INFINITE_VALUE)
     faults.check()
     found = Samples(np.ascontiguousarray(rows), indices, soft, weights, classes)
     return found if kept.all() else found.rows(kept)
+
+
+def _moderate(member: str, values: Array, code: Code) -> None:
+    """Refuses numbers whose squares, weighted and summed, could exceed float64."""
+    if values.size == 0 or (values.max() <= LARGEST and values.min() >= -LARGEST):
+        return
+    first = np.argwhere(np.abs(values) > LARGEST)[0]
+    pointer, place = cell(member, *map(int, first))
+    detail = f"{place} is {values[tuple(first)]:g}; training takes numbers up to {LARGEST:g}"
+    raise InvalidInput.at(pointer, code, detail)
 
 
 def _labels(labels: npt.NDArray[Any], classes: int) -> Indices:

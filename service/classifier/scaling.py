@@ -36,9 +36,12 @@ class Scaling:
                 weights = weights * rows.targets.sum(axis=1)
             shares = weights / weights.sum()
             centre = shares @ rows.inputs
-            spread = np.sqrt(shares @ (rows.inputs - centre) ** 2)
-            # What is left of a constant feature by the rounding of its mean is no variation.
-            varies = spread > 1e-12 * np.abs(centre)
+            # a constant feature differs from its mean by the rounding of that
+            varies = rows.inputs.max(axis=0) > rows.inputs.min(axis=0)
+            centre = np.where(varies, centre, rows.inputs[0])
+            far = np.where(varies, np.abs(rows.inputs - centre).max(axis=0), 1.0)
+            # squares of what is divided by the largest neither vanish nor overflow
+            spread = far * np.sqrt(shares @ ((rows.inputs - centre) / far) ** 2)
             scales = np.where(varies, spread, 1.0)
             means = centre if options.intercept else means
         return cls(means, scales, not options.standardize, options.intercept)

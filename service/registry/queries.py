@@ -114,7 +114,10 @@ def move_alias(
     connection: Connection, name: str, alias: str, now: Alias | None, to: Alias
 ) -> Alias:
     """Lets an alias stand for another version; `now` is what it stands for in this transaction."""
-    moved = replace(to, previous=None if now is None else now.number)
+    previous = None if now is None else now.number
+    if now is not None and now.number == to.number:
+        previous = now.previous  # sent twice, a promotion must not bury the way back
+    moved = replace(to, previous=previous)
     values = {"number": moved.number, "previous": moved.previous, "change": moved.change}
     if now is None:
         connection.execute(insert(aliases).values(name=name, alias=alias, **values))

@@ -59,6 +59,7 @@ class TestPromoting:
         tag = put(caller, path, 1, NEW).headers["etag"]
         for headers, status in (
             ({}, 428),
+            ({"If-None-Match": '"5"'}, 428),
             (NEW, 412),
             ({"if-match": '"0"'}, 412),
             ({"if-match": f"W/{tag}"}, 412),

@@ -144,6 +144,15 @@ class TestAliases:
         assert registry.find("mine", "champion").version == 1
         assert registry.find("mine").version == 3
 
+    def test_sent_twice_a_promotion_leaves_the_way_back(self, registry: Registry) -> None:
+        for value in (1.0, 2.0):
+            registry.register(model("mine", value))
+        one = registry.move_alias("mine", "champion", 1, None)
+        two = registry.move_alias("mine", "champion", 2, one.change)
+        again = registry.move_alias("mine", "champion", 2, two.change)
+        assert (again.number, again.previous) == (2, 1)
+        assert registry.roll_back("mine", "champion", again.change).number == 1
+
     def test_the_default_may_be_set_and_then_stays(self, registry: Registry) -> None:
         registry.register(model("mine", 0))
         registry.move_alias("mine", "default", 1, None)
