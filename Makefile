@@ -74,7 +74,7 @@ train-shipped: $(VENV)/.runtime ## train the models that ship and write the bodi
 lock: $(VENV)/.dev ## resolve the dependencies again (LOCKFLAGS=--upgrade: to their newest)
 	$(LOCK) $(LOCKFLAGS) --output-file requirements.lock
 	$(LOCK) $(LOCKFLAGS) --group dev --constraints requirements.lock --output-file requirements-dev.lock
-	$(subst pyproject.toml,--group postgresql,$(LOCK)) $(LOCKFLAGS) --constraints requirements-dev.lock --output-file requirements-postgresql.lock
+	$(subst pyproject.toml,--group further,$(LOCK)) $(LOCKFLAGS) --constraints requirements-dev.lock --output-file requirements-further.lock
 
 clean: ## remove everything that these commands made
 	rm -rf $(VENV) $(PEERS) build dist htmlcov .coverage .coverage.* .hypothesis
@@ -89,9 +89,9 @@ $(VENV)/.runtime: requirements.lock | $(BIN)/python
 	@chmod +x $(BIN)/xent
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.lock requirements-postgresql.lock pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements-dev.lock requirements-further.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python $(INSTALL) -r requirements-dev.lock
-	@$(BIN)/python $(INSTALL) -r requirements-postgresql.lock || echo "no PostgreSQL for this platform: its tests will be skipped"
+	@$(BIN)/python $(INSTALL) -r requirements-further.lock || echo "no PostgreSQL or no matplotlib for this platform: their tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
