@@ -16,7 +16,18 @@ from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array, LossResult
 from service.losses.shares import at_least, rest_of, through_sum
 from service.losses.truth import Indices
-from service.numerics import Chances, as_pair, complement, ratio, row_sums, two_product
+from service.numerics import (
+    Chances,
+    Pair,
+    as_pair,
+    column_sums,
+    complement,
+    pair_product,
+    plain_sums,
+    ratio,
+    row_sums,
+    two_product,
+)
 
 HUGE = 2.0**900
 """Weights above this may overflow where they are multiplied by a slope."""
@@ -80,7 +91,7 @@ class OfTruth(Predictions):
             if (active > HUGE).any():  # inf - inf of slopes would be NaN
                 with np.errstate(over="ignore"):
                     active, scale = active / HUGE, scale * HUGE
-            gradient = self._gradient(block, sums, columns, every, scaled(slopes, active), active)
+            gradient = self._gradient(block, sums, columns, every, slopes, active)
             gradient = scaled(gradient, scale[:, None])
         return Scored(losses, gradient, impossible, clipped)
 
@@ -94,34 +105,46 @@ class OfTruth(Predictions):
         active: Array,
     ) -> Array:
         """From the slopes by log p of the true columns to those by what was sent."""
+        weighted = scaled(slopes, active)
         gradient = np.zeros(block.shape)
         if self.as_logits:
-            total = row_sums(slopes)[:, None]
             with np.errstate(over="ignore", invalid="ignore"):
-                product = two_product(every.p.high, total)
-                low = product.low + every.p.low * total
-            low = np.where(np.isfinite(low), low, 0.0)
-            gradient -= scaled(every.p.high, total)
-            if self.hard:  # one class alone: slope (1 - p), in which nothing cancels
-                own = slopes * np.take_along_axis(every.rest.high, columns, axis=1)
-            else:
-                own = (slopes + np.take_along_axis(gradient, columns, axis=1)) - low
-            np.put_along_axis(gradient, columns, own, axis=1)
-            with np.errstate(over="ignore"):  # a tiny temperature makes slopes infinite
-                return gradient / self.temperature
+                terms = Pair(weighted, _finite(two_product(slopes, active).low))
+            return self._to_logits(every, terms, columns, gradient)
         if self.rows.member == "log_probabilities":
-            np.put_along_axis(gradient, columns, slopes, axis=1)
+            np.put_along_axis(gradient, columns, weighted, axis=1)
             return gradient
         p = np.take_along_axis(block, columns, axis=1)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             at_zero = np.where(active > 0, active * -self.function.steepness_at_zero, 0.0)
-            steep = np.where(p > 0, -slopes / p, at_zero)
+            steep = np.where(p > 0, -weighted / p, at_zero)
         if self.normalize == "renormalize" and sums is not None:
-            gradient -= (slopes.sum(axis=1) / sums)[:, None]
+            gradient -= (weighted.sum(axis=1) / sums)[:, None]
             rest = rest_of(block, p, columns)
             steep = through_sum(steep, rest, sums, gradient, columns, alone=self.hard)
         np.put_along_axis(gradient, columns, 0.0 - steep, axis=1)
         return gradient
+
+    def _to_logits(self, every: Chances, terms: Pair, columns: Indices, gradient: Array) -> Array:
+        """(u - p sum u) / T, in which two terms of one size may cancel."""
+        with np.errstate(over="ignore", invalid="ignore"):  # a tiny temperature: infinite slopes
+            total = column_sums(-terms.high.T)
+            low = _finite(total.low - plain_sums(terms.low.T))
+            total = Pair(-total.high[:, None], -low[:, None])
+            shares_low = _finite(pair_product(every.p, total).low)
+            gradient -= scaled(every.p.high, total.high)
+            if self.hard:  # one class alone: slope (1 - p), in which nothing cancels
+                own = terms.high * np.take_along_axis(every.rest.high, columns, axis=1)
+            else:
+                own = terms.high + np.take_along_axis(gradient, columns, axis=1)
+                own += terms.low - np.take_along_axis(shares_low, columns, axis=1)
+            np.put_along_axis(gradient, columns, own, axis=1)
+            return gradient / self.temperature
+
+
+def _finite(low: Array) -> Array:
+    """What was rounded off, where that is a number."""
+    return np.where(np.isfinite(low), low, 0.0)
 
 
 def focal(*, gamma: float = 2.0, **members: Unpack[ClassMembers]) -> LossResult:

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from service.losses.result import Array
-from service.numerics import Chances, Pair, expm1_minus, ratio, two_product
+from service.numerics import Chances, Pair, expm1_minus, pair_product, ratio, two_sum
 
 
 class Pointwise(Protocol):
@@ -57,14 +57,15 @@ class Focal:
 
     def __call__(self, c: Chances) -> tuple[Array, Array]:
         """See `Pointwise`."""
-        p, logs, rest = c.p.high, c.logs.high, c.rest.high
+        logs = Pair(-c.logs.high, -c.logs.low)
         focus = _power(c.rest, self.gamma)
-        product = two_product(p, -logs)
-        low = product.low - (p * c.logs.low + c.p.low * logs)
+        values = (focus.high + focus.low) * logs.high
         # p (-log p) / (1 - p), which is 1 at p = 1
-        steepness = np.where(rest > 0, ratio(Pair(product.high, low), c.rest).high, 1.0)
-        inner = np.where(p > 0, self.gamma * steepness, 0.0)
-        return np.where(focus > 0, focus * -logs, 0.0), -(focus * (1.0 + inner))
+        steepness = ratio(pair_product(c.p, logs), c.rest).high
+        steepness = np.where(c.rest.high > 0, steepness, 1.0)
+        inner = np.where(c.p.high > 0, self.gamma * steepness, 0.0)
+        slopes = pair_product(focus, two_sum(np.ones_like(inner), inner))
+        return np.where(focus.high > 0, values, 0.0), -(slopes.high + slopes.low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,8 @@ class Generalized:
         return -np.expm1(self.q * logs) / self.q, -power
 
 
-def _power(base: Pair, exponent: float) -> Array:
+def _power(base: Pair, exponent: float) -> Pair:
     """Base >= 0 to a power, of which the low part of the base is worth `exponent` times as much."""
     share = np.where(base.high > 0, base.low / base.high, 0.0)
     power = base.high**exponent
-    return power + power * (exponent * share)
+    return Pair(power, power * (exponent * share))

@@ -28,7 +28,15 @@ from service.numerics.doubled import (
     shares_of_weights,
     through_softmax,
 )
-from service.numerics.errorfree import Pair, plain_sums, ratio, two_product, two_sum
+from service.numerics.errorfree import (
+    Pair,
+    column_sums,
+    pair_product,
+    plain_sums,
+    ratio,
+    two_product,
+    two_sum,
+)
 from service.numerics.exact import ExactSum
 from service.numerics.logarithms import log1mexp
 
@@ -43,6 +51,7 @@ __all__ = [
     "by_class",
     "chances",
     "chances_of_logs",
+    "column_sums",
     "complement",
     "cross_entropy",
     "entropy",
@@ -58,6 +67,7 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "pair_product",
     "plain_sums",
     "ratio",
     "row_blocks",

@@ -20,6 +20,7 @@ from service.numerics.categorical import distances
 from service.numerics.errorfree import (
     Pair,
     column_sums,
+    pair_product,
     plain_sums,
     quick_column_sums,
     quotient,
@@ -140,7 +141,7 @@ def soft_cross_entropy(
             if more.any():
                 u, exponents = np.ldexp(u, -more), exponents + more
             mass, u_top = column_sums(u), u[top, columns]
-            weights *= quotient(_product(factors, mass), total)
+            weights *= quotient(pair_product(factors, mass), total)
             np.subtract(weights, u * factors.high, out=out.T)
             at_top = (mass.high - u_top) * largest - u_top * others.high
             out[columns, top] = at_top * quotient(factors, total)
@@ -189,11 +190,6 @@ def _gradient_factors(scale: Array, unit: Unit) -> tuple[Pair, Exponents]:
         return Pair(scale * unit.high, np.zeros_like(scale)), exponents
     factors = two_product(scale, unit.high)
     return Pair(factors.high, factors.low + scale * unit.low), exponents
-
-
-def _product(a: Pair, b: Pair) -> Pair:
-    product = two_product(a.high, b.high)
-    return Pair(product.high, product.low + (a.high * b.low + a.low * b.high))
 
 
 def _write(out: Floats, weights: Array, per_weight: Array, exponents: Exponents) -> None:

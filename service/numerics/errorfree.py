@@ -48,6 +48,12 @@ def two_product(a: Array, b: Array | float) -> Pair:
     return Pair(product, error)
 
 
+def pair_product(a: Pair, b: Pair) -> Pair:
+    """A b; within the range of `two_product`."""
+    product = two_product(a.high, b.high)
+    return Pair(product.high, product.low + (a.high * b.low + a.low * b.high))
+
+
 def quotient(a: Pair, b: Pair) -> Array:
     """A / b, rounded about once; within the range of `two_product`.
 
