@@ -144,11 +144,13 @@ def model_from_torch(
             detail = f"{entry[:64]} must be of {', '.join(FLOATS)}"
             raise InvalidInput.at("", Code.UNSUPPORTED_DTYPE, detail)
     check_layout(list(tensors.values()), len(buffer))
-    weight = _float64(tensors[f"{prefixes[0]}weight"], buffer)
+    weight = tensors[f"{prefixes[0]}weight"].numbers(buffer).astype(np.float64, copy=False)
     bias = tensors.get(f"{prefixes[0]}bias")
     return model_from_parameters(
         weight,
-        np.zeros(weight.shape[:1]) if bias is None else _float64(bias, buffer),
+        np.zeros(weight.shape[:1])
+        if bias is None
+        else bias.numbers(buffer).astype(np.float64, copy=False),
         classes=_listed(metadata, "classes") if classes is None else classes,
         feature_names=feature_names or _listed(metadata, "feature_names"),
         name=name,
@@ -174,13 +176,6 @@ def full_parameters(model: Model) -> tuple[Array, Array]:
 
 def _is_weight(name: str) -> bool:
     return name == "weight" or name.endswith(".weight")
-
-
-def _float64(tensor: Tensor, buffer: memoryview) -> Array:
-    cells = tensor.cells(buffer)
-    if tensor.dtype == "BF16":
-        return (cells.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
-    return cells.astype(np.float64)
 
 
 def _listed(metadata: dict[str, str], member: str) -> list[Any] | None:

@@ -209,4 +209,5 @@ def probability_fault(
 
 def sum_tolerance(array: Numbers) -> float:
     """How far from 1 the sum of a row may be: wider for 16-bit numbers."""
-    return SUM_TOLERANCE_16_BIT if array.dtype.itemsize == 2 else SUM_TOLERANCE
+    narrow = array.dtype.itemsize == 2 or "bfloat16" in (array.dtype.metadata or ())
+    return SUM_TOLERANCE_16_BIT if narrow else SUM_TOLERANCE

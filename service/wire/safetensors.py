@@ -39,7 +39,7 @@ def parse_tensors(
 ) -> dict[str, Any]:
     """The object that a tensor file holds: its tensors, and the JSON members of its metadata.
 
-    Numbers keep their floating type (BF16 becomes float32, exactly) or become float64; labels
+    Numbers keep their floating type (BF16 is `BFLOAT16`) or become float64; labels
     become int64, float64 or booleans, as in JSON. The other members, `__metadata__.request`, are as
     JSON leaves them.
 
@@ -72,8 +72,8 @@ def parse_tensors(
     _check_sizes(tensors, max_elements)
     for tensor in tensors:
         with faults.collecting():
-            convert = _numbers if tensor.name in numbers else _labels
-            value[tensor.name] = convert(tensor, buffer)
+            is_number = tensor.name in numbers
+            value[tensor.name] = tensor.numbers(buffer) if is_number else _labels(tensor, buffer)
     faults.check()
     return value
 
@@ -109,20 +109,9 @@ def _check_sizes(tensors: list[Tensor], max_elements: int) -> None:
         raise TooLarge(Code.TOO_MANY_ELEMENTS, text)
 
 
-def _numbers(tensor: Tensor, buffer: memoryview) -> npt.NDArray[Any]:
-    array = tensor.cells(buffer)
-    if tensor.dtype == "BF16":
-        bits = array.astype(np.uint32)
-        bits <<= 16  # the upper half of a float32
-        return bits.view(np.float32)
-    if array.dtype.kind != "f":
-        return array.astype(np.float64)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
 def _labels(tensor: Tensor, buffer: memoryview) -> npt.NDArray[Any]:
     if tensor.dtype in FLOATS:
-        return _numbers(tensor, buffer).astype(np.float64, copy=False)
+        return tensor.numbers(buffer).astype(np.float64, copy=False)
     array = tensor.cells(buffer)
     if tensor.dtype in INTEGERS:
         whole = array.dtype.kind == "i" or not array.size or int(array.max()) < 2**63

@@ -23,7 +23,9 @@ METADATA = "__metadata__"
 # The buffer begins at a multiple of this, and so every tensor at one of its item's size.
 ALIGNMENT = 64
 
-# NumPy has no bfloat16: its bits are read as integers.
+# NumPy has no bfloat16: its bits become float32 under a dtype that says so, which views, copies and
+# new arrays of the same dtype inherit.
+BFLOAT16 = np.dtype(np.float32, metadata={"bfloat16": True})
 FLOATS = {
     name: np.dtype(kind)
     for name, kind in (("F64", "<f8"), ("F32", "<f4"), ("F16", "<f2"), ("BF16", "<u2"))
@@ -79,6 +81,17 @@ class Tensor:
         """A view of the bytes; a copy where they lie across the items' alignment."""
         array: npt.NDArray[Any] = np.ndarray(self.shape, DTYPES[self.dtype], buffer, self.begin)
         return array if array.flags.aligned else array.copy()
+
+    def numbers(self, buffer: memoryview) -> npt.NDArray[Any]:
+        """The cells as numbers: of their own floating type, integers as float64."""
+        array = self.cells(buffer)
+        if self.dtype == "BF16":
+            bits = array.astype(np.uint32)
+            bits <<= 16  # the upper half of a float32
+            return bits.view(BFLOAT16)
+        if array.dtype.kind != "f":
+            return array.astype(np.float64)
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _are_sizes(value: Any) -> bool:
@@ -143,7 +156,7 @@ def check_layout(tensors: list[Tensor], size: int) -> None:
 
 def fits(array: npt.NDArray[Any]) -> bool:
     """Whether the format has a word for the type of an array."""
-    return array.dtype.newbyteorder("<") in _NAMES
+    return _word(array) is not None
 
 
 def write_file(metadata: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -153,10 +166,7 @@ def write_file(metadata: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any
         metadata: free strings.
         arrays: of types that fit, of any memory layout.
     """
-    laid = {
-        name: np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        for name, array in arrays.items()
-    }
+    laid = {name: _laid(array) for name, array in arrays.items()}
     header: dict[str, Any] = {METADATA: metadata}
     # the widest items first: so each tensor begins at a multiple of its item's size
     order = sorted(laid, key=lambda name: (-laid[name].itemsize, name))
@@ -164,13 +174,31 @@ def write_file(metadata: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any
     for name in order:
         begin, end = end, end + laid[name].nbytes
         header[name] = {
-            "dtype": _NAMES[laid[name].dtype],
+            "dtype": _word(arrays[name]),
             "shape": arrays[name].shape,
             "data_offsets": (begin, end),
         }
     text = orjson.dumps(header)
     text += b" " * (-(8 + len(text)) % ALIGNMENT)
     return b"".join([len(text).to_bytes(8, "little"), text, *(laid[name].data for name in order)])
+
+
+def _word(array: npt.NDArray[Any]) -> str | None:
+    """The format's word for the type of an array."""
+    if "bfloat16" in (array.dtype.metadata or ()):
+        return "BF16"
+    return _NAMES.get(array.dtype.newbyteorder("<"))
+
+
+def _laid(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array as it lies in a file."""
+    if _word(array) != "BF16":
+        return np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    bits = np.ascontiguousarray(array).view(np.uint32)
+    # to the nearest, of two equally near to the even one; a NaN stays one
+    up = (bits >> 16 & 1) + np.uint32(0x7FFF)
+    up[np.isnan(array)] = 0
+    return ((bits + up) >> 16).astype("<u2")
 
 
 def _malformed(text: str) -> MalformedBody:
