@@ -17,6 +17,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from service import __version__
+from service.api.access import Guarded
 from service.api.admission import Admission
 from service.api.beside import Beside, Carried, Find, Job, scoring, work
 from service.api.cors import Cors
@@ -87,6 +88,7 @@ def create_app(
         redirect_slashes=False,
         telemetry=_telemetry(settings.opentelemetry),
     )
+    app.router.route_class = Guarded
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.admission = Admission(

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from service.api.access import SCHEME, SECURITY
 from service.api.examples import Example, examples
 from service.api.media import JSON
 from service.api.problems import MEDIA_TYPE
@@ -35,6 +36,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         schemas = schema["components"]["schemas"]
         schemas.update(_problem_schemas())
+        schema["components"]["securitySchemes"] = {SECURITY: SCHEME}
         shown = examples()
         for methods in schema["paths"].values():
             for method, operation in methods.items():

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
+from service.api.access import Access, Guarded, needs
 from service.api.call import Call, Content, Done, perform
 from service.api.media import JSON, Form, check_accept, form_of
 from service.api.problems import MEDIA_TYPE
@@ -40,7 +41,7 @@ BESIDE_BYTES = 2**20
 Reply = tuple[Content, list[tuple[bytes, bytes]]]
 
 
-class Operation(APIRoute):
+class Operation(Guarded):
     """The route of a function of the path's parameters and, for POST, of `body`, a pydantic model.
 
     What the function returns is a mapping or a dataclass with arrays in it; it is answered as JSON
@@ -183,6 +184,7 @@ def add_operation(
     answer: Any,
     tag: str,
     *errors: int,
+    access: Access,
 ) -> None:
     """Adds a call: POST where the function takes a `body`, otherwise GET.
 
@@ -194,6 +196,7 @@ def add_operation(
         answer: the model of what it returns, or a union of models.
         tag: the chapter of the documentation.
         errors: statuses of problem documents beyond those that every such call has.
+        access: the scope that a key needs for it.
     """
     takes_body = "body" in endpoint.__annotations__
     summary, description = summary_of(endpoint)
@@ -208,6 +211,7 @@ def add_operation(
         operation_id=endpoint.__name__,
         tags=[tag],
         responses=problem_responses(takes_body, *errors),
+        openapi_extra=needs(access),
     )
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from service.api.access import Access, Guarded, needs
 from service.api.media import JSON, Headers, NotServed, check_accept, form_of
 from service.api.operation import problem_responses, summary_of
 from service.api.request import read_body, too_large, validate
@@ -27,7 +27,7 @@ IfNoneMatch = Annotated[
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
-class Stored(APIRoute):
+class Stored(Guarded):
     """Calls its function in a thread that may wait for the database.
 
     The function gets the parameters of the path, the headers that it declares and, where it takes
@@ -56,7 +56,8 @@ class Stored(APIRoute):
 
 def add_stored(
     router: APIRouter, method: str, path: str, endpoint: Callable[..., Response], *errors: int,
-    answer: type[BaseModel] | None = None, responses: dict[int | str, dict[str, Any]] | None = None,
+    access: Access, answer: type[BaseModel] | None = None,
+    responses: dict[int | str, dict[str, Any]] | None = None,
 ) -> None:  # fmt: skip
     """Adds a call on what is stored.
 
@@ -66,6 +67,7 @@ def add_stored(
         path: with parameters in braces.
         endpoint: its docstring and name describe it, as those of `add_operation` do.
         errors: statuses of problem documents beyond those that every such call has.
+        access: the scope that a key needs for it.
         answer: the model of a JSON answer.
         responses: other answers.
     """
@@ -83,6 +85,7 @@ def add_stored(
         operation_id=endpoint.__name__,
         tags=["models"],
         responses={**problem_responses(takes_body, *errors), **(responses or {})},
+        openapi_extra=needs(access),
     )
 
 

@@ -15,10 +15,10 @@ from typing import Annotated, Any
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.routing import APIRoute
 from starlette.types import Receive
 
 from service import classifier
+from service.api.access import Guarded, needs
 from service.api.admission import Admission
 from service.api.beside import Beside
 from service.api.call import Content, Done
@@ -69,7 +69,7 @@ def off(settings: Settings) -> str | None:
     return "there are no keys yet, and XENT_HOST is no loopback address: anybody could train"
 
 
-class TrainRoute(APIRoute):
+class TrainRoute(Guarded):
     """The route of the one call that waits for a training."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -97,7 +97,7 @@ def add_training(router: APIRouter) -> None:
         description=description,
         operation_id="train_version",
         tags=["models"],
-        openapi_extra={"requestBody": {"content": _OTHER_BODIES}},
+        openapi_extra={"requestBody": {"content": _OTHER_BODIES}, **needs("train")},
         responses={
             **problem_responses(True, 403, 404, 409, 501, 507),
             200: {"model": TrainAnswer, "description": "A dry run: nothing was registered"},

@@ -72,11 +72,11 @@ def add_aliases(router: APIRouter, registry: Registry, settings: Settings) -> No
         return Response(data, 200, headers, TENSORS)
 
     alias = MODEL + "/aliases/{alias}"
-    add_stored(router, "GET", alias, show_alias, 404, 503, answer=AliasAnswer)
+    add_stored(router, "GET", alias, show_alias, 404, 503, access="read", answer=AliasAnswer)
     errors = (403, 404, 409, 412, 428, 507)
-    add_stored(router, "PUT", alias, promote_alias, *errors, answer=AliasAnswer)
+    add_stored(router, "PUT", alias, promote_alias, *errors, access="train", answer=AliasAnswer)
     path = VERSION + "/artifact"
-    add_stored(router, "GET", path, download_artifact, 404, 503, responses=_FILE)
+    add_stored(router, "GET", path, download_artifact, 404, 503, access="read", responses=_FILE)
 
 
 def _check_open(settings: Settings) -> None:

@@ -1,11 +1,13 @@
 """The documentation page: Swagger UI from an installed package, so that it works offline."""
 
+from functools import partial
 from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
+from service.api.access import needs
 from service.wire import dump_json
 
 ASSETS = {
@@ -35,12 +37,11 @@ def add_docs(router: APIRouter, app: FastAPI) -> None:
     async def document() -> Response:
         return Response(dump_json(app.openapi()), media_type="application/json")
 
-    router.add_api_route("/openapi.json", document, include_in_schema=False)
-    router.add_api_route("/docs", docs, include_in_schema=False)
+    add = partial(router.add_api_route, include_in_schema=False, openapi_extra=needs("public"))
+    add("/openapi.json", document)
+    add("/docs", docs)
     for name, media_type in ASSETS.items():
-        router.add_api_route(
-            f"/docs/{name}", _sender(served[name], media_type), include_in_schema=False
-        )
+        add(f"/docs/{name}", _sender(served[name], media_type))
 
 
 def _sender(content: bytes, media_type: str):  # type: ignore[no-untyped-def]

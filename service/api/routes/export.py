@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.routing import APIRoute
 
+from service.api.access import Guarded, needs
 from service.api.beside import Find
 from service.api.media import JSON, OCTETS, check_accept
 from service.api.operation import problem_responses, query_of, summary_of
@@ -25,7 +25,7 @@ MEDIA_TYPES: dict[Format, str] = {
 assert MEDIA_TYPES.keys() == set(FORMATS)
 
 
-class ExportRoute(APIRoute):
+class ExportRoute(Guarded):
     """The route of the one call whose answer is a file."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -77,4 +77,5 @@ def add_export(router: APIRouter, find: Find) -> None:
             200: {"content": {TENSORS: file, OCTETS: file}, "description": "The file"},
             **problem_responses(False, 404, 422, 501, 503),
         },
+        openapi_extra=needs("read"),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from service.api.access import needs
 from service.api.examples import examples
 from service.api.operation import add_operation
 from service.api.schemas.losses import COMPARING, MEMBERS, LossEntry, LossesAnswer, request_model
@@ -22,7 +23,8 @@ def add_losses(router: APIRouter) -> None:
     """Adds a call for every loss, and the two that describe them."""
     for loss in CATALOGUE:
         answer = LossAnswer | InDialectAnswer if dialects_of(loss) else LossAnswer
-        add_operation(router, f"/v1/losses/{loss.name}", _call(loss), answer, "scoring")
+        path = f"/v1/losses/{loss.name}"
+        add_operation(router, path, _call(loss), answer, "scoring", access="score")
     entries = {loss.name: _entry(loss) for loss in CATALOGUE}
 
     def list_losses() -> dict[str, Any]:
@@ -39,11 +41,15 @@ def add_losses(router: APIRouter) -> None:
     async def unknown_loss(name: str) -> None:
         show_loss(name)
 
-    add_operation(router, "/v1/losses", list_losses, LossesAnswer, "scoring")
-    add_operation(router, "/v1/losses/{name}", show_loss, LossEntry, "scoring", 404)
+    add_operation(router, "/v1/losses", list_losses, LossesAnswer, "scoring", access="score")
+    add_operation(router, "/v1/losses/{name}", show_loss, LossEntry, "scoring", 404, access="score")
     # without it, scoring by an unknown loss would be answered 405: the path exists for GET
     router.add_api_route(
-        "/v1/losses/{name}", unknown_loss, methods=["POST"], include_in_schema=False
+        "/v1/losses/{name}",
+        unknown_loss,
+        methods=["POST"],
+        include_in_schema=False,
+        openapi_extra=needs("score"),
     )
 
 

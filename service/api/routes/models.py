@@ -102,11 +102,12 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         (MODEL + "/evaluate", evaluate_model, ReportAnswer, 404),
         (MODEL + "/versions", list_versions, VersionsAnswer, 404, 422, 503),
         (VERSION, show_version, ModelAnswer, 404, 503),
-        (VERSION + "/parameters", show_parameters, ParametersAnswer, 404, 503),
         (VERSION + "/predict", predict_version, PredictAnswer, 404),
         (VERSION + "/evaluate", evaluate_version, ReportAnswer, 404),
     ):
-        add_operation(router, path, endpoint, answer, "models", *errors)
+        add_operation(router, path, endpoint, answer, "models", *errors, access="score")
+    path, shown = VERSION + "/parameters", ParametersAnswer
+    add_operation(router, path, show_parameters, shown, "models", 404, 503, access="read")
 
 
 def abstain_of(body: PredictRequest) -> classifier.Abstain | None:

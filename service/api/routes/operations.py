@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from service import __version__
+from service.api.access import needs
 from service.api.drain import Drain
 from service.api.metrics import CONTENT_TYPE, Metrics
 from service.api.operation import add_operation
@@ -63,7 +64,9 @@ def add_metrics(router: APIRouter, metrics: Metrics) -> None:
     async def show_metrics() -> Response:
         return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
-    router.add_api_route("/metrics", show_metrics, include_in_schema=False)
+    router.add_api_route(
+        "/metrics", show_metrics, include_in_schema=False, openapi_extra=needs("read")
+    )
 
 
 def add_operations(router: APIRouter, settings: Settings, drain: Drain) -> None:
@@ -89,9 +92,12 @@ def add_operations(router: APIRouter, settings: Settings, drain: Drain) -> None:
         found["nesting"] = {"value": MAX_NESTING, "description": "Arrays inside arrays"}
         return {"limits": found}
 
-    add_operation(router, "/livez", livez, HealthAnswer, "operations")
-    add_operation(router, "/readyz", readyz, HealthAnswer, "operations", 503)
-    add_operation(router, "/version", version, VersionAnswer, "operations")
-    add_operation(router, "/limits", limits, LimitsAnswer, "operations")
-    add_operation(router, "/problems", list_problems, ExplanationsAnswer, "operations")
-    add_operation(router, "/problems/{code}", explain_problem, ExplanationAnswer, "operations", 404)
+    for path, endpoint, answer, *errors in (
+        ("/livez", livez, HealthAnswer),
+        ("/readyz", readyz, HealthAnswer, 503),
+        ("/version", version, VersionAnswer),
+        ("/limits", limits, LimitsAnswer),
+        ("/problems", list_problems, ExplanationsAnswer),
+        ("/problems/{code}", explain_problem, ExplanationAnswer, 404),
+    ):
+        add_operation(router, path, endpoint, answer, "operations", *errors, access="public")

@@ -84,9 +84,12 @@ def _named(log: bool) -> str:
 
 def add_scoring(router: APIRouter) -> None:
     """Adds the stateless calls."""
-    add_operation(router, "/v1/softmax", softmax, ProbabilitiesAnswer, "scoring")
-    add_operation(router, "/v1/sigmoid", sigmoid, ProbabilitiesAnswer, "scoring")
-    add_operation(router, "/v1/information", information, InformationAnswer, "scoring")
-    add_operation(router, "/v1/explain", explain, ExplainAnswer, "scoring")
-    add_operation(router, "/v1/evaluate", evaluate, ReportAnswer, "evaluation")
-    add_operation(router, "/v1/compare", compare, CompareAnswer, "evaluation")
+    for path, endpoint, answer, tag in (
+        ("/v1/softmax", softmax, ProbabilitiesAnswer, "scoring"),
+        ("/v1/sigmoid", sigmoid, ProbabilitiesAnswer, "scoring"),
+        ("/v1/information", information, InformationAnswer, "scoring"),
+        ("/v1/explain", explain, ExplainAnswer, "scoring"),
+        ("/v1/evaluate", evaluate, ReportAnswer, "evaluation"),
+        ("/v1/compare", compare, CompareAnswer, "evaluation"),
+    ):
+        add_operation(router, path, endpoint, answer, tag, access="score")
