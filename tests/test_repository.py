@@ -18,7 +18,7 @@ import service
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-GENERATED = {"__pycache__", "build", "dist", "htmlcov"}
+GENERATED = {".git", "__pycache__", "build", "dist", "htmlcov"}  # .git may be a file
 
 # Written in pieces, so that this file does not say them.
 FORBIDDEN = re.compile(
