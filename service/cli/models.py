@@ -2,9 +2,6 @@
 
 import re
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +15,7 @@ from service.classifier import Label, Model, Options, Trained
 from service.classifier.model import NAME
 from service.cli import show
 from service.cli.options import fit_options, options_from
+from service.cli.progress import progress
 from service.cli.tables import column_names, labels_of, read_model, read_table
 from service.errors import Code, InvalidInput
 from service.evaluation import pictures
@@ -61,7 +59,7 @@ def train(
     labels = label_names(table.texts[label])
     options = options_from(given, integers=labels.dtype.kind == "i")
     names, inputs, sample_weights = _split_off(table.names, table.numbers, weights)
-    with _waiting("fitting"):
+    with progress("fitting"):
         found = classifier.train(
             inputs,
             labels,
@@ -307,27 +305,3 @@ def _facts(found: Trained, options: Options) -> dict[str, Any]:
             for name, part in found.parts.items()
         },
     }
-
-
-@contextmanager
-def _waiting(what: str) -> Iterator[None]:
-    """Counts the seconds on a terminal, where what runs tells nothing before its end."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    done = threading.Event()
-
-    def count() -> None:
-        seconds = 0
-        while not done.wait(1.0):
-            seconds += 1
-            click.echo(f"\r{what}, {seconds} s", nl=False, err=True)
-        click.echo("\r\033[K", nl=False, err=True)
-
-    thread = threading.Thread(target=count, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
