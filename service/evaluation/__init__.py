@@ -2,6 +2,7 @@
 
 from service.evaluation.comparison import Comparison, Difference, compare
 from service.evaluation.evaluate import evaluate
+from service.evaluation.intake import Intake, Policies
 from service.evaluation.report import (
     Average,
     Calibration,
@@ -23,6 +24,7 @@ from service.evaluation.requested import (
 )
 from service.evaluation.rows import ScoredRows
 from service.evaluation.scoring import score
+from service.evaluation.slices import Factor
 from service.evaluation.state import State
 
 __all__ = [
@@ -34,9 +36,12 @@ __all__ = [
     "Comparison",
     "Decomposition",
     "Difference",
+    "Factor",
+    "Intake",
     "Isotonic",
     "IsotonicBlock",
     "IsotonicScore",
+    "Policies",
     "Ranking",
     "Report",
     "ScoredRows",

@@ -17,7 +17,6 @@ MAX_VALUES = 1000
 
 Indices = npt.NDArray[np.int64]
 Value = str | int | bool
-Columns = Mapping[str, Sequence[Value] | npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,12 @@ class Factor:
         """The column of some of the rows, with the values that occur there."""
         used, codes = np.unique(self.codes[rows], return_inverse=True)
         return Factor(tuple(self.values[code] for code in used), codes)
+
+    def __len__(self) -> int:
+        return self.codes.size
+
+
+Columns = Mapping[str, Sequence[Value] | npt.NDArray[Any] | Factor]
 
 
 def factors(columns: Columns, count: int) -> dict[str, Factor]:
@@ -63,7 +68,7 @@ def factors(columns: Columns, count: int) -> dict[str, Factor]:
     return found
 
 
-def factor(member: str, column: Sequence[Value] | npt.NDArray[Any], count: int) -> Factor:
+def factor(member: str, column: Sequence[Value] | npt.NDArray[Any] | Factor, count: int) -> Factor:
     """Checks a categorical column.
 
     Args:
@@ -82,6 +87,8 @@ def factor(member: str, column: Sequence[Value] | npt.NDArray[Any], count: int) 
         fault = shape_fault(name, np.empty(shape, np.bool_), (count,), f"{count} rows")
         assert fault is not None
         raise InvalidInput.at(cell(*path)[0], fault.code, fault.detail)
+    if isinstance(column, Factor):
+        return column
     values = column if array is None else array.tolist()
     seen: dict[Value, int] = {}
     kinds = set(map(type, values))

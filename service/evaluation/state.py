@@ -97,7 +97,8 @@ class State:
         if "confusion" in sums:
             _weigh(sums["confusion"], labels * self.classes + predicted, weights)
         for name, factor in batch.slices.items():
-            self.slices[name].add(factor, batch.losses, right, weights)
+            if factor.values:  # none where no row of the batch enters
+                self.slices[name].add(factor, batch.losses, right, weights)
         self.weighted |= weights is not None
         self.count += labels.size
         self._tally(batch)

@@ -11,7 +11,10 @@ from service.errors import Code, Fault, InvalidInput
 from service.losses.reduction import Scored, Selection
 from service.losses.result import Array, Normalize, ZeroProbability
 from service.losses.rows import (
+    Mask,
     Rows,
+    bad_logits,
+    bad_probabilities,
     certain,
     finite,
     logit_fault,
@@ -152,10 +155,7 @@ class Predictions(ABC):
         Raises:
             InvalidInput: at the first cell or row that means nothing.
         """
-        # NumPy adds along a row in an order that depends on its layout in memory
-        block = np.ascontiguousarray(self.rows.array[selection])
-        if block.dtype not in (np.float64, np.float32):
-            block = block.astype(np.float64)
+        block = self._block(selection)
         if self.as_logits:
             if not finite(block):
                 self._raise(logit_fault(self.rows, self._numbers(selection), block))
@@ -183,6 +183,27 @@ class Predictions(ABC):
             )
         )
         return block, sums
+
+    def bad_rows(self, selection: Selection) -> Mask:
+        """(n,) which of the selected rows, logits or probabilities, `read` or `judge` refuse."""
+        block = self._block(selection)
+        if self.rows.member == "logits":
+            bad, impossible = bad_logits(block), -np.inf
+        else:
+            block = block.astype(np.float64, copy=False)
+            with np.errstate(over="ignore", invalid="ignore"):
+                sums = block.sum(axis=1)
+            tolerance = sum_tolerance(self.rows.array)
+            bad, impossible = bad_probabilities(block, sums, self.normalize, tolerance), 0.0
+        if self.zero_probability == "reject" and self.labels is not None:
+            bad = bad | (block[np.arange(len(block)), self.labels[selection]] == impossible)
+        return bad
+
+    def _block(self, selection: Selection) -> Array:
+        # NumPy adds along a row in an order that depends on its layout in memory
+        block = np.ascontiguousarray(self.rows.array[selection])
+        wide = block.dtype in (np.float64, np.float32)
+        return block if wide else block.astype(np.float64)
 
     def coefficients(self, selection: Selection) -> Array:
         """(n, K) of the factors w_c t'_ic."""

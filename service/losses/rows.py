@@ -113,41 +113,38 @@ def finite(block: Array) -> bool:
         return math.isfinite(block.sum())
 
 
-_Bad = tuple[int, int | None, Code, str]
-"""A row of a block, a column of it or the whole row, and what is wrong."""
+Mask = npt.NDArray[np.bool_]
 
 
-def _first(rows: Rows, entering: npt.NDArray[np.intp], found: list[_Bad]) -> Fault | None:
-    """The fault of the earliest row; that of a cell before that of its row."""
-    if not found:
-        return None
-    row, column, code, text = min(found, key=lambda bad: bad[0])
-    return rows.fault(int(entering[row]), column, code, text)
+def bad_logits(block: Array) -> Mask:
+    """(n,) which rows of logits (n, K) mean nothing: a NaN, two certain classes, none possible."""
+    if finite(block):
+        return np.zeros(len(block), np.bool_)
+    bad: Mask = np.isnan(block).any(axis=1) | (block == -np.inf).all(axis=1)
+    bad |= np.count_nonzero(block == np.inf, axis=1) > 1
+    return bad
 
 
 def logit_fault(rows: Rows, entering: npt.NDArray[np.intp], block: Array) -> Fault | None:
-    """The first logit of a block that means nothing.
+    """The first row of a block that means nothing, at the cell that is to blame.
 
     Args:
         rows: where the block comes from.
         entering: (n,) the row numbers of the block.
         block: (n, K) logits.
     """
-    found: list[_Bad] = []
-    bad = np.argwhere(np.isnan(block))
-    if bad.size:
-        found.append((int(bad[0, 0]), int(bad[0, 1]), Code.NAN_VALUE, "is NaN"))
-    ambiguous = np.flatnonzero(np.count_nonzero(block == np.inf, axis=1) > 1)
-    if ambiguous.size:
-        row = int(ambiguous[0])
-        column = int(np.flatnonzero(block[row] == np.inf)[1])
+    bad = np.flatnonzero(bad_logits(block))
+    if not bad.size:
+        return None
+    row, logits = int(entering[bad[0]]), block[bad[0]]
+    nan, sure = np.flatnonzero(np.isnan(logits)), np.flatnonzero(logits == np.inf)
+    if nan.size:
+        return rows.fault(row, int(nan[0]), Code.NAN_VALUE, "is NaN")
+    if sure.size > 1:
         text = "is the second +Infinity of its row; only one class can be certain"
-        found.append((row, column, Code.AMBIGUOUS_ROW, text))
-    impossible = np.flatnonzero((block == -np.inf).all(axis=1))
-    if impossible.size:
-        text = f"has no possible class: every one of its {rows.member} is -Infinity"
-        found.append((int(impossible[0]), None, Code.IMPOSSIBLE_ROW, text))
-    return _first(rows, entering, found)
+        return rows.fault(row, int(sure[1]), Code.AMBIGUOUS_ROW, text)
+    text = f"has no possible class: every one of its {rows.member} is -Infinity"
+    return rows.fault(row, None, Code.IMPOSSIBLE_ROW, text)
 
 
 def certain(block: Array) -> Array:
@@ -159,6 +156,24 @@ def certain(block: Array) -> Array:
     return np.where(rows[:, None], np.where(sure, 0.0, -np.inf), block)
 
 
+def bad_probabilities(block: Array, sums: Array, normalize: Normalize, tolerance: float) -> Mask:
+    """(n,) which rows are no distributions; the arguments are those of `probability_fault`."""
+    inside = (block >= 0) & (block <= _most(normalize))
+    bad = _off(sums, normalize, tolerance)
+    return bad if inside.all() else bad | ~inside.all(axis=1)
+
+
+def _most(normalize: Normalize) -> float:
+    return float(np.finfo(np.float64).max) if normalize == "renormalize" else 1.0
+
+
+def _off(sums: Array, normalize: Normalize, tolerance: float) -> Mask:
+    """Which sums of rows are not what the policy asks for."""
+    if normalize == "renormalize":
+        return np.asarray((sums == 0) | np.isinf(sums))
+    return np.asarray(np.abs(sums - 1.0) > (np.inf if normalize == "off" else tolerance))
+
+
 def probability_fault(
     rows: Rows,
     entering: npt.NDArray[np.intp],
@@ -167,7 +182,7 @@ def probability_fault(
     normalize: Normalize,
     tolerance: float,
 ) -> Fault | None:
-    """The first cell or row of a block that is no probability, nor a distribution.
+    """The first row of a block that is no distribution, at the cell that is to blame.
 
     Args:
         rows: where the block comes from.
@@ -177,15 +192,17 @@ def probability_fault(
         normalize: `"renormalize"` allows any weights >= 0 with a sum above 0.
         tolerance: of the sums.
     """
-    found: list[_Bad] = []
-    bad = np.argwhere(np.isnan(block))
-    if bad.size:
-        found.append((int(bad[0, 0]), int(bad[0, 1]), Code.NAN_VALUE, "is NaN"))
-    upper = np.finfo(np.float64).max if normalize == "renormalize" else 1.0
-    bad = np.argwhere((block < 0) | (block > upper))
-    if bad.size:
-        row, column = (int(i) for i in bad[0])
-        sent = float(rows.array[entering[row], column])
+    bad = np.flatnonzero(bad_probabilities(block, sums, normalize, tolerance))
+    if not bad.size:
+        return None
+    row, probabilities = int(entering[bad[0]]), block[bad[0]]
+    nan = np.flatnonzero(np.isnan(probabilities))
+    if nan.size:
+        return rows.fault(row, int(nan[0]), Code.NAN_VALUE, "is NaN")
+    outside = np.flatnonzero((probabilities < 0) | (probabilities > _most(normalize)))
+    if outside.size:
+        column = int(outside[0])
+        sent = float(rows.array[row, column])
         text = f"is {sent!r}; "
         if rows.member == "log_probabilities":
             text += "the logarithm of a probability is at most 0"
@@ -193,18 +210,13 @@ def probability_fault(
             text += "a probability lies in [0, 1]"
         if sent > 0:
             text += ' (weights need normalize "renormalize")'
-        found.append((row, column, Code.PROBABILITY_OUT_OF_RANGE, text))
+        return rows.fault(row, column, Code.PROBABILITY_OUT_OF_RANGE, text)
     if normalize == "renormalize":
-        off = np.flatnonzero((sums == 0) | np.isinf(sums))
         why = "which cannot be divided out"
     else:
-        off = np.flatnonzero(np.abs(sums - 1.0) > (np.inf if normalize == "off" else tolerance))
         why = f'more than {tolerance:g} off 1; see normalize ("renormalize" or "off")'
-    if off.size:
-        row = int(off[0])
-        text = f"has the sum {float(sums[row])!r}, {why}"
-        found.append((row, None, Code.NOT_NORMALIZED, text))
-    return _first(rows, entering, found)
+    text = f"has the sum {float(sums[bad[0]])!r}, {why}"
+    return rows.fault(row, None, Code.NOT_NORMALIZED, text)
 
 
 def sum_tolerance(array: Numbers) -> float:

@@ -29,6 +29,12 @@ def _shape(shape: tuple[int, ...]) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
 
 
+def bad_weights(weights: Numbers) -> Mask:
+    """Which weights are none: negative, NaN or infinite."""
+    bad: Mask = ~(weights >= 0) | np.isinf(weights)
+    return bad
+
+
 def check_weights(member: str, weights: Numbers) -> Array:
     """Weights as float64, each finite and >= 0.
 
@@ -36,7 +42,7 @@ def check_weights(member: str, weights: Numbers) -> Array:
         InvalidInput: at the first weight that is negative, NaN or infinite.
     """
     values = weights.astype(np.float64, copy=False)
-    bad = np.argwhere(~(values >= 0) | np.isinf(values))
+    bad = np.argwhere(bad_weights(values))
     if bad.size:
         index = tuple(int(i) for i in bad[0])
         pointer, name = cell(member, *index)
@@ -143,21 +149,48 @@ def class_indices(
     flat = labels.reshape(-1)
     if kept is None:
         kept = np.ones(flat.shape, dtype=np.bool_)
-    if classes is not None:
-        return _named_indices(member, labels, kept, classes)
-    flat = numbered(flat, booleans=False)
-    good = (flat >= 0) & (flat < count)
-    if flat.dtype.kind == "f":
-        good &= flat == np.floor(flat)
-    bad = np.flatnonzero(~good & kept)
+    found = known_labels(flat, count, classes)
+    bad = np.flatnonzero((found < 0) & kept)
     if bad.size:
-        raise _label_error(member, labels, int(bad[0]), count)
-    return np.where(kept, flat, 0).astype(np.int64, copy=False)
+        raise _label_error(member, labels, int(bad[0]), count, classes)
+    return np.where(kept, found, 0)
 
 
-def _label_error(member: str, labels: npt.NDArray[Any], row: int, count: int) -> InvalidInput:
+def known_labels(flat: npt.NDArray[Any], count: int, classes: Sequence[Label] | None) -> Indices:
+    """Hard labels (N,) as class indices, and -1 for those that are none.
+
+    Raises:
+        InvalidInput: the classes name one twice.
+    """
+    if classes is None:
+        flat = numbered(flat, booleans=False)
+        good = (flat >= 0) & (flat < count)
+        if flat.dtype.kind == "f":
+            good &= flat == np.floor(flat)
+        return np.where(good, flat, -1).astype(np.int64, copy=False)
+    # bool is an int to Python, so that True would find the class 1
+    index = {(type(name), name): i for i, name in enumerate(classes)}
+    if len(index) != len(classes):
+        raise InvalidInput.at("/classes", Code.INVALID_OPTION, "classes names a class twice")
+    values = (
+        int(value) if isinstance(value, float) and value.is_integer() else value
+        for value in flat.tolist()
+    )
+    return np.fromiter((index.get((type(v), v), -1) for v in values), np.int64, flat.size)
+
+
+def _label_error(
+    member: str,
+    labels: npt.NDArray[Any],
+    row: int,
+    count: int,
+    classes: Sequence[Label] | None,
+) -> InvalidInput:
     place = tuple(int(i) for i in np.unravel_index(row, labels.shape)) if labels.shape else ()
     pointer, name = cell(member, *place)
+    if classes is not None:
+        text = f"{name} is none of the {len(classes)} classes"
+        return InvalidInput.at(pointer, Code.UNKNOWN_LABEL, text)
     value = labels.reshape(-1)[row : row + 1].tolist()[0]
     wanted = f"with {count} classes a label is an integer from 0 to {count - 1}"
     if isinstance(value, float) and np.isnan(value):
@@ -167,28 +200,3 @@ def _label_error(member: str, labels: npt.NDArray[Any], row: int, count: int) ->
         hint = "" if isinstance(value, bool) else " (send classes to use names)"
         return InvalidInput.at(pointer, Code.NOT_A_LABEL, f"{name} is {what}; {wanted}{hint}")
     return InvalidInput.at(pointer, Code.LABEL_OUT_OF_RANGE, f"{name} is {value!r}; {wanted}")
-
-
-def _named_indices(
-    member: str, labels: npt.NDArray[Any], kept: Mask, classes: Sequence[Label]
-) -> Indices:
-    # bool is an int to Python, so that True would find the class 1
-    index = {(type(name), name): i for i, name in enumerate(classes)}
-    if len(index) != len(classes):
-        raise InvalidInput.at("/classes", Code.INVALID_OPTION, "classes names a class twice")
-    values = labels.reshape(-1).tolist()
-    found = np.zeros(len(values), dtype=np.int64)
-    for row, (value, enters) in enumerate(zip(values, kept.tolist(), strict=True)):
-        if not enters:
-            continue
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        position = index.get((type(value), value))
-        if position is None:
-            place = tuple(int(i) for i in np.unravel_index(row, labels.shape))
-            pointer, name = cell(member, *place)
-            raise InvalidInput.at(
-                pointer, Code.UNKNOWN_LABEL, f"{name} is none of the {len(classes)} classes"
-            )
-        found[row] = position
-    return found
