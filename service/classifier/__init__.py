@@ -23,6 +23,7 @@ from service.classifier.onnx import model_from_onnx, to_onnx
 from service.classifier.options import SOLVERS, Options
 from service.classifier.selective import RiskCoverage, risk_coverage
 from service.classifier.sgd import Descent
+from service.classifier.trace import Step, Tell
 from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped
 from service.classifier.uniqueness import is_unique
@@ -48,6 +49,8 @@ __all__ = [
     "Prediction",
     "RiskCoverage",
     "Source",
+    "Step",
+    "Tell",
     "Trained",
     "card",
     "evaluate",

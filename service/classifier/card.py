@@ -10,6 +10,7 @@ import numpy as np
 from service.classifier.inference import CONFIDENCE, Inference
 from service.classifier.model import Label
 from service.classifier.options import Options
+from service.classifier.trace import Step
 from service.classifier.train import Trained
 
 OBJECTIVE = (
@@ -25,7 +26,7 @@ def card(trained: Trained, options: Options) -> dict[str, Any]:
         options: that it was trained with.
 
     Returns:
-        `data`, `training`, `fit`, `log_loss`, `baselines`, and where they were asked for
+        `data`, `training`, `fit`, `curve`, `log_loss`, `baselines`, and where they were asked for
         `calibration` and `statistics`.
     """
     fit, parts, model = trained.fit, trained.parts, trained.model
@@ -42,9 +43,10 @@ def card(trained: Trained, options: Options) -> dict[str, Any]:
         "fit": {
             field.name: getattr(fit, field.name)
             for field in dataclasses.fields(fit)
-            if field.name not in ("coefficients", "intercepts")
+            if field.name not in ("coefficients", "intercepts", "curve")
             and getattr(fit, field.name) is not None
         },
+        "curve": _curve(fit.curve),
         "log_loss": {part: figures.log_loss for part, figures in parts.items()},
         "baselines": {
             "uniform": trained.uniform_baseline,
@@ -59,6 +61,12 @@ def card(trained: Trained, options: Options) -> dict[str, Any]:
         )
     spelled: dict[str, Any] = _spelled(found)
     return spelled
+
+
+def _curve(steps: tuple[Step, ...]) -> dict[str, list[float]]:
+    """The steps by column, without those that hold nothing."""
+    columns = {f.name: [getattr(step, f.name) for step in steps] for f in dataclasses.fields(Step)}
+    return {name: column for name, column in columns.items() if column[0] is not None}
 
 
 def _statistics(found: Inference, classes: tuple[Label, ...], columns: list[str]) -> dict[str, Any]:

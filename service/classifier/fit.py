@@ -17,6 +17,7 @@ from service.classifier.samples import Samples, samples
 from service.classifier.scaling import Scaling
 from service.classifier.separation import is_separable
 from service.classifier.sgd import Descent, sgd
+from service.classifier.trace import Step, Tell, Trace
 
 SMALL = 300
 CHEAP = 1e9
@@ -47,6 +48,7 @@ class Fit:
         null_log_likelihood: the same for the weighted class frequencies, without features.
         separable: without a penalty, whether the classes can be told apart so that no finite
             optimum exists; None when that is not known, False with a penalty.
+        curve: the steps from the start to the end; every second, fourth, ... of very many.
     """
 
     coefficients: Array
@@ -61,6 +63,7 @@ class Fit:
     log_likelihood: float
     null_log_likelihood: float
     separable: bool | None
+    curve: tuple[Step, ...]
 
 
 def fit(
@@ -72,6 +75,7 @@ def fit(
     sample_weights: npt.ArrayLike | None = None,
     options: Options | None = None,
     start: tuple[Array, Array] | None = None,
+    tell: Tell | None = None,
     threads: int = 1,
 ) -> Fit:
     """Fit a multinomial logistic model to the optimum of its objective.
@@ -89,6 +93,7 @@ def fit(
         sample_weights: s, shape (N,), >= 0; all 1 when absent. Rows of weight 0 are not read.
         options: see `Options`; class weights by name are by index here.
         start: coefficients and intercepts to start from, in the shapes of `Fit`.
+        tell: is called with every step as it is made.
         threads: how many work at the same time; changes no bit.
 
     Returns:
@@ -99,7 +104,7 @@ def fit(
     """
     options = options or Options()
     rows = samples(inputs, labels, targets=targets, classes=classes, sample_weights=sample_weights)
-    return fit_samples(rows.weighed(options), options, start=start, threads=threads)
+    return fit_samples(rows.weighed(options), options, start=start, tell=tell, threads=threads)
 
 
 def fit_samples(
@@ -108,6 +113,7 @@ def fit_samples(
     *,
     start: tuple[Array, Array] | None = None,
     watch: Callable[[Array, Array], float] | None = None,
+    tell: Tell | None = None,
     threads: int = 1,
 ) -> Fit:
     """Fit checked rows, class weights multiplied in.
@@ -116,7 +122,9 @@ def fit_samples(
         rows: the samples.
         options: of the fit.
         start: coefficients and intercepts to start from.
-        watch: the loss, on other rows, of coefficients and intercepts: SGD stops early by it.
+        watch: the log loss, on other rows, of coefficients and intercepts: it is told with every
+            step, and SGD stops early by it.
+        tell: is called with every step as it is made.
         threads: how many work at the same time.
 
     Returns:
@@ -127,11 +135,12 @@ def fit_samples(
     objective = scaling.applied(rows).objective(options, threads)
     first = np.zeros(objective.shape) if start is None else scaling.inward(*start)
     solver = _solver(objective, options)
-    solution = _solve(objective, options, solver, first, scaling, watch)
+    outside = None if watch is None else lambda found: watch(*scaling.outward(found))
+    trace = Trace(objective, outside, tell)
+    solution = _solve(objective, options, solver, first, trace)
     point = solution.point
     parameters = _centred(point.parameters, options, objective.inputs.shape[1])
     coefficients, intercepts = scaling.outward(parameters)
-    log_likelihood = -math.fsum(objective.losses(point.parameters).tolist())
     separable: bool | None = False
     if options.l1 == 0.0 and options.l2 == 0.0:
         separable = is_separable(objective, point.parameters, solution.newton_decrement)
@@ -145,9 +154,10 @@ def fit_samples(
         converged=objective.converged(point.gradient, solution.newton_decrement, options.tolerance),
         solver=solver,
         seconds=time.perf_counter() - begun,
-        log_likelihood=log_likelihood,
+        log_likelihood=-point.loss,
         null_log_likelihood=_null_log_likelihood(rows),
         separable=separable,
+        curve=trace.curve,
     )
 
 
@@ -196,16 +206,11 @@ def _solver(objective: Objective, options: Options) -> str:
 
 
 def _solve(
-    objective: Objective,
-    options: Options,
-    solver: str,
-    start: Array,
-    scaling: Scaling,
-    watch: Callable[[Array, Array], float] | None,
+    objective: Objective, options: Options, solver: str, start: Array, trace: Trace
 ) -> Solution:
     most = options.max_iterations or ITERATIONS.get(solver, MOST_ITERATIONS)
     if solver == "orthant-newton":
-        return orthant_newton(objective, options.l1, start, options.tolerance, most)
+        return orthant_newton(objective, options.l1, start, options.tolerance, most, trace)
     if solver == "sgd":
         parameters, steps = sgd(
             objective,
@@ -214,11 +219,12 @@ def _solve(
             batch_size=options.batch_size,
             epochs=options.epochs,
             seed=options.seed,
-            watch=None if watch is None else lambda found: watch(*scaling.outward(found)),
+            trace=trace,
         )
-        return newton_cg(objective, parameters, options.tolerance, 0)._replace(iterations=steps)
+        judged = newton_cg(objective, parameters, options.tolerance, 0, Trace(objective))
+        return judged._replace(iterations=steps)
     smooth = {"newton-cholesky": newton_cholesky, "newton-cg": newton_cg, "lbfgs": lbfgs}
-    return smooth[solver](objective, start, options.tolerance, most)
+    return smooth[solver](objective, start, options.tolerance, most, trace)
 
 
 def _centred(parameters: Array, options: Options, width: int) -> Array:

@@ -10,6 +10,7 @@ from service.classifier.curvature import Curvature, Solve
 from service.classifier.inverses import Inverses
 from service.classifier.objective import Objective, Point
 from service.classifier.rows import Array
+from service.classifier.trace import Trace
 
 # A decrease below this part of the objective is lost in its rounding: from there on the
 # gradient, which is still accurate, decides whether a step is an improvement.
@@ -17,6 +18,7 @@ FLAT = 1e-10
 SUFFICIENT_DECREASE = 1e-4
 HALVINGS = 40
 FORCING = 0.1
+GAMMA = 0.9
 PRODUCTS = 200
 FLOAT32_RANGE = 1e15
 FIRST_PART = 8
@@ -38,7 +40,7 @@ class Solution(NamedTuple):
 
 
 def newton_cholesky(
-    objective: Objective, start: Array, tolerance: float, max_iterations: int
+    objective: Objective, start: Array, tolerance: float, max_iterations: int, trace: Trace
 ) -> Solution:
     """Newton steps with a Cholesky factor of the Hessian and a backtracking line search.
 
@@ -47,6 +49,7 @@ def newton_cholesky(
         start: parameters, shape (R, C).
         tolerance: of the gradient norm; with 0 it goes on until no step improves.
         max_iterations: of accepted steps.
+        trace: takes the start and every accepted step.
 
     Returns:
         The solution; its decrement is exact to rounding.
@@ -54,6 +57,7 @@ def newton_cholesky(
     Source: S. Boyd and L. Vandenberghe, Convex Optimization (2004), 9.5.
     """
     point, iteration = objective.at(start), 0
+    trace(iteration, point)
     while True:
         step = newton_step(objective, point.parameters, point.gradient)
         slope = float(np.vdot(point.gradient, step))
@@ -62,6 +66,7 @@ def newton_cholesky(
         if found is None:
             return Solution(point, iteration, 0.5 * slope)
         point, iteration = found, iteration + 1
+        trace(iteration, point)
 
 
 def search(objective: Objective, point: Point, step: Array) -> Point | None:
@@ -110,7 +115,7 @@ def newton_step(objective: Objective, parameters: Array, gradient: Array) -> Arr
 
 
 def newton_cg(
-    objective: Objective, start: Array, tolerance: float, max_iterations: int
+    objective: Objective, start: Array, tolerance: float, max_iterations: int, trace: Trace
 ) -> Solution:
     """Inexact Newton steps: conjugate gradients with an approximate inverse that is kept.
 
@@ -124,20 +129,25 @@ def newton_cg(
         start: parameters, shape (R, C).
         tolerance: of the gradient norm.
         max_iterations: of accepted steps.
+        trace: takes the start and every accepted step.
 
     Returns:
         The solution; its decrement is as good as the approximate inverse.
 
-    Source: R. S. Dembo, S. C. Eisenstat and T. Steihaug, SIAM J. Numer. Anal. 19 (1982), 400.
+    Source: R. S. Dembo, S. C. Eisenstat and T. Steihaug, SIAM J. Numer. Anal. 19 (1982), 400; the
+    forcing terms S. C. Eisenstat and H. F. Walker, SIAM J. Sci. Comput. 17 (1996), 16, choice 2.
     """
     part = objective.part(FIRST_PART)
     if part is not None:
-        start = newton_cg(part, start, max(tolerance, ROUGH), max_iterations).point.parameters
+        rough = max(tolerance, ROUGH)
+        start = newton_cg(part, start, rough, max_iterations, Trace(part)).point.parameters
     point, iteration = objective.at(start), 0
+    trace(iteration, point)
     rows: npt.NDArray[np.floating[Any]] = objective.inputs
     if max(rows.max(initial=0.0), -rows.min(initial=0.0)) < FLOAT32_RANGE:
         rows = rows.astype(np.float32)
     inverses = Inverses(objective, rows)
+    before, forcing = math.inf, FORCING
     while True:
         curvature = Curvature(objective, point, inverses.rows)
         inverse = inverses.at(curvature)
@@ -146,7 +156,9 @@ def newton_cg(
         if done or iteration == max_iterations:
             break
         norm = objective.gradient_norm(point.gradient)
-        forcing = min(0.5, max(min(FORCING, norm), 0.3 * tolerance / norm))
+        if iteration > 0:  # no better than the quadratic model has lately been
+            forcing = GAMMA * (norm / before) ** 2
+        forcing, before = min(0.5, max(forcing, 0.3 * tolerance / norm)), norm
         step, products = conjugate_gradients(curvature.product, inverse, point.gradient, forcing)
         found = search(objective, point, step)
         if found is None and inverses.rows.dtype == np.float64:
@@ -155,12 +167,15 @@ def newton_cg(
             inverses = Inverses(objective, objective.inputs)
         else:
             point, iteration = found, iteration + 1
+            trace(iteration, point)
             left = objective.gradient_norm(point.gradient) / max(tolerance, 1e-300)
             inverses.used(products, products * math.log(max(left, 1.0)) / -math.log(forcing))
     return Solution(point, iteration, decrement)
 
 
-def lbfgs(objective: Objective, start: Array, tolerance: float, max_iterations: int) -> Solution:
+def lbfgs(
+    objective: Objective, start: Array, tolerance: float, max_iterations: int, trace: Trace
+) -> Solution:
     """SciPy's L-BFGS: little memory and no Hessian, for very many parameters.
 
     Args:
@@ -168,6 +183,7 @@ def lbfgs(objective: Objective, start: Array, tolerance: float, max_iterations: 
         start: parameters, shape (R, C).
         tolerance: of the gradient norm.
         max_iterations: of steps.
+        trace: takes the start and every step.
 
     Returns:
         The solution; its decrement is as good as the approximate inverse of `newton_cg`.
@@ -177,14 +193,24 @@ def lbfgs(objective: Objective, start: Array, tolerance: float, max_iterations: 
     from scipy.optimize import minimize
 
     total = float(objective.masses.sum())
+    point, iteration = objective.at(start), 0
+    trace(iteration, point)
 
     def mean(flat: Array) -> tuple[float, Array]:
-        value, gradient = objective.value_and_gradient(flat.reshape(objective.shape))
-        return value / total, gradient.ravel() / total
+        nonlocal point
+        point = objective.at(flat.reshape(objective.shape).copy())
+        return point.value / total, point.gradient.ravel() / total
+
+    def accepted(_: Array) -> None:  # the line search ends with the point it takes
+        nonlocal iteration
+        iteration += 1
+        trace(iteration, point)
 
     options = {"maxiter": max_iterations, "maxfun": 2 * max_iterations, "gtol": tolerance}
     options |= {"ftol": 0.0, "maxcor": 20, "maxls": 50}
-    found = minimize(mean, start.ravel(), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(
+        mean, start.ravel(), jac=True, method="L-BFGS-B", callback=accepted, options=options
+    )
     point = objective.at(found.x.reshape(objective.shape))
     inverse = Inverses(objective, objective.inputs).at(
         Curvature(objective, point, objective.inputs)

@@ -1,6 +1,5 @@
 """The multinomial logistic objective: its value, gradient and Hessian."""
 
-import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,12 +20,14 @@ class Point(NamedTuple):
     Attributes:
         parameters: shape (R, C).
         value: F.
+        loss: the part of F without penalty.
         gradient: shape (R, C).
         slopes: the gradient with respect to the logits of the rows, shape (R, N).
     """
 
     parameters: Array
     value: float
+    loss: float
     gradient: Array
     slopes: Array
 
@@ -104,16 +105,23 @@ class Objective:
         ones = np.ones((len(self.inputs), int(self.intercept)))
         return np.hstack([self.inputs, ones])
 
-    def logits(self, parameters: Array, rows: slice = slice(None)) -> Array:
-        """The logits of some of the training rows, shape (n, K)."""
+    def logits(self, parameters: Array) -> Array:
+        """The logits of the training rows, shape (N, K)."""
         width = self.inputs.shape[1]
-        logits: Array = scores(self.inputs[rows], parameters[:, :width]).T.astype(float, copy=False)
+        first = self.classes - self.shape[0]
+        logits = np.zeros((self.classes, len(self.inputs)))
+
+        def work(rows: slice) -> None:
+            logits[first:, rows] = scores(self.inputs[rows], parameters[:, :width])
+
+        for _ in map_blocks(work, self.inputs.shape, self.threads):
+            pass
         if self.intercept:
-            logits += parameters[:, width]
-        return np.hstack([np.zeros_like(logits), logits]) if self.classes == 2 else logits
+            logits[first:] += parameters[:, width:]
+        return logits.T
 
     def at(self, parameters: Array) -> Point:
-        """F and its gradient, from one pass over the rows.
+        """F and its gradient: logits block by block, the kernel once, moments block by block.
 
         Args:
             parameters: shape (R, C).
@@ -122,35 +130,33 @@ class Objective:
             The point.
         """
         width = self.inputs.shape[1]
-        slopes = np.empty((self.shape[0], len(self.inputs)))
-
-        def work(rows: slice) -> tuple[float, Array]:
-            losses, part = self._losses(self.logits(parameters, rows), rows)
-            slopes[:, rows] = part[:, -self.shape[0] :].T
-            gradient = np.empty(self.shape)
-            gradient[:, :width] = moments(slopes[:, rows], self.inputs[rows])
-            gradient[:, width:] = slopes[:, rows].sum(axis=1)[:, None]
-            return float(losses.sum()), gradient
-
+        losses, by_row = self._losses(self.logits(parameters))
+        slopes = np.ascontiguousarray(by_row[:, -self.shape[0] :].T)
         gradient = self.penalty * parameters
-        values = [0.5 * float((gradient * parameters).sum())]
-        for value, part in map_blocks(work, self.inputs.shape, self.threads):
-            values.append(value)
-            gradient += part
-        return Point(parameters, math.fsum(values), gradient, slopes)
+        loss = float(losses.sum())
+        value = 0.5 * float((gradient * parameters).sum()) + loss
+        gradient[:, width:] += slopes.sum(axis=1)[:, None]
+        for part in map_blocks(
+            lambda rows: moments(slopes[:, rows], self.inputs[rows]),
+            self.inputs.shape,
+            self.threads,
+        ):
+            gradient[:, :width] += part
+        return Point(parameters, value, loss, gradient, slopes)
 
     def value_and_gradient(self, parameters: Array) -> tuple[float, Array]:
         """F and its gradient, shape (R, C), at parameters of that shape."""
         point = self.at(parameters)
         return point.value, point.gradient
 
-    def _losses(self, logits: Array, rows: slice) -> tuple[Array, Array]:
-        """Weighted losses and slopes of some rows."""
-        weights = self.weights[rows]
+    def _losses(self, logits: Array) -> tuple[Array, Array]:
+        """Weighted losses of the rows, shape (N,), and their slopes by logits, shape (N, K)."""
+        weights, threads = self.weights, self.threads
         if self.targets is None:
-            losses, slopes = cross_entropy(logits, self.labels[rows], scale=weights)
+            found = cross_entropy(logits, self.labels, scale=weights, threads=threads)
         else:
-            losses, slopes = soft_cross_entropy(logits, self.targets[rows], scale=weights)
+            found = soft_cross_entropy(logits, self.targets, scale=weights, threads=threads)
+        losses, slopes = found
         assert slopes is not None  # scale asks for it
         return weights * losses, slopes
 
@@ -204,10 +210,6 @@ class Objective:
             return self.targets
         one_hot: Array = np.eye(self.classes)[self.labels]
         return one_hot
-
-    def losses(self, parameters: Array) -> Array:
-        """The weighted losses of the rows, shape (N,)."""
-        return self._losses(self.logits(parameters), slice(None))[0]
 
     def gradient_norm(self, gradient: Array) -> float:
         """The largest gradient entry divided by the total weight."""

@@ -16,6 +16,7 @@ from service.classifier.newton import (
 )
 from service.classifier.objective import Objective, Point
 from service.classifier.rows import Array
+from service.classifier.trace import Trace
 
 NEAR = 1e-3
 RIDGE = 1e-9
@@ -28,9 +29,19 @@ class _Place(NamedTuple):
     value: float
     gradient: Array
 
+    @property
+    def whole(self) -> Point:
+        """The point with value and gradient of the whole objective."""
+        return self.point._replace(value=self.value, gradient=self.gradient)
+
 
 def orthant_newton(
-    objective: Objective, l1: float, start: Array, tolerance: float, max_iterations: int
+    objective: Objective,
+    l1: float,
+    start: Array,
+    tolerance: float,
+    max_iterations: int,
+    trace: Trace,
 ) -> Solution:
     """Minimise F + l1 |coefficients|_1 by Newton steps within the orthant of their signs.
 
@@ -46,6 +57,7 @@ def orthant_newton(
         start: parameters, shape (R, C).
         tolerance: of the largest entry of the least subgradient divided by the total weight.
         max_iterations: of accepted steps.
+        trace: takes the start and every accepted step.
 
     Returns:
         The solution, its value and gradient those of the whole objective; the decrement is that
@@ -55,6 +67,7 @@ def orthant_newton(
     """
     rates = np.where(np.arange(objective.shape[1]) < objective.inputs.shape[1], l1, 0.0)
     place, iteration = _place(objective.at(start), rates), 0
+    trace(iteration, place.whole)
     while True:
         norm = objective.gradient_norm(place.gradient)
         free, pressed = _free(place, rates, norm)
@@ -72,8 +85,8 @@ def orthant_newton(
         if found is None:
             break
         place, iteration = _centred(objective, found, rates), iteration + 1
-    point = place.point._replace(value=place.value, gradient=place.gradient)
-    return Solution(point, iteration, decrement)
+        trace(iteration, place.whole)
+    return Solution(place.whole, iteration, decrement)
 
 
 def _place(point: Point, rates: Array) -> _Place:

@@ -1,12 +1,12 @@
 """Stochastic gradient descent: a few rows a step, for data that come in parts."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from service.classifier.objective import Objective
 from service.classifier.rows import Array
+from service.classifier.trace import Trace
 
 PATIENCE = 3
 """Epochs without a better validation loss after which the descent ends."""
@@ -58,9 +58,9 @@ def sgd(
     batch_size: int,
     epochs: int,
     seed: int,
-    watch: Callable[[Array], float] | None = None,
+    trace: Trace,
 ) -> tuple[Array, int]:
-    """Descend by shuffled batches, and stop early where a watched loss stops falling.
+    """Descend by shuffled batches, and stop early where the validation loss stops falling.
 
     Args:
         objective: what to minimise.
@@ -69,7 +69,8 @@ def sgd(
         batch_size: rows of a step.
         epochs: passes over the rows.
         seed: of the order (PCG64).
-        watch: the loss of parameters on other rows; the best ones by it are returned.
+        trace: takes the start and every epoch; the best parameters by its validation loss, where
+            it has one, are returned.
 
     Returns:
         The parameters and the number of steps.
@@ -79,14 +80,16 @@ def sgd(
     descent = Descent(start, rate, period=math.ceil(size / batch_size))
     random = np.random.Generator(np.random.PCG64(seed))
     best, least, since = start, math.inf, 0
-    for _ in range(epochs):
+    trace(0, objective.at(start))
+    for epoch in range(epochs):
         order = random.permutation(size)
         for first in range(0, size, batch_size):
             descent.update(objective.subset(order[first : first + batch_size]))
-        if watch is None:
+        loss = trace(epoch + 1, objective.at(descent.average)).validation_log_loss
+        if loss is None:
             best = descent.average
             continue
-        loss, since = watch(descent.average), since + 1
+        since += 1
         if loss < least:
             best, least, since = descent.average, loss, 0
         if since == PATIENCE:

@@ -15,6 +15,7 @@ from service.classifier.model import Model
 from service.classifier.options import Options
 from service.classifier.rows import Array
 from service.classifier.samples import Samples, class_weights_by_index, samples
+from service.classifier.trace import Tell
 from service.errors import Code, InvalidInput
 from service.evaluation.temperature import Calibration, fit_temperature
 from service.losses.truth import Indices, Label, class_indices
@@ -72,6 +73,7 @@ def train(
     initial: Model | None = None,
     name: str = "model",
     version: int = 1,
+    tell: Tell | None = None,
     threads: int = 1,
 ) -> Trained:
     """Train a model on a part of the rows and judge it by the others.
@@ -90,6 +92,7 @@ def train(
         initial: a model of the same classes and number of features to start from.
         name: of the model.
         version: of the model.
+        tell: is called with every step of the fit as it is made.
         threads: how many work at the same time; changes no bit.
 
     Returns:
@@ -118,6 +121,7 @@ def train(
         options,
         start=start,
         watch=None if held_out is None else watch,
+        tell=tell,
         threads=threads,
     )
     calibration = _calibration(held_out, found, options)

@@ -12,6 +12,7 @@ from service.classifier.newton import newton_cg, newton_cholesky
 from service.classifier.objective import Objective
 from service.classifier.orthant import orthant_newton
 from service.classifier.products import map_blocks, moments, scores
+from service.classifier.trace import Trace
 
 
 def drawn(rows, columns, classes, seed=5, spread=1.0):
@@ -49,8 +50,8 @@ def test_every_solver_finds_the_optimum_of_iris(solver, l2):
 def test_conjugate_gradients_agree_with_the_whole_factor(classes, intercept, soft):
     objective = objective_of(classes=classes, soft=soft, intercept=intercept)
     start = np.zeros(objective.shape)
-    exact = newton_cholesky(objective, start, 0.0, 100)
-    found = newton_cg(objective, start, 1e-10, 100)
+    exact = newton_cholesky(objective, start, 0.0, 100, Trace(objective))
+    found = newton_cg(objective, start, 1e-10, 100, Trace(objective))
     assert objective.gradient_norm(found.point.gradient) <= 1e-10
     assert found.point.value == pytest.approx(exact.point.value, rel=1e-13)
     np.testing.assert_allclose(found.point.parameters, exact.point.parameters, atol=1e-7)
@@ -115,7 +116,7 @@ def test_threads_change_no_bit(threads):
     more = objective_of(rows=70_000, columns=8, threads=threads)
     start = np.random.default_rng(1).normal(size=one.shape)
     assert one.at(start).gradient.tobytes() == more.at(start).gradient.tobytes()
-    found = [newton_cg(objective, start, 1e-6, 50) for objective in (one, more)]
+    found = [newton_cg(problem, start, 1e-6, 50, Trace(problem)) for problem in (one, more)]
     assert found[0].point.parameters.tobytes() == found[1].point.parameters.tobytes()
 
 
@@ -218,6 +219,6 @@ def test_many_correlated_features_are_selected():
 
 def test_a_search_that_cannot_improve_ends():
     objective = objective_of(rows=300)
-    found = orthant_newton(objective, 1.0, np.zeros(objective.shape), 0.0, 500)
+    found = orthant_newton(objective, 1.0, np.zeros(objective.shape), 0.0, 500, Trace(objective))
     assert found.iterations < 500
     assert objective.gradient_norm(found.point.gradient) < 1e-12

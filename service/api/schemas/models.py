@@ -34,6 +34,16 @@ class FitAnswer(Answer):
     )
 
 
+class CurveAnswer(Answer):
+    """The steps of a fit, by column; at most 65 of them, evenly spaced but for the last."""
+
+    iteration: list[int] = Field(description="Accepted steps, of sgd epochs; 0 is the start")
+    objective: Row
+    gradient_norm: Row
+    log_loss: Row = Field(description="Of the training rows, by sample and class weights")
+    validation_log_loss: Row | None = Field(None, description="Where there is a validation part")
+
+
 class ModelAnswer(Answer):
     """A version of a model."""
 
@@ -52,6 +62,7 @@ class ModelAnswer(Answer):
         None, description="Log loss and more on training and held-out rows"
     )
     fit: FitAnswer | None = None
+    curve: CurveAnswer | None = None
     log_loss: dict[str, Number] | None = Field(
         None, description="Of train, validation and test, mean in nats"
     )
