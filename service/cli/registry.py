@@ -20,7 +20,7 @@ def promote(name: str, alias: str, version: int) -> None:
     if not ALIAS.fullmatch(alias):
         raise click.ClickException(f"an alias must match {ALIAS.pattern}, whole")
     with _registry() as registry:
-        moved = registry.move_alias(name, alias, version, registry.seen(name, alias))
+        moved = registry.aliases.move(name, alias, version, registry.aliases.seen(name, alias))
     click.echo(f"{name} {alias}: {moved.number}, before {moved.previous or 'nothing'}")
 
 
@@ -30,7 +30,7 @@ def promote(name: str, alias: str, version: int) -> None:
 def roll_back(name: str, alias: str) -> None:
     """Let ALIAS of the model NAME stand again for what it stood for before."""
     with _registry() as registry:
-        moved = registry.roll_back(name, alias, registry.alias(name, alias).change)
+        moved = registry.aliases.roll_back(name, alias, registry.aliases.find(name, alias).change)
     click.echo(f"{name} {alias}: {moved.number}, before {moved.previous or 'nothing'}")
 
 

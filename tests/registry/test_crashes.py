@@ -57,7 +57,7 @@ def check(url: str, acknowledged: list[list[str]]) -> int:
             assert found[int(number) - 1].coefficients.item() == float(value)
     moves = [(int(change), int(n)) for kind, n, change in acknowledged if kind == "alias"]
     if moves:
-        now = registry.alias("mine", "champion")
+        now = registry.aliases.find("mine", "champion")
         assert (now.change, now.number) >= max(moves)
         assert registry.find("mine", "champion").version == now.number
     registry.end()
@@ -173,8 +173,10 @@ def test_whichever_step_fails_nothing_is_half_done_and_scoring_goes_on(
     url = fresh_url("sqlite")
     registry = Registry({}, 10**6, url)
     stored = registry.register(model("mine", 1)).version
-    registry._poller = threading.current_thread()  # it polls: find() answers from memory alone
-    engine = registry._database.engine
+    registry._mirror._poller = (
+        threading.current_thread()
+    )  # it polls: find() answers from memory alone
+    engine = registry.store._database.engine
     nth = 0
     while True:
         nth += 1

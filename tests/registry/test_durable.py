@@ -13,7 +13,7 @@ from sqlalchemy import MetaData, event
 from service.classifier import from_bytes
 from service.errors import Code, Conflict, MalformedBody, NotFound, Stale, StoreFull, Unavailable
 from service.registry import Registry, WouldWait
-from service.registry import registry as room
+from service.registry import mirror as room
 from service.registry.database import Database
 from service.registry.migrations import STEPS
 from service.registry.schema import METADATA
@@ -47,7 +47,7 @@ def test_nothing_is_written_and_sqlalchemy_not_needed_until_something_is_kept(
     with pytest.raises(NotFound):
         registry.find("mine")
     assert not file_of(url).parent.exists()
-    assert "_database" not in vars(registry)
+    assert "_database" not in vars(registry.store)
 
 
 def test_others_see_a_version_and_an_alias_within_two_seconds(
@@ -60,7 +60,7 @@ def test_others_see_a_version_and_an_alias_within_two_seconds(
     assert _soon(lambda: other.find("mine").version == 1)
     writer.register(model("mine", 2.0))
     assert _soon(lambda: other.find("mine").version == 2)
-    writer.move_alias("mine", "default", 1, None)
+    writer.aliases.move("mine", "default", 1, None)
     assert _soon(lambda: other.find("mine").version == 1)
     assert other.find("mine", 2).coefficients.item() == 2.0
 
@@ -89,7 +89,7 @@ def test_a_loop_is_never_made_to_wait(registry: Registry) -> None:
             lambda: registry.models(None, 1),
             lambda: registry.versions("mine", None, 1),
             lambda: registry.artifact("mine"),
-            lambda: registry.move_alias("mine", "champion", 1, None),
+            lambda: registry.aliases.move("mine", "champion", 1, None),
         ):
             with pytest.raises(WouldWait):
                 call()
@@ -103,24 +103,24 @@ def test_memory_is_bounded_and_what_was_let_go_is_read_again(url: str, opened: O
     registry.start()
     for value in range(6):
         registry.register(model("mine", value))
-    assert len(registry._recent._models) == 2
+    assert len(registry._mirror._recent._models) == 2
     for number in (1, 6, 1, 3):
         assert registry.find("mine", number).coefficients.item() == number - 1
-    assert len(registry._recent._models) == 2
+    assert len(registry._mirror._recent._models) == 2
 
 
 def test_a_page_of_models_is_read_with_one_question(url: str, opened: Open) -> None:
     writer = opened(url)
     for value in range(12):
         writer.register(model(f"mine-{value:02}", value))
-    writer.move_alias("mine-03", "default", 1, None)
+    writer.aliases.move("mine-03", "default", 1, None)
     writer.register(model("mine-03", 99))
     reader = opened(url)
     asked: list[str] = []
-    with reader._database.reading():
+    with reader.store._database.reading():
         pass  # the schema is there
     event.listen(
-        reader._database.engine,
+        reader.store._database.engine,
         "before_cursor_execute",
         lambda connection, cursor, statement, *_: asked.append(statement),
     )
@@ -135,11 +135,11 @@ class TestAliases:
     def test_move_and_roll_back(self, registry: Registry) -> None:
         for value in range(3):
             registry.register(model("mine", value))
-        one = registry.move_alias("mine", "champion", 1, None)
-        two = registry.move_alias("mine", "champion", 3, one.change)
+        one = registry.aliases.move("mine", "champion", 1, None)
+        two = registry.aliases.move("mine", "champion", 3, one.change)
         assert registry.find("mine", "champion").version == 3
-        assert registry.alias("mine", "champion") == two
-        back = registry.roll_back("mine", "champion", two.change)
+        assert registry.aliases.find("mine", "champion") == two
+        back = registry.aliases.roll_back("mine", "champion", two.change)
         assert (back.number, back.previous) == (1, 3)
         assert registry.find("mine", "champion").version == 1
         assert registry.find("mine").version == 3
@@ -147,15 +147,15 @@ class TestAliases:
     def test_sent_twice_a_promotion_leaves_the_way_back(self, registry: Registry) -> None:
         for value in (1.0, 2.0):
             registry.register(model("mine", value))
-        one = registry.move_alias("mine", "champion", 1, None)
-        two = registry.move_alias("mine", "champion", 2, one.change)
-        again = registry.move_alias("mine", "champion", 2, two.change)
+        one = registry.aliases.move("mine", "champion", 1, None)
+        two = registry.aliases.move("mine", "champion", 2, one.change)
+        again = registry.aliases.move("mine", "champion", 2, two.change)
         assert (again.number, again.previous) == (2, 1)
-        assert registry.roll_back("mine", "champion", again.change).number == 1
+        assert registry.aliases.roll_back("mine", "champion", again.change).number == 1
 
     def test_the_default_may_be_set_and_then_stays(self, registry: Registry) -> None:
         registry.register(model("mine", 0))
-        registry.move_alias("mine", "default", 1, None)
+        registry.aliases.move("mine", "default", 1, None)
         registry.register(model("mine", 1))
         assert registry.find("mine").version == 1
         assert [m.version for m in registry.models("iris", 9).models] == [1]
@@ -163,10 +163,10 @@ class TestAliases:
     def test_who_looked_too_early_changes_nothing(self, registry: Registry) -> None:
         registry.register(model("mine"))
         registry.register(model("mine"))
-        now = registry.move_alias("mine", "champion", 1, None)
+        now = registry.aliases.move("mine", "champion", 1, None)
         for seen in (None, now.change - 1, now.change + 1):
             with pytest.raises(Stale):
-                registry.move_alias("mine", "champion", 2, seen)
+                registry.aliases.move("mine", "champion", 2, seen)
         assert registry.find("mine", "champion").version == 1
 
     def test_what_makes_no_sense(self, registry: Registry) -> None:
@@ -177,14 +177,14 @@ class TestAliases:
             ("iris", 1, Conflict, Code.SHIPPED_MODEL),
         ):
             with pytest.raises(error) as found:
-                registry.move_alias(name, "champion", number, None)
+                registry.aliases.move(name, "champion", number, None)
             assert found.value.code == code
-        now = registry.move_alias("mine", "champion", 1, None)
+        now = registry.aliases.move("mine", "champion", 1, None)
         with pytest.raises(Conflict) as nothing:
-            registry.roll_back("mine", "champion", now.change)
+            registry.aliases.roll_back("mine", "champion", now.change)
         assert nothing.value.code == Code.NOTHING_BEFORE
         with pytest.raises(NotFound):
-            registry.alias("mine", "challenger")
+            registry.aliases.find("mine", "challenger")
 
 
 class TestArtifacts:
@@ -233,7 +233,7 @@ class TestFaults:
     def test_a_database_of_a_newer_xent_is_left_alone(self, url: str, opened: Open) -> None:
         registry = opened(url)
         registry.register(model("mine"))
-        with registry._database.writing() as connection:
+        with registry.store._database.writing() as connection:
             connection.exec_driver_sql(f"UPDATE schema_version SET step = {len(STEPS) + 1}")
         with pytest.raises(Unavailable, match="too old"):
             opened(url).register(model("mine"))
@@ -279,7 +279,7 @@ class TestFaults:
             return connection
 
         with monkeypatch.context() as patch:
-            patch.setattr(registry._database.engine.dialect.loaded_dbapi, "connect", limited)
+            patch.setattr(registry.store._database.engine.dialect.loaded_dbapi, "connect", limited)
             patch.setattr(sqlite3.dbapi2, "connect", limited)
             stored = 1
             with pytest.raises(StoreFull):  # noqa: PT012 some room is left in the last page

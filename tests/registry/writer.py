@@ -26,10 +26,10 @@ def main(url: str, name: str, count: int) -> None:
         number = registry.register(made).version
         print("version", number, turn, flush=True)  # noqa: T201
         try:
-            seen = registry.alias(name, "champion").change
+            seen = registry.aliases.find(name, "champion").change
         except NotFound:
             seen = None
-        moved = registry.move_alias(name, "champion", number, seen)
+        moved = registry.aliases.move(name, "champion", number, seen)
         print("alias", number, moved.change, flush=True)  # noqa: T201
 
 

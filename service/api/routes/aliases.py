@@ -37,7 +37,7 @@ def add_aliases(router: APIRouter, registry: Registry, settings: Settings) -> No
         The ETag of the answer is what promote_alias takes as If-Match. An alias `default` that
         nobody has set stands for the newest version and is 404 here.
         """
-        return _alias(alias, registry.alias(name, alias))
+        return _alias(alias, registry.aliases.find(name, alias))
 
     def promote_alias(
         name: str,
@@ -56,9 +56,9 @@ def add_aliases(router: APIRouter, registry: Registry, settings: Settings) -> No
         if not ALIAS.fullmatch(alias):
             detail = f"alias must match {ALIAS.pattern}, whole"
             raise InvalidInput.at("/alias", Code.INVALID_OPTION, detail)
-        seen = registry.seen(name, alias)
+        seen = registry.aliases.seen(name, alias)
         check_conditions(None if seen is None else _tag(seen), if_match, if_none_match)
-        return _alias(alias, registry.move_alias(name, alias, body.version, seen))
+        return _alias(alias, registry.aliases.move(name, alias, body.version, seen))
 
     def download_artifact(name: str, version: str, if_none_match: IfNoneMatch = None) -> Response:
         """The safetensors file of a version, by number or alias.

@@ -1,0 +1,158 @@
+"""What one process knows of the registered models, kept in step with the database."""
+
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from service.classifier import Model
+from service.errors import Code, NotFound, Unavailable, XentError
+from service.registry.memory import DEFAULT, Entry, Recent
+from service.registry.store import Store, not_in_a_loop
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+POLL_SECONDS = 1.0
+
+
+class Mirror:
+    """The names, aliases and recently used models of a store; may be used by several threads.
+
+    What another process has changed is known within `POLL_SECONDS` and the time that reading it
+    takes, once the mirror was started; until then it looks whenever it is asked.
+
+    Args:
+        store: what is mirrored.
+        capacity: bytes of the models that are kept.
+    """
+
+    def __init__(self, store: Store, capacity: int) -> None:
+        self._store = store
+        self._recent = Recent(capacity)
+        self._entries: Mapping[str, Entry] = {}
+        self._seen = -1  # the last change that the entries know of
+        self._refreshing = threading.Lock()
+        self._ending = threading.Event()
+        self._poller: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Reads what there is, and from then on looks for changes in a thread of its own.
+
+        A database that cannot be used now is no error: it is looked for again and again.
+        """
+        with suppress(XentError):
+            self.refresh()
+        self._poller = threading.Thread(target=self._poll, name="registry", daemon=True)
+        self._poller.start()
+
+    def end(self) -> None:
+        """Looks no more."""
+        self._ending.set()
+        if self._poller is not None:
+            self._poller.join()
+
+    def entry(self, name: str) -> Entry:
+        """What there is of a model.
+
+        Raises:
+            NotFound: no such model.
+            Unavailable: the database could not be read yet.
+            WouldWait: in the thread of a server's loop, where the mirror was not started.
+        """
+        if self._poller is None:  # nobody looks for changes
+            self.look()
+        entry = self._entries.get(name)
+        if entry is not None:
+            return entry
+        if self._seen < 0:
+            text = "the store could not be read yet; only the models that ship are known"
+            raise Unavailable(Code.STORE_UNAVAILABLE, text)
+        text = "there is no model of that name; GET /v1/models lists those that there are"
+        raise NotFound(Code.UNKNOWN_MODEL, text)
+
+    def model(self, name: str, number: int) -> Model | None:
+        """A version, from memory or else from the database; None where there is none.
+
+        Raises:
+            Unavailable: it is not in memory, and the database cannot be used now.
+            WouldWait: it is not in memory, in the thread of a server's loop.
+        """
+        return self._recent.get(name, number) or self._load(name, number)
+
+    def keep(self, model: Model) -> None:
+        """Keeps a model that was just stored."""
+        self._recent.put(model)
+
+    def together(
+        self, connection: "Connection", wanted: set[tuple[str, int]]
+    ) -> dict[tuple[str, int], Model]:
+        """Versions by name and number; those that are not in memory are read at once."""
+        from service.registry import queries
+
+        found = {key: model for key in wanted if (model := self._recent.get(*key)) is not None}
+        files = queries.artifacts_of(connection, wanted - found.keys())
+        for model in queries.read_all(files):
+            self._recent.put(model)
+            found[model.name, model.version] = model
+        return found
+
+    def look(self) -> None:
+        """Learns what others have changed, where a second is too old.
+
+        Raises:
+            Unavailable: the database cannot be used now.
+            WouldWait: in the thread of a server's loop.
+        """
+        not_in_a_loop()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Learns what has changed; versions that aliases stand for are read before they count.
+
+        Raises:
+            Unavailable: the database cannot be used now.
+        """
+        if not self._store.exists:
+            self._seen = max(self._seen, 0)
+            return
+        from service.registry import queries
+
+        with self._refreshing:
+            with self._store.reading() as connection:
+                change = queries.last_change(connection)
+                if change == self._seen:
+                    return
+                changed = queries.entries_since(connection, self._seen)
+            if self._seen >= 0:  # at the start nobody waits for all of them
+                self._read_ahead(changed)
+            self._entries = {**self._entries, **changed}
+            self._seen = change
+
+    def _read_ahead(self, entries: Mapping[str, Entry]) -> None:
+        """Reads what aliases stand for, so that scoring goes on without the database."""
+        for name, entry in entries.items():
+            served = {entry.number(DEFAULT), *(alias.number for alias in entry.aliases.values())}
+            for number in served - {None}:
+                if self._ending.is_set() or self._recent.nearly_full:
+                    return
+                if number is not None and self._recent.get(name, number) is None:
+                    with suppress(XentError):  # whoever asks for it is told
+                        self._load(name, number)
+
+    def _poll(self) -> None:
+        self._read_ahead(self._entries)
+        while not self._ending.wait(POLL_SECONDS):
+            with suppress(XentError):
+                self.refresh()
+
+    def _load(self, name: str, number: int) -> Model | None:
+        from service.registry import queries
+
+        with self._store.reading() as connection:
+            found = queries.artifact_of(connection, name, number)
+        if found is None:
+            return None
+        model = queries.read(*found)
+        self._recent.put(model)
+        return model
