@@ -19,18 +19,6 @@ BUSY_SECONDS = 20
 
 SQLITE_FULL = 13
 DISK_FULL = "53100"
-# A connection that was cut without a word is found out within seconds, and no lock outlives its
-# holder: a replica that hangs must not stop the others.
-POSTGRESQL: dict[str, Any] = {
-    "connect_timeout": 3,
-    "target_session_attrs": "read-write",
-    "keepalives_idle": 2,
-    "keepalives_interval": 1,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 3000,
-    "options": "-c statement_timeout=5000 -c lock_timeout=5000"
-    " -c idle_in_transaction_session_timeout=10000",
-}
 
 
 class Database:
@@ -69,18 +57,27 @@ class Database:
         """
         with _faults():
             self._prepare()
-            # of the threads of this process the first to come goes first: SQLite has no queue
-            with self._lock, self._writer.begin() as connection:
+            with self._turn(), self._writer.begin() as connection:
                 yield connection
 
     def close(self) -> None:
         """Gives its connections back."""
         self.engine.dispose()
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Of the threads of this process the first to come goes first: SQLite has no queue."""
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise TimeoutError
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _prepare(self) -> None:
         if self._migrated:
             return
-        with self._lock:
+        with self._turn():
             if not self._migrated:
                 file = self._url.database
                 if self.engine.dialect.name == "sqlite" and file is not None:
@@ -112,16 +109,9 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _postgresql(url: URL) -> Engine:
-    arguments = {key: value for key, value in POSTGRESQL.items() if key not in url.query}
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args=arguments,
-        pool_pre_ping=True,
-        pool_size=4,
-        max_overflow=4,
-        pool_timeout=3,
-        pool_recycle=1800,
-    )
+    from service.registry.postgresql import postgresql  # psycopg, where it is asked for
+
+    return postgresql(url)
 
 
 @contextmanager

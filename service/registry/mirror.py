@@ -1,5 +1,6 @@
 """What one process knows of the registered models, kept in step with the database."""
 
+import logging
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 POLL_SECONDS = 1.0
+_LOG = logging.getLogger("xent")
 
 
 class Mirror:
@@ -35,14 +37,14 @@ class Mirror:
         self._refreshing = threading.Lock()
         self._ending = threading.Event()
         self._poller: threading.Thread | None = None
+        self._lost = False  # whether the log has been told that the database cannot be used
 
     def start(self) -> None:
         """Reads what there is, and from then on looks for changes in a thread of its own.
 
         A database that cannot be used now is no error: it is looked for again and again.
         """
-        with suppress(XentError):
-            self.refresh()
+        self._follow()
         self._poller = threading.Thread(target=self._poll, name="registry", daemon=True)
         self._poller.start()
 
@@ -143,8 +145,21 @@ class Mirror:
     def _poll(self) -> None:
         self._read_ahead(self._entries)
         while not self._ending.wait(POLL_SECONDS):
-            with suppress(XentError):
-                self.refresh()
+            self._follow()
+
+    def _follow(self) -> None:
+        """Refreshes, and tells the log when the database is lost and when it is found again."""
+        try:
+            self.refresh()
+        except Exception as error:  # noqa: BLE001 a thread that ended would be missed by nobody
+            if not self._lost:
+                reason = error.detail if isinstance(error, XentError) else type(error).__name__
+                _LOG.warning("the store cannot be read", extra={"reason": reason})
+            self._lost = True
+        else:
+            if self._lost:
+                _LOG.info("the store is read again")
+            self._lost = False
 
     def _load(self, name: str, number: int) -> Model | None:
         from service.registry import queries

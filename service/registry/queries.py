@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, insert, select, tuple_, update
 
 from service.classifier import Model, from_bytes, to_bytes
-from service.errors import Code, MalformedBody
+from service.errors import Code, Unavailable
 from service.registry.memory import Alias, Entry
 from service.registry.schema import aliases, changes, models, versions
 
@@ -138,16 +138,28 @@ def alias_of(connection: Connection, name: str, alias: str) -> Alias | None:
     return None if row is None else Alias(row.number, row.previous, row.change)
 
 
+def intact(artifact: bytes, digest: str) -> bytes:
+    """A file, if it is the one that was stored.
+
+    Raises:
+        Unavailable: it was damaged since.
+    """
+    if hashlib.sha256(artifact).hexdigest() != digest:
+        text = (
+            "a stored model file does not have the digest that it was stored with; "
+            "the store was damaged, and has to be restored from a copy"
+        )
+        raise Unavailable(Code.STORE_UNAVAILABLE, text)
+    return artifact
+
+
 def read(artifact: bytes, digest: str) -> Model:
     """A model from its file.
 
     Raises:
-        MalformedBody: the file is not the one that was stored.
+        Unavailable: the file is not the one that was stored.
     """
-    if hashlib.sha256(artifact).hexdigest() != digest:
-        text = "a stored model file does not have the digest that it was stored with"
-        raise MalformedBody(Code.INVALID_MODEL_FILE, text)
-    return from_bytes(artifact)
+    return from_bytes(intact(artifact, digest))
 
 
 def read_all(rows: Iterable[tuple[bytes, str]]) -> list[Model]:

@@ -186,4 +186,4 @@ class Registry:
             found = None if number is None else queries.artifact_of(connection, name, number)
         if found is None:
             raise unknown_version(name, entry.latest)
-        return found
+        return queries.intact(*found), found[1]

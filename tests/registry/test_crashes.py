@@ -7,10 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -82,23 +79,3 @@ def test_writers_in_several_processes_wait_for_each_other(url: str) -> None:
 def test_eight_processes_write_a_thousand_times(url: str) -> None:
     seconds = write_together(url, 8, 500)  # a version and an alias each
     sys.stdout.write(f"8,000 writes of 8 processes in {seconds:.0f} s, none refused\n")
-
-
-def test_a_killed_postgresql_stops_no_scoring_and_is_found_again(
-    fresh_url: Callable[[str], str], postgresql: Any
-) -> None:
-    registry = Registry({}, 10**6, fresh_url("postgresql"))
-    for value in range(3):
-        registry.register(model("mine", value))
-    registry.start()
-    for turn in range(3):
-        with ThreadPoolExecutor(1) as pool:
-            cut = pool.submit(
-                postgresql.psql,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE pid <> pg_backend_pid() AND datname LIKE 'test_%';",
-            )
-            while not cut.done():
-                assert registry.find("mine", 3).version == 3
-        assert registry.register(model("mine")).version == 4 + turn
-    registry.end()

@@ -1,0 +1,154 @@
+"""Places where no database can be, or none that can be written, or a damaged one."""
+
+import logging
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from service.errors import Unavailable, XentError
+from service.registry import Registry
+from service.registry import mirror as room
+
+from .conftest import model
+
+Open = Callable[..., Registry]
+NOBODY = 65534
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Ours, while we are a user whom the modes of files bind, which the superuser is not."""
+    found = Path(tempfile.mkdtemp())
+    superuser = os.geteuid() == 0
+    if superuser:
+        Registry({}, 10**6, f"sqlite:///{found / 'imports'}").register(model("mine"))
+        for path in (found, *found.iterdir()):
+            os.chown(path, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    yield found
+    if superuser:
+        os.seteuid(0)
+    found.chmod(0o700)
+    shutil.rmtree(found)
+
+
+def refused(url: str, opened: Open, match: str) -> None:
+    with pytest.raises(Unavailable, match=match):
+        opened(url).register(model("mine"))
+
+
+def test_a_folder_that_cannot_be_made(folder: Path, opened: Open) -> None:
+    folder.chmod(0o500)
+    refused(f"sqlite:///{folder / 'data' / 'xent.db'}", opened, "PermissionError")
+
+
+def test_a_folder_that_cannot_be_written(folder: Path, opened: Open) -> None:
+    url = f"sqlite:///{folder / 'xent.db'}"
+    folder.chmod(0o500)
+    refused(url, opened, "SQLITE_CANTOPEN")
+    folder.chmod(0o700)
+    opened(url).register(model("mine", 1.5))
+    (folder / "xent.db-journal").unlink()
+    folder.chmod(0o500)
+    refused(url, opened, "SQLITE_CANTOPEN|SQLITE_READONLY")
+    assert opened(url).find("mine").coefficients.item() == 1.5
+
+
+def test_a_file_that_cannot_be_written_is_read(folder: Path, opened: Open) -> None:
+    url = f"sqlite:///{folder / 'xent.db'}"
+    opened(url).register(model("mine", 1.5))
+    (folder / "xent.db").chmod(0o400)
+    refused(url, opened, "SQLITE_READONLY")
+    assert opened(url).find("mine").coefficients.item() == 1.5
+    (folder / "xent.db").chmod(0o600)
+    assert opened(url).register(model("mine")).version == 2
+
+
+def test_a_file_that_cannot_be_read(folder: Path, opened: Open) -> None:
+    url = f"sqlite:///{folder / 'xent.db'}"
+    opened(url).register(model("mine", 1.5))
+    (folder / "xent.db").chmod(0)
+    refused(url, opened, "SQLITE_CANTOPEN")
+
+
+def test_a_folder_where_the_file_should_be(tmp_path: Path, opened: Open) -> None:
+    (tmp_path / "xent.db").mkdir()
+    refused(f"sqlite:///{tmp_path / 'xent.db'}", opened, "SQLITE_CANTOPEN")
+
+
+def test_a_file_where_the_folder_should_be(tmp_path: Path, opened: Open) -> None:
+    (tmp_path / "file").write_text("in the way")
+    url = f"sqlite:///{tmp_path / 'file' / 'xent.db'}"
+    refused(url, opened, "FileExistsError|NotADirectoryError")
+
+
+def test_a_file_that_is_no_database_is_kept(tmp_path: Path, opened: Open) -> None:
+    file = tmp_path / "xent.db"
+    file.write_bytes(b"precious " * 1000)
+    refused(f"sqlite:///{file}", opened, "SQLITE_NOTADB")
+    assert file.read_bytes() == b"precious " * 1000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_file_gives_what_was_stored_or_a_clear_error(
+    seed: int, tmp_path: Path, opened: Open
+) -> None:
+    file = tmp_path / "xent.db"
+    url = f"sqlite:///{file}"
+    writer = opened(url)
+    for value in range(8):
+        writer.register(model(f"mine-{value % 2}", value))
+    writer.aliases.move("mine-0", "champion", 1, None)
+    chance = random.Random(seed)
+    content = bytearray(file.read_bytes())
+    page = 4096 * chance.randrange(len(content) // 4096)
+    content[page : page + 4096] = chance.randbytes(4096) if seed % 2 else bytes(4096)
+    file.write_bytes(content)
+    reader = opened(url)
+    for name, version in (("mine-0", 1), ("mine-0", 4), ("mine-1", 2), ("mine-0", "champion")):
+        try:
+            found = reader.find(name, version)
+        except XentError:
+            continue
+        wanted = 1 if version == "champion" else version
+        assert (found.name, found.version) == (name, wanted)
+        assert found.coefficients.item() == 2 * (wanted - 1) + int(name[-1])
+    for call in (
+        lambda: reader.models(None, 10),
+        lambda: reader.versions("mine-0", None, 10),
+        lambda: reader.register(model("mine-0")),
+    ):
+        with suppress(XentError):
+            call()
+
+
+def test_the_log_tells_once_that_the_database_is_lost_and_once_that_it_is_found(
+    tmp_path: Path,
+    opened: Open,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room, "POLL_SECONDS", 0.01)
+    caplog.set_level(logging.INFO, "xent")
+    file = tmp_path / "xent.db"
+    opened(f"sqlite:///{file}").register(model("mine", 1.5))
+    whole = file.read_bytes()
+    file.write_bytes(b"nothing of the kind" * 1000)
+    registry = opened(f"sqlite:///{file}")
+    registry.start()
+    (lost,) = caplog.records
+    assert (lost.levelname, lost.getMessage()) == ("WARNING", "the store cannot be read")
+    assert "SQLITE_NOTADB" in lost.reason
+    with pytest.raises(Unavailable):
+        registry.find("mine")
+    file.write_bytes(whole)
+    while len(caplog.records) < 2:
+        registry._mirror._ending.wait(0.01)
+    assert caplog.records[1].getMessage() == "the store is read again"
+    assert registry.find("mine").coefficients.item() == 1.5

@@ -1,0 +1,207 @@
+"""The registry against a dictionary: the same steps in both databases, and the same answers."""
+
+import sys
+import threading
+from collections.abc import Callable
+from copy import deepcopy
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+
+from service.errors import Code, XentError
+from service.registry import Registry
+
+from .conftest import model
+
+NAMES = st.sampled_from(["a", "b", "a.b", "b-"])
+ALIASES = st.sampled_from(["champion", "default", "x"])
+NUMBERS = st.integers(0, 6)
+WHO = st.integers(0, 1)
+LIMITS = st.integers(1, 4)
+EXAMPLES = count()
+
+
+class Book:
+    """What a registry should know, in dictionaries."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[float]] = {}
+        self.aliases: dict[tuple[str, str], tuple[int, int | None]] = {}
+
+    def find(self, name: str, version: int | str | None) -> Any:
+        values = self.values.get(name)
+        if values is None:
+            return Code.UNKNOWN_MODEL
+        if not isinstance(version, int):
+            alias = version or "default"
+            latest = len(values) if alias == "default" else 0
+            version = self.aliases.get((name, alias), (latest, None))[0]
+        if not 1 <= version <= len(values):
+            return Code.UNKNOWN_VERSION
+        return version, values[version - 1]
+
+    def move(self, name: str, alias: str, number: int) -> Any:
+        now, before = self.aliases.get((name, alias), (None, None))
+        if not 1 <= number <= len(self.values.get(name, [])):
+            return Code.UNKNOWN_VERSION
+        self.aliases[name, alias] = moved = (number, before if number == now else now)
+        return moved
+
+    def roll_back(self, name: str, alias: str) -> Any:
+        before = self.aliases.get((name, alias), (None, None))[1]
+        return Code.NOTHING_BEFORE if before is None else self.move(name, alias, before)
+
+
+def answer(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What a call gives, or the code of its error."""
+    try:
+        return call(*arguments)
+    except XentError as error:
+        return error.code
+
+
+class Machine(RuleBasedStateMachine):
+    """Two registries at each of the databases, and a third that only now and then looks."""
+
+    urls: tuple[str, ...]
+    registries: list[list[Registry]]
+    steps = 0
+
+    @initialize()
+    def begin(self) -> None:
+        self.prefix = f"e{next(EXAMPLES):05}"
+        self.book, self.known = Book(), Book()
+        self.poll()
+
+    def same(self, who: int, ask: Callable[[Registry], Any], expected: Any) -> None:
+        """Every database gives the expected answer."""
+        Machine.steps += 1
+        for registries in self.registries:
+            assert answer(ask, registries[who]) == expected
+
+    def full(self, name: str) -> str:
+        return self.prefix + name
+
+    @rule(name=NAMES, value=st.integers(0, 99), who=WHO)
+    def register(self, name: str, value: int, who: int) -> None:
+        values = self.book.values.setdefault(name, [])
+        values.append(float(value))
+        made = model(self.full(name), float(value))
+        self.same(who, lambda r: r.register(made).version, len(values))
+
+    @rule(name=NAMES, alias=ALIASES, number=NUMBERS, who=WHO)
+    def promote(self, name: str, alias: str, number: int, who: int) -> None:
+        expected = self.book.move(name, alias, number)
+        self.same(who, lambda r: self.moved(r, name, alias, number), expected)
+
+    @rule(name=NAMES, alias=ALIASES, who=WHO)
+    def roll_back(self, name: str, alias: str, who: int) -> None:
+        if name in self.book.values:
+            expected = self.book.roll_back(name, alias)
+            self.same(who, lambda r: self.moved(r, name, alias, None), expected)
+
+    def moved(self, registry: Registry, name: str, alias: str, number: int | None) -> Any:
+        full = self.full(name)
+        seen = registry.aliases.seen(full, alias) if name in self.book.values else None
+        if number is None:
+            found = registry.aliases.roll_back(full, alias, seen)
+        else:
+            found = registry.aliases.move(full, alias, number, seen)
+        return found.number, found.previous
+
+    @rule(name=NAMES, alias=ALIASES, number=NUMBERS, who=WHO)
+    def promote_with_an_old_look(self, name: str, alias: str, number: int, who: int) -> None:
+        self.same(who, lambda r: r.aliases.move(self.full(name), alias, number, 0), Code.STALE)
+
+    @rule(name=NAMES, version=st.one_of(st.none(), NUMBERS, ALIASES), who=WHO)
+    def find(self, name: str, version: int | str | None, who: int) -> None:
+        self.same(who, lambda r: self.found(r, name, version), self.book.find(name, version))
+
+    @rule(name=NAMES, version=st.one_of(st.none(), NUMBERS, ALIASES))
+    def find_as_last_polled(self, name: str, version: int | str | None) -> None:
+        self.same(2, lambda r: self.found(r, name, version), self.known.find(name, version))
+
+    def found(self, registry: Registry, name: str, version: int | str | None) -> Any:
+        found = registry.find(self.full(name), version)
+        return found.version, found.coefficients.item()
+
+    @rule()
+    def poll(self) -> None:
+        self.same(2, lambda r: r._mirror.refresh(), None)
+        self.known = deepcopy(self.book)
+
+    @rule(limit=LIMITS, who=WHO)
+    def list_models(self, limit: int, who: int) -> None:
+        expected = [
+            (self.full(name), *self.book.find(name, None)) for name in sorted(self.book.values)
+        ]
+        self.same(who, lambda r: pages(r.models, self.prefix, limit), expected)
+
+    @rule(name=NAMES, limit=LIMITS, who=WHO)
+    def list_versions(self, name: str, limit: int, who: int) -> None:
+        values = self.book.values.get(name)
+        expected = [(self.full(name), n, value) for n, value in enumerate(values or [], 1)]
+        self.same(
+            who,
+            lambda r: pages(lambda after, n: r.versions(self.full(name), after, n), None, limit),
+            Code.UNKNOWN_MODEL if values is None else expected,
+        )
+
+    @rule(who=WHO)
+    def reopen(self, who: int) -> None:
+        for registries, url in zip(self.registries, self.urls, strict=True):
+            registries[who].end()
+            registries[who] = Registry({}, 20_000, url)
+
+
+def pages(ask: Callable[[Any, int], Any], after: Any, limit: int) -> list[tuple[str, int, float]]:
+    """All entries of a list that is read page by page."""
+    found: list[tuple[str, int, float]] = []
+    while True:
+        page = ask(after, limit)
+        assert len(page.models) <= limit
+        found += [(m.name, m.version, m.coefficients.item()) for m in page.models]
+        if page.next is None:
+            return found
+        after = int(page.next) if page.next.isdecimal() else page.next
+
+
+@pytest.mark.parametrize(
+    ("examples", "length"), [(5, 25), pytest.param(200, 50, marks=pytest.mark.hostile)]
+)
+def test_a_registry_is_a_dictionary(
+    examples: int, length: int, fresh_url: Callable[[str], str]
+) -> None:
+    Machine.urls = tuple(fresh_url(kind) for kind in ("sqlite", "postgresql"))
+    Machine.registries = [[Registry({}, 20_000, url) for _ in range(3)] for url in Machine.urls]
+    followers = [registries[2] for registries in Machine.registries]
+    for follower in followers:  # they look when they are told to
+        follower._mirror._poller = threading.current_thread()
+    Machine.steps = 0
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=length,
+            deadline=None,
+            derandomize=examples < 100,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    sys.stdout.write(f"{Machine.steps} steps in each database, the same answers\n")
+    assert Machine.steps > 5 * examples
+    for follower in followers:
+        follower._mirror._poller = None
+    for registries in Machine.registries:
+        for registry in registries:
+            registry.end()
