@@ -85,7 +85,7 @@ class TestVersion:
 
 
 class TestDependencies:
-    NAMED = {"uvloop", "fastapi_swagger", "psycopg", "psycopg_binary"}
+    NAMED = {"uvloop", "fastapi_swagger", "psycopg_binary"}
     """Used without an import: others are given their names, or only their files are read."""
     OTHERWISE = {"pysimdjson": "simdjson", "backports.zstd": "backports", "pyarrow": "pyarrow"}
     """Distributions that are imported by another name."""

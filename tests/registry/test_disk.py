@@ -3,6 +3,7 @@
 import math
 import random
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -54,6 +55,7 @@ def fail_every_step(disk: Disk, work: Callable[[int], None], stride: int = 1) ->
         nth += stride
 
 
+ROOT = Path(__file__).resolve().parents[2]
 KINDS = [*ERRORS, "full"]
 
 
@@ -140,3 +142,16 @@ def test_no_power_cut_loses_what_was_acknowledged(tmp_path: Path) -> None:
 def test_no_power_cut_of_many_loses_what_was_acknowledged(tmp_path: Path) -> None:
     cuts = lose_power(tmp_path, new=True, tries=20, stride=1)
     sys.stdout.write(f"{cuts} power cuts, nothing lost\n")
+
+
+def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    """A file system of 180 kB, in a space of names of its own."""
+    mounted = f'mount -t tmpfs -o size=180k none "{tmp_path}"'
+    space = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if shutil.which("unshare") is None or subprocess.run([*space, mounted]).returncode != 0:
+        pytest.skip("nothing may be mounted here")
+    command = f'{mounted} && exec "{sys.executable}" -m tests.registry.fill "{tmp_path}"'
+    done = subprocess.run([*space, command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, second = map(int, done.stdout.split())
+    assert 2 < first < second
