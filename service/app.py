@@ -1,5 +1,6 @@
 """Assembly, and nothing else."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from service.api.dispatch import Dispatch
 from service.api.drain import Drain
 from service.api.guard import Guard, request_id
 from service.api.metrics import Metrics
+from service.api.once import sweep
 from service.api.openapi import document
 from service.api.operation import Operation
 from service.api.problems import EXPLANATIONS, problem, problem_of
@@ -72,7 +74,9 @@ def create_app(
         if take_signals:
             drain.take_signals()
         await run_sync(registry.start)
+        sweeping = asyncio.create_task(sweep(registry.store))
         yield {"settings": settings, "metrics": metrics}  # for the connections
+        sweeping.cancel()
         app.state.beside.end()
         app.state.training.end()
         await run_sync(registry.end)
@@ -91,6 +95,7 @@ def create_app(
     app.router.route_class = Guarded
     app.state.settings = settings
     app.state.metrics = metrics
+    app.state.store = registry.store
     app.state.admission = Admission(
         settings.max_inflight_bytes, settings.max_waiting, settings.queue_seconds
     )
@@ -118,8 +123,14 @@ def create_app(
             Cors,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PUT"],
-            allow_headers=["Content-Type", "X-Request-Id", "If-Match", "If-None-Match"],
-            expose_headers=["X-Request-Id", "ETag"],
+            allow_headers=[
+                "Content-Type",
+                "X-Request-Id",
+                "If-Match",
+                "If-None-Match",
+                "Idempotency-Key",
+            ],
+            expose_headers=["X-Request-Id", "ETag", "Location", "Idempotency-Replayed"],
         )
     app.add_middleware(Guard, settings=settings, metrics=metrics, drain=drain)
     return app

@@ -4,6 +4,7 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
 
     XentError
     ├── MalformedBody   the bytes are not what their media type says they are
+    ├── MalformedField  a header of the request is not what it has to be
     ├── InvalidInput    well formed, but means nothing; lists the offending cells (a ValueError)
     ├── NotFound        no model, version, loss or page of that name (a LookupError)
     ├── Missing         needs a package that is not installed here; names the extra that has it
@@ -82,6 +83,10 @@ class Code(StrEnum):
     NOTHING_BEFORE = "nothing_before"
     STALE = "stale"
     CONDITION_MISSING = "condition_missing"
+    INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key"
+    IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    ATTEMPT_RUNNING = "attempt_running"
     TRAINING_OFF = "training_off"
     TRAINING_TOO_LARGE = "training_too_large"
     TRAINING_TOO_LONG = "training_too_long"
@@ -160,6 +165,10 @@ def _again(kind: type["XentError"], args: tuple[str], state: dict[str, Any]) -> 
 
 class MalformedBody(XentError):
     """The bytes are not what their media type says they are."""
+
+
+class MalformedField(XentError):
+    """A header of the request is not what it has to be, or is missing."""
 
 
 class InvalidInput(XentError, ValueError):

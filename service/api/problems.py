@@ -225,6 +225,29 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Two who change one thing must not overwrite each other: send If-Match with the ETag of "
         "what you have seen, or If-None-Match: * to make what is not there.",
     ),
+    Code.INVALID_IDEMPOTENCY_KEY: Explanation(
+        400,
+        "Not an idempotency key",
+        "Idempotency-Key is sent once, as 1 to 255 printable ASCII characters between double "
+        'quotes, such as "2f6a1c9e"; a UUID that the client makes is a good one.',
+    ),
+    Code.IDEMPOTENCY_KEY_MISSING: Explanation(
+        400,
+        "Idempotency key missing",
+        "This call is only taken with an Idempotency-Key, so that it can be sent again safely.",
+    ),
+    Code.IDEMPOTENCY_KEY_REUSED: Explanation(
+        422,
+        "Idempotency key reused",
+        "The key belongs to a request with another method, path, query or body. A key is made for "
+        "one request and sent again only with the very same.",
+    ),
+    Code.ATTEMPT_RUNNING: Explanation(
+        409,
+        "First attempt still at work",
+        "A request with this Idempotency-Key is being worked on; the same request is answered "
+        "with its result once it is done.",
+    ),
     Code.TRAINING_OFF: Explanation(
         403,
         "Training is off",
@@ -363,7 +386,8 @@ def problem_of(error: XentError, request_id: str) -> Response:
     if isinstance(error, InvalidInput):
         faults, count = error.faults, error.count
         return problem(error.code, error.detail, request_id, faults=faults, count=count)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, Unavailable) else None
+    soon = isinstance(error, Unavailable) or error.code == Code.ATTEMPT_RUNNING
+    headers = {"Retry-After": str(RETRY_SECONDS)} if soon else None
     return problem(error.code, error.detail, request_id, headers=headers)
 
 

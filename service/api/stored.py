@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from service.api.access import Access, Guarded, needs
 from service.api.media import JSON, Headers, NotServed, check_accept, form_of
+from service.api.once import once_of
 from service.api.operation import problem_responses, summary_of
 from service.api.request import read_body, too_large, validate
 from service.errors import Code, Stale, Unconditional
@@ -31,7 +32,7 @@ class Stored(Guarded):
     """Calls its function in a thread that may wait for the database.
 
     The function gets the parameters of the path, the headers that it declares and, where it takes
-    one, the `body`, a small JSON object; it returns the response.
+    them, the `body`, a small JSON object, and `once`; it returns the response.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -45,8 +46,11 @@ class Stored(Guarded):
             check_accept(headers, next(iter(content)))
             values = {name: _joined(request, alias) for name, alias in declared}
             work = partial(self.endpoint, **request.path_params, **values)
+            body = b"" if model is None else await _body(request, headers)
+            if "once" in self.endpoint.__annotations__:
+                once = await once_of(request.scope, body, request.app.state.store)
+                work = partial(work, once=once)
             if model is not None:
-                body = await _body(request, headers)
                 settings = request.app.state.settings
                 return await run_sync(lambda: work(body=_validated(model, body, settings)))
             return await run_sync(work)

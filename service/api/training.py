@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -32,6 +32,7 @@ from service.api.media import (
     NotServed,
     form_of,
 )
+from service.api.once import CreatesOnce, Once, key_of, once_of
 from service.api.operation import problem_responses, query_of, summary_of
 from service.api.request import Incomplete, read_body, too_large
 from service.api.routes.models import MODEL, described
@@ -52,6 +53,9 @@ from service.registry import Registry
 from service.settings import Settings
 from service.wire import TENSORS, dump_json, dump_tensors
 from service.wire.csv import CSV
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 # How soon a training notices that it is to end.
 WATCH_SECONDS = 0.05
@@ -108,6 +112,7 @@ def add_training(router: APIRouter) -> None:
 def train_version(
     name: str,
     body: TrainRequest,
+    once: CreatesOnce,
     label: Annotated[str | None, Query(description="Of a CSV body: the column to learn")] = None,
     weight: Annotated[
         str | None, Query(description="Of a CSV body: the column of sample weights")
@@ -139,6 +144,8 @@ def train_version(
 
     With `format` in the query the body is the file of a model, as the export of a version writes
     it: `json` (scikit-learn's attributes too), `safetensors`, `torch` or `onnx`.
+
+    With an Idempotency-Key the same request may be sent again: it registers one version.
     """
 
 
@@ -175,6 +182,8 @@ class Training:
             XentError: whatever is wrong with the request; then nothing is registered.
         """
         self._check(name)
+        if key_of(request.scope) is None:  # with a key, what is done already is answered
+            self._check_free()
         headers = request.scope["headers"]
         table = _is_table(request.headers.get("content-type", ""), query)
         # a table or a file comes and its answer goes as JSON does
@@ -188,21 +197,22 @@ class Training:
             raise too_large(limit, setting)
         async with self._admission.enter(limit if announced is None else announced):
             body = await read_body(request.receive, limit, setting, announced)
-            self._check(name)  # another training may have begun meanwhile
+        once = await once_of(request.scope, body, self._registry.store)
+        parameters = {
+            "name": name,
+            "table": query if table else None,
+            "file": query if "format" in query else None,
+        }
+        async with once.claimed() as kept:
+            if kept is not None:
+                return kept
+            self._check_free()  # another training may have begun meanwhile
             self._busy = True
-        try:
-            parameters = {
-                "name": name,
-                "table": query if table else None,
-                "file": query if "format" in query else None,
-            }
-            made = await self._made(parameters, body, form, request.receive)
-            model = classifier.from_bytes(bytes(made.content))
-            if not made.dry_run:
-                model = await run_sync(self._registry.register, model)
-        finally:
-            self._busy = False
-        return _answer(model, made, form)
+            try:
+                made = await self._made(parameters, body, form, request.receive)
+                return await self._registered(made, form, once)
+            finally:
+                self._busy = False
 
     def _check(self, name: str) -> None:
         """What can be refused before anything is read."""
@@ -213,10 +223,24 @@ class Training:
             detail = f"name must match {NAME.pattern}, whole"
             raise InvalidInput.at("/name", Code.INVALID_OPTION, detail)
         self._registry.check(name)
+
+    def _check_free(self) -> None:
         if self._drain.draining:
             raise Unavailable(Code.DRAINING, "the process was told to end; nothing was registered")
         if self._busy:
             raise Unavailable(Code.OVERLOADED, "another model is being trained; try again soon")
+
+    async def _registered(self, made: Made, form: Form, once: Once) -> Response:
+        model = classifier.from_bytes(bytes(made.content))
+        if made.dry_run:
+            return _answer(model, made, form)
+
+        def effect(connection: "Connection") -> Response:
+            return _answer(self._registry.add(connection, model), made, form)
+
+        answer = await run_sync(once.perform, effect)
+        await run_sync(self._registry.refresh)
+        return answer
 
     async def _made(
         self, parameters: dict[str, Any], body: Content, form: Form, receive: Receive

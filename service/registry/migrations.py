@@ -35,6 +35,18 @@ STEPS: tuple[tuple[str, ...], ...] = (
             FOREIGN KEY (name, number) REFERENCES versions (name, number)
         )""",
     ),
+    (
+        """CREATE TABLE attempts (
+            principal VARCHAR(63) NOT NULL,
+            key VARCHAR(255) NOT NULL,
+            request VARCHAR(64) NOT NULL,
+            token VARCHAR(32) NOT NULL,
+            until BIGINT NOT NULL,
+            answer {bytes},
+            PRIMARY KEY (principal, key)
+        )""",
+        "CREATE INDEX attempts_until ON attempts (until)",
+    ),
 )
 LOCK = 0x58656E74  # of this list in PostgreSQL: "Xent"
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from service.classifier import Model, to_bytes
 from service.errors import Code, Conflict, XentError
@@ -11,6 +12,9 @@ from service.registry.aliases import Aliases, unknown_version
 from service.registry.memory import Entry
 from service.registry.mirror import Mirror
 from service.registry.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +163,23 @@ class Registry:
             Unavailable: the database cannot be used now, or did not confirm.
             WouldWait: in the thread of a server's loop.
         """
-        from service.registry import queries
-
         self.check(model.name)
         with self.store.writing() as connection:
-            numbered = queries.add_version(connection, model)
+            numbered = self.add(connection, model)
         self._mirror.keep(numbered)
-        with suppress(XentError):  # it is stored; the poll will see it
-            self._mirror.refresh()
+        self.refresh()
         return numbered
+
+    def add(self, connection: "Connection", model: Model) -> Model:
+        """`register` in a transaction of the caller's, who calls `refresh` once it has ended."""
+        from service.registry import queries
+
+        return queries.add_version(connection, model)
+
+    def refresh(self) -> None:
+        """Learns what was stored, as far as the database can be used now."""
+        with suppress(XentError):  # the poll will see it
+            self._mirror.refresh()
 
     def artifact(self, name: str, version: int | str | None = None) -> tuple[bytes, str]:
         """The file of a version and its SHA-256, in hexadecimal digits.

@@ -38,3 +38,15 @@ aliases = Table(
     Column("previous", Integer),
     Column("change", BigInteger, nullable=False),
 )
+
+# Requests that came with an Idempotency-Key: see `idempotency`.
+attempts = Table(
+    "attempts",
+    METADATA,
+    Column("principal", String(63), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("request", String(64), nullable=False),
+    Column("token", String(32), nullable=False),
+    Column("until", BigInteger, nullable=False),  # microseconds since 1970
+    Column("answer", LargeBinary),
+)

@@ -13,6 +13,8 @@ from sqlalchemy import create_engine
 from service.classifier import Model, shipped_models
 from service.registry import Registry
 
+from ..server.conftest import serve as serve
+
 
 def model(name: str, value: float = 0.0) -> Model:
     return Model(

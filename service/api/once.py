@@ -1,0 +1,233 @@
+"""Creating calls that may be sent again: Idempotency-Key, and the one effect of all that have it.
+
+Source: draft-ietf-httpapi-idempotency-key-header-07.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+from anyio.to_thread import run_sync
+from fastapi import Depends, Header, Response
+from starlette.types import Scope
+
+from service.api.call import Content
+from service.api.principal import principal_of
+from service.errors import Code, MalformedField, XentError
+from service.registry import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from service.registry.idempotency import Attempt
+
+LEASE_SECONDS = 10.0
+"""How long a claim outlives a process that was killed."""
+KEEP_SECONDS = 24 * 3600.0
+"""How long an answer is kept."""
+SWEEP_SECONDS = 600.0
+
+REPLAYED = {"Idempotency-Replayed": "true"}
+
+_KEY = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"', re.ASCII)
+_ESCAPED = re.compile(r"\\(.)")
+_OF_FINGERPRINT = (b"content-type", b"content-encoding")
+_OF_THE_REQUEST = ("content-length", "server-timing")
+
+
+class Once:
+    """The effect of one request: in one transaction, and once for all with its Idempotency-Key.
+
+    An operation declares `once: CreatesOnce`, and its route makes it by `once_of`. It computes what
+    it will, and then does all that lasts in one function of the transaction:
+
+        return once.perform(lambda connection: created(things.add(connection, thing)))
+
+    The answer is kept with the effect and given to every later request with the key, with
+    `Idempotency-Replayed: true`. An effect that raises has not happened, and its key is free.
+
+    Work that takes longer than a moment goes inside of `claimed`, so that a second request is told
+    409 meanwhile instead of working as well:
+
+        async with once.claimed() as kept:
+            return kept or await run_sync(once.perform, effect)
+
+    Args:
+        store: where its effect and its answer last.
+        attempt: the request; None where it came without a key.
+    """
+
+    def __init__(self, store: Store, attempt: "Attempt | None") -> None:
+        self._store = store
+        self._attempt = attempt
+        self._done = False
+
+    def perform(self, effect: "Callable[[Connection], Response]") -> Response:
+        """The answer of the effect, or the one that is kept.
+
+        Args:
+            effect: makes what lasts in the transaction of the connection, and the answer.
+
+        Raises:
+            InvalidInput: the key was given to another request.
+            Conflict: another request with the key is at work.
+            StoreFull, Unavailable, WouldWait: as `Store.writing` does.
+        """
+        if self._attempt is None:
+            with self._store.writing() as connection:
+                return effect(connection)
+        from service.registry import idempotency
+
+        with self._store.writing() as connection:
+            kept = idempotency.claim(connection, self._attempt, LEASE_SECONDS)
+            if kept is not None:
+                return _load(kept)
+            answer = effect(connection)
+            idempotency.keep(connection, self._attempt, _dump(answer), KEEP_SECONDS)
+        self._done = True
+        return answer
+
+    @asynccontextmanager
+    async def claimed(self) -> AsyncIterator[Response | None]:
+        """Holds the key while the block works, for as long as this process lives.
+
+        Yields:
+            The answer that is kept, with which the block has nothing left to do; else None.
+
+        Raises:
+            InvalidInput, Conflict, StoreFull, Unavailable: as in `perform`.
+        """
+        attempt = self._attempt
+        if attempt is None:
+            yield None
+            return
+        from service.registry import idempotency  # once_of has imported it, in a thread
+
+        kept = await run_sync(self._change, idempotency.claim, attempt, LEASE_SECONDS)
+        if kept is not None:
+            yield _load(kept)
+            return
+        renewing = asyncio.create_task(self._renew(attempt))
+        try:
+            yield None
+        finally:
+            renewing.cancel()
+            if not self._done:
+                with suppress(XentError):  # it ends by itself
+                    await run_sync(self._change, idempotency.release, attempt)
+
+    async def _renew(self, attempt: "Attempt") -> None:
+        from service.registry import idempotency
+
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            with suppress(XentError):  # without a claim there may be work twice, never effects
+                await run_sync(self._change, idempotency.renew, attempt, LEASE_SECONDS)
+
+    def _change(self, change: Callable[..., Any], *arguments: Any) -> Any:
+        with self._store.writing() as connection:
+            return change(connection, *arguments)
+
+
+def _declared(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="A string of the client's in double quotes, such as a UUID. The same "
+            "request sent again with it has no second effect and the same answer, for 24 hours"
+        ),
+    ] = None,
+) -> None:
+    """For the OpenAPI document alone: routes make it by `once_of`."""
+
+
+CreatesOnce = Annotated[Once, Depends(_declared)]
+
+
+async def once_of(scope: Scope, body: Content, store: Store, *, required: bool = False) -> Once:
+    """Of a request.
+
+    Args:
+        scope: of the request.
+        body: as it was sent.
+        store: where its effect will last.
+        required: whether it has to have a key.
+
+    Raises:
+        MalformedField: its Idempotency-Key is missing, or none.
+    """
+    key = key_of(scope, required=required)
+    return Once(store, None if key is None else await run_sync(_attempt_of, scope, body, key))
+
+
+def key_of(scope: Scope, *, required: bool = False) -> str | None:
+    """The value of Idempotency-Key, a string as RFC 9651 has it.
+
+    Raises:
+        MalformedField: it is missing though required, sent twice, or no such string.
+    """
+    values = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+    if not values:
+        if required:
+            text = 'this call needs an Idempotency-Key, such as "2f6a1c9e", made for this request'
+            raise MalformedField(Code.IDEMPOTENCY_KEY_MISSING, text)
+        return None
+    found = _KEY.fullmatch(values[0].decode("latin-1").strip(" ")) if len(values) == 1 else None
+    if found is None:
+        text = (
+            "Idempotency-Key must be sent once, as 1 to 255 printable ASCII characters between "
+            'double quotes, such as "2f6a1c9e"'
+        )
+        raise MalformedField(Code.INVALID_IDEMPOTENCY_KEY, text)
+    return _ESCAPED.sub(r"\1", found[1])
+
+
+async def sweep(store: Store) -> None:
+    """Removes answers that are kept no longer, now and then, until it is cancelled."""
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        with suppress(XentError):
+            await run_sync(_swept, store)
+
+
+def _swept(store: Store) -> None:
+    if store.exists:
+        from service.registry import idempotency
+
+        rows = idempotency.SWEPT
+        while rows == idempotency.SWEPT:
+            with store.writing() as connection:
+                rows = idempotency.sweep(connection)
+
+
+def _attempt_of(scope: Scope, body: Content, key: str) -> "Attempt":
+    """In a thread: the first import takes a third of a second, the digest of a body its while."""
+    from service.registry.idempotency import Attempt
+
+    return Attempt(principal_of(scope), key, _fingerprint(scope, body))
+
+
+def _fingerprint(scope: Scope, body: Content) -> str:
+    """SHA-256 of what makes two requests the same."""
+    headers = dict(scope["headers"])
+    line = (scope["method"].encode(), scope["path"].encode(), scope["query_string"])
+    found = hashlib.sha256()
+    for part in (*line, *(headers.get(name, b"") for name in _OF_FINGERPRINT), body):
+        found.update(len(part).to_bytes(8))
+        found.update(part)
+    return found.hexdigest()
+
+
+def _dump(answer: Response) -> bytes:
+    headers = {k: v for k, v in answer.headers.items() if k not in _OF_THE_REQUEST}
+    return orjson.dumps([answer.status_code, headers]) + b"\n" + bytes(answer.body)
+
+
+def _load(kept: bytes) -> Response:
+    head, _, content = kept.partition(b"\n")
+    status, headers = orjson.loads(head)
+    return Response(content, status, headers | REPLAYED)
