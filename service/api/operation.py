@@ -16,11 +16,13 @@ from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
 from service.api.access import Access, Guarded, needs
+from service.api.beside import Find
 from service.api.call import Call, Content, Done, perform
 from service.api.media import JSON, Form, check_accept, form_of
 from service.api.problems import MEDIA_TYPE
 from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
+from service.classifier import Model
 from service.errors import Code, Fault, InvalidInput, XentError, cell
 from service.registry import WouldWait
 from service.settings import Settings
@@ -130,15 +132,23 @@ class Operation(Guarded):
     ) -> Done:
         """In a thread, or in the process beside."""
         assert self.call is not None
+        # found here: the process beside has no registry, and the one thread must wait for nothing
+        of_model = self.path.startswith("/v1/models/")
+        model = await _found(state.find, parameters) if of_model else None
         work: Callable[[], Done] = partial(
             perform, self.call, parameters, body, form, state.settings
         )
         if _is_much_json(body, form):
-            # found here: the process beside has no registry
-            of_model = self.path.startswith("/v1/models/")
-            model = await run_sync(partial(state.find, **parameters)) if of_model else None
             work = partial(state.beside.perform, self.path, parameters, body, form, model)
         return await run_sync(work, limiter=state.limiter)
+
+
+async def _found(find: Find, parameters: dict[str, Any]) -> Model:
+    """A model; in memory it needs no thread, all of which may be waiting for the database."""
+    try:
+        return find(**parameters)
+    except WouldWait:
+        return await run_sync(partial(find, **parameters))
 
 
 def _is_much_json(body: Content, form: Form) -> bool:

@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from service.classifier import Model
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 POLL_SECONDS = 1.0
+TURN_SECONDS = 3.0
 _LOG = logging.getLogger("xent")
 
 
@@ -120,7 +121,7 @@ class Mirror:
             return
         from service.registry import queries
 
-        with self._refreshing:
+        with self._turn():
             with self._store.reading() as connection:
                 change = queries.last_change(connection)
                 if change == self._seen:
@@ -130,6 +131,17 @@ class Mirror:
                 self._read_ahead(changed)
             self._entries = {**self._entries, **changed}
             self._seen = change
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One looks at a time; behind a database that keeps silent there is no queue."""
+        if not self._refreshing.acquire(timeout=TURN_SECONDS):
+            text = "others wait for the store already, which does not answer; scoring goes on"
+            raise Unavailable(Code.STORE_UNAVAILABLE, text)
+        try:
+            yield
+        finally:
+            self._refreshing.release()
 
     def _read_ahead(self, entries: Mapping[str, Entry]) -> None:
         """Reads what aliases stand for, so that scoring goes on without the database."""

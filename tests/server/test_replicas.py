@@ -5,7 +5,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -79,6 +80,11 @@ class Load:
         self._thread.join()
         self._ask.close()
 
+    def check(self) -> None:
+        """None was refused, and none had to wait."""
+        assert self.refused == []
+        assert max(self.seconds) < 1
+
     def p99(self) -> float:
         return sorted(self.seconds)[int(0.99 * len(self.seconds))]
 
@@ -119,7 +125,7 @@ def test_replicas_agree_and_scoring_does_not_notice(
                     AGREEMENT_SECONDS,
                 )
                 slowest = max(slowest, waited)
-        assert load.refused == []
+        load.check()
         sys.stdout.write(
             f"{versions} versions: served by the other after {slowest:.2f} s at most; "
             f"predict p99 {1e3 * before.p99():.1f} ms before, {1e3 * load.p99():.1f} ms meanwhile, "
@@ -135,31 +141,61 @@ def proxy(postgresql: Any) -> Iterator[Proxy]:
     running.end()
 
 
-@contextmanager
-def cut(proxy: Proxy) -> Iterator[None]:
-    proxy.cut()
-    yield
-    proxy.listen()
-
-
-@pytest.mark.parametrize("fault", ["cut", "silent"])
-def test_a_database_out_of_reach_is_said_and_stops_no_scoring(
-    fault: str, serve: Any, fresh_url: Callable[[str], str], proxy: Proxy
-) -> None:
+@pytest.fixture
+def server(serve: Any, fresh_url: Callable[[str], str], proxy: Proxy) -> Iterator[Any]:
+    """With two versions, the first of which is the champion, in a database behind the proxy."""
     name = make_url(fresh_url("postgresql")).database
     url = f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}"
-    with serve(XENT_DATABASE_URL=url) as server, closing(Client(server)) as ask:
-        assert ask.register()[0] == 201
+    with serve(XENT_DATABASE_URL=url) as running, closing(Client(running)) as ask:
+        for _ in range(2):
+            assert ask.register()[0] == 201
         ask.promote(1)
+        yield running
+
+
+def lost(server: Any, ask: Client) -> None:
+    """It is said that the database is out of reach, and no more than that is wrong."""
+    status, _, problem = ask.register()
+    assert (status, problem["code"]) == (503, "store_unavailable")
+    assert ask("GET", "/readyz")[0] == 200
+    soon(lambda: bool(server.lines(event="the store cannot be read")), 10)
+
+
+def test_a_database_that_is_cut_off_stops_no_scoring(server: Any, proxy: Proxy) -> None:
+    with closing(Client(server)) as ask:
         with Load(server) as load:
-            with cut(proxy) if fault == "cut" else proxy.silent():
-                status, _, problem = ask.register()
-                assert (status, problem["code"]) == (503, "store_unavailable")
-                assert ask("GET", "/readyz")[0] == 200
-                soon(lambda: bool(server.lines(event="the store cannot be read")), 10)
+            proxy.cut()
+            lost(server, ask)
+            proxy.listen()
             soon(lambda: ask.register()[0] == 201, RECOVERY_SECONDS)
-        assert load.refused == []
-        assert max(load.seconds) < 1
+        load.check()
+
+
+def test_a_database_that_keeps_silent_holds_up_nobody_for_ever(server: Any, proxy: Proxy) -> None:
+    def wait(turn: int) -> tuple[int, float]:
+        path = "/v1/models/mine/" + ("aliases/champion", "versions")[turn % 2]
+        begun = time.monotonic()
+        with closing(Client(server)) as client:
+            return client("GET", path)[0], time.monotonic() - begun
+
+    inputs = [[float(row)] for row in range(120_000)]
+    with closing(Client(server)) as ask, ThreadPoolExecutor(50) as pool:
+        path = "/v1/models/mine/predict"
+        assert ask("POST", path, {"inputs": inputs})[0] == 200  # the process beside is there
+        with Load(server) as load:
+            with proxy.silent():
+                lost(server, ask)
+                waiting = [pool.submit(wait, turn) for turn in range(50)]  # more than its threads
+                time.sleep(0.3)
+                for size in (20_000, 120_000):  # in a thread, and in the process beside
+                    assert ask("POST", path, {"inputs": inputs[:size]})[0] == 200
+                assert not all(one.done() for one in waiting)
+                answers = [one.result() for one in waiting]
+            with closing(Client(server)) as again:  # the other has been idle for too long
+                soon(lambda: again.register()[0] == 201, RECOVERY_SECONDS)
+        load.check()
+    assert {status for status, _ in answers} == {503}
+    assert max(seconds for _, seconds in answers) < 15
 
 
 @pytest.mark.hostile
