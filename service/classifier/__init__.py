@@ -2,7 +2,7 @@
 
 from service.classifier.abstention import Abstain, Abstention
 from service.classifier.artifact import from_bytes, read_model, to_bytes
-from service.classifier.card import card
+from service.classifier.card import card, imported
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
 from service.classifier.distance import Distance, fit_distance
 from service.classifier.evaluate import evaluate
@@ -18,15 +18,15 @@ from service.classifier.interchange import (
     to_json,
     to_torch,
 )
-from service.classifier.model import Label, Model, Prediction
+from service.classifier.model import Model
 from service.classifier.onnx import model_from_onnx, to_onnx
 from service.classifier.options import SOLVERS, Options
+from service.classifier.prediction import Label, Prediction, PredictionSets
 from service.classifier.selective import RiskCoverage, risk_coverage
 from service.classifier.sgd import Descent
 from service.classifier.trace import Step, Tell
 from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped
-from service.classifier.uniqueness import is_unique
 from service.evaluation.temperature import Calibration, fit_temperature
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Model",
     "Options",
     "Prediction",
+    "PredictionSets",
     "RiskCoverage",
     "Source",
     "Step",
@@ -58,7 +59,7 @@ __all__ = [
     "fit_distance",
     "fit_temperature",
     "from_bytes",
-    "is_unique",
+    "imported",
     "likelihood_ratio",
     "load_dataset",
     "model_from_json",

@@ -9,46 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.classifier.abstention import Abstain, Abstention, decide
+from service.classifier.abstention import Abstain, decide
 from service.classifier.held_out import HeldOut
+from service.classifier.prediction import Label, Prediction, PredictionSets
 from service.classifier.rows import Array, feature_rows
 from service.errors import Code, Fault, InvalidInput, cell
 from service.losses.rows import finite
 from service.numerics import Linear, softmax
 
-Label = str | int
-
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """Class probabilities of a batch, with the names they belong to.
-
-    Attributes:
-        model: the model's name.
-        version: its version.
-        classes: the class names, in column order.
-        labels: the name of the most probable class of every row, N of them.
-        probabilities: shape (N, K).
-        top_labels: the k most probable classes of every row, the most probable first, or None.
-        top_probabilities: their probabilities, shape (N, k), or None.
-        abstained: where the model abstains, shape (N,), or None where it was not asked to.
-        prediction_sets: of every row the classes in its conformal set, the most probable first,
-            possibly none; or None.
-        abstention: the threshold behind them, and what held-out rows say of it, or None.
-    """
-
-    model: str
-    version: int
-    classes: tuple[Label, ...]
-    labels: tuple[Label, ...]
-    probabilities: Array
-    top_labels: tuple[tuple[Label, ...], ...] | None = None
-    top_probabilities: Array | None = None
-    abstained: npt.NDArray[np.bool_] | None = None
-    prediction_sets: tuple[tuple[Label, ...], ...] | None = None
-    abstention: Abstention | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +137,7 @@ class Model:
         if members is not None:
             inside = np.take_along_axis(members, order, axis=1)
             pairs = zip(order, inside, strict=True)
-            sets = tuple(self._names(row[chosen]) for row, chosen in pairs)
+            sets = PredictionSets((self._names(row[chosen]) for row, chosen in pairs), members)
         return replace(prediction, abstained=abstained, prediction_sets=sets, abstention=abstention)
 
     def _names(self, indices: npt.NDArray[np.intp]) -> tuple[Label, ...]:
@@ -241,6 +210,8 @@ def _faults(model: Model) -> list[Fault]:
         detail = f"the means of held_out must have shape ({size}, {width})"
         faults.append(Fault("/held_out", Code.SHAPE_MISMATCH, detail))
     for member in ("coefficients", "intercepts"):
-        if not np.isfinite(getattr(model, member)).all():
-            faults.append(Fault(f"/{member}", Code.INFINITE_VALUE, f"{member} must be finite"))
+        bad = np.argwhere(~np.isfinite(getattr(model, member)))
+        if bad.size:
+            pointer, place = cell(member, *map(int, bad[0]))
+            faults.append(Fault(pointer, Code.INFINITE_VALUE, f"{place} must be finite"))
     return faults

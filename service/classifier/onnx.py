@@ -13,8 +13,9 @@ from types import ModuleType
 import numpy as np
 
 from service.classifier.interchange import full_parameters, model_from_parameters
-from service.classifier.model import Label, Model
+from service.classifier.model import Model
 from service.classifier.onnx_graph import Reader, refused
+from service.classifier.prediction import Label
 from service.errors import Missing
 
 OPSET = 17

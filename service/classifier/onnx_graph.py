@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.classifier.model import Label
+from service.classifier.prediction import Label
 from service.classifier.rows import Array
 from service.errors import Code, MalformedBody
 

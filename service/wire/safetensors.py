@@ -128,11 +128,12 @@ def dump_tensors(value: Any) -> bytes:
     """An answer as a tensor file: numeric arrays as tensors of their type, the rest as JSON.
 
     Args:
-        value: a mapping or a dataclass. Its arrays that have an axis become tensors; all other
-            members, with the arrays inside them, are the JSON in `__metadata__.response`, where
-            "Infinity", "-Infinity" and "NaN" stand for what JSON cannot spell.
+        value: a mapping or a dataclass. Its arrays that have an axis become tensors, and so do
+            members with an array as their attribute `tensor`; all others, with the arrays inside
+            them, are the JSON in `__metadata__.response`, where "Infinity", "-Infinity" and "NaN"
+            stand for what JSON cannot spell.
     """
-    members = _members(value)
+    members = {name: getattr(member, "tensor", member) for name, member in _members(value).items()}
     arrays = {
         name: member
         for name, member in members.items()

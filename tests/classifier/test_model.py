@@ -138,11 +138,11 @@ def test_a_wrong_feature_count_is_told_with_the_feature_names(model):
         ({"feature_names": ("height", 2)}, [("/feature_names", Code.SHAPE_MISMATCH)]),
         ({"coefficients": np.zeros((1, 2))}, [("/coefficients", Code.SHAPE_MISMATCH)]),
         ({"coefficients": np.zeros((3, 3))}, [("/coefficients", Code.SHAPE_MISMATCH)]),
-        ({"coefficients": np.full((3, 2), np.nan)}, [("/coefficients", Code.INFINITE_VALUE)]),
+        ({"coefficients": np.full((3, 2), np.nan)}, [("/coefficients/0/0", Code.INFINITE_VALUE)]),
         ({"intercepts": np.zeros((3, 1))}, [("/intercepts", Code.SHAPE_MISMATCH)]),
         (
             {"name": "", "intercepts": np.full(3, np.inf)},
-            [("/name", Code.INVALID_OPTION), ("/intercepts", Code.INFINITE_VALUE)],
+            [("/name", Code.INVALID_OPTION), ("/intercepts/0", Code.INFINITE_VALUE)],
         ),
     ],
 )

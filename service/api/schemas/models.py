@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from service.api.schemas.nested import within
 from service.api.schemas.scoring import SampleWeights
 from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request, Row
 
@@ -156,7 +157,9 @@ class PredictRequest(Request):
         int | None, Field(ge=1, description="Also list this many most probable classes a row")
     ] = None
     abstain: Annotated[
-        AbstainRequest | None, Field(description="When to answer that it is none of the classes")
+        AbstainRequest | None,
+        within(AbstainRequest),
+        Field(description="When to answer that it is none of the classes"),
     ] = None
 
 

@@ -1,15 +1,14 @@
 """Training and importing: what is sent, and what comes back."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field
 
 from service import classifier
-from service.api.request import faults_of
 from service.api.schemas.models import Inputs, ModelAnswer
+from service.api.schemas.nested import within
 from service.api.schemas.scoring import SampleWeights
 from service.api.schemas.types import Label, Labels, Listed, Matrix, Request, Row
-from service.errors import Code, Fault, InvalidInput, cell
 
 
 class OptionsRequest(Request):
@@ -58,28 +57,6 @@ class OptionsRequest(Request):
     reference_class: Annotated[Label | None, Field(description="Of the statistics")] = None
 
 
-def _options(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """Options with a pointer to each that is wrong; a null one is absent."""
-    if not isinstance(value, dict):
-        return handler(value)
-    known = OptionsRequest.model_fields
-    faults = [
-        Fault(cell("options", name)[0], Code.UNKNOWN_MEMBER, f"{cell(name)[1]} is no option")
-        for name in value
-        if name not in known
-    ]
-    try:
-        found = handler({name: v for name, v in value.items() if v is not None and name in known})
-    except ValidationError as error:
-        faults += [
-            Fault(f"/options{fault.pointer}", fault.code, f"options: {fault.detail}")
-            for fault in faults_of(error)
-        ]
-    if faults:
-        raise InvalidInput(faults)
-    return found
-
-
 class TrainRequest(Request):
     """Training data with options, or the parameters of a model to import."""
 
@@ -99,7 +76,7 @@ class TrainRequest(Request):
         Field(description="K names in column order; the sorted labels where absent"),
     ] = None
     options: Annotated[
-        OptionsRequest | None, WrapValidator(_options), Field(description="Of the fit")
+        OptionsRequest | None, within(OptionsRequest), Field(description="Of the fit")
     ] = None
     coefficients: Annotated[
         Matrix | None, Field(description="To import: shape (K, D), or (1, D) with two classes")
