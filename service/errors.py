@@ -222,7 +222,9 @@ class Missing(XentError):
     def package(cls, extra: str, what: str) -> "Missing":
         """The error that names the extra of Xent's to install."""
         return cls(
-            Code.NOT_INSTALLED, f"{what} needs a further package: pip install 'xent[{extra}]'"
+            Code.NOT_INSTALLED,
+            f"{what} needs the extra {extra}: in the directory of Xent's source, "
+            f"python -m pip install '.[{extra}]'",
         )
 
 

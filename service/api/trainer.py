@@ -138,7 +138,7 @@ def from_file(
         feature_names=None if features is None else features.split(","),
     )
     _check_cells("parameters", model.coefficients.size, settings)
-    return replace(model, metadata={"training": {"imported": True}})
+    return model
 
 
 def _limit_memory(limit: int) -> None:
@@ -190,9 +190,6 @@ def make(
         name=name,
     )
     facts = classifier.card(trained, options)
-    if options.l1 == options.l2 == 0.0:
-        unique = classifier.is_unique(body.inputs, options.intercept)
-        facts["fit"] |= {} if unique is None else {"unique": unique}
     if initial is not None and version is not None:
         facts["training"]["initial_version"] = initial.version
     return replace(trained.model, metadata=facts)
@@ -216,7 +213,7 @@ def _imported(name: str, body: TrainRequest, settings: Settings) -> classifier.M
         feature_names=tuple(body.feature_names or (f"x{column}" for column in range(width))),
         coefficients=body.coefficients,
         intercepts=body.intercepts,
-        metadata={"training": {"imported": True}},
+        metadata=classifier.imported(),
     )
 
 

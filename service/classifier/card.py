@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from service.classifier.inference import CONFIDENCE, Inference
-from service.classifier.model import Label
 from service.classifier.options import Options
+from service.classifier.prediction import Label
 from service.classifier.trace import Step
 from service.classifier.train import Trained
 
@@ -61,6 +61,11 @@ def card(trained: Trained, options: Options) -> dict[str, Any]:
         )
     spelled: dict[str, Any] = _spelled(found)
     return spelled
+
+
+def imported(**facts: Any) -> dict[str, Any]:
+    """What is kept with a model that was fitted elsewhere."""
+    return {"training": {"imported": True, **facts}}
 
 
 def _curve(steps: tuple[Step, ...]) -> dict[str, list[float]]:

@@ -18,6 +18,7 @@ from service.classifier.scaling import Scaling
 from service.classifier.separation import is_separable
 from service.classifier.sgd import Descent, sgd
 from service.classifier.trace import Step, Tell, Trace
+from service.classifier.uniqueness import is_unique
 
 SMALL = 300
 CHEAP = 1e9
@@ -48,6 +49,8 @@ class Fit:
         null_log_likelihood: the same for the weighted class frequencies, without features.
         separable: without a penalty, whether the classes can be told apart so that no finite
             optimum exists; None when that is not known, False with a penalty.
+        unique: without a penalty, whether no feature is constant or a combination of others, so
+            that no other parameters do as well; None when that is not known, or with a penalty.
         curve: the steps from the start to the end; every second, fourth, ... of very many.
     """
 
@@ -63,6 +66,7 @@ class Fit:
     log_likelihood: float
     null_log_likelihood: float
     separable: bool | None
+    unique: bool | None
     curve: tuple[Step, ...]
 
 
@@ -142,7 +146,9 @@ def fit_samples(
     parameters = _centred(point.parameters, options, objective.inputs.shape[1])
     coefficients, intercepts = scaling.outward(parameters)
     separable: bool | None = False
+    unique = None
     if options.l1 == 0.0 and options.l2 == 0.0:
+        unique = is_unique(objective.inputs, options.intercept)
         separable = is_separable(objective, point.parameters, solution.newton_decrement)
     return Fit(
         coefficients=coefficients,
@@ -157,6 +163,7 @@ def fit_samples(
         log_likelihood=-point.loss,
         null_log_likelihood=_null_log_likelihood(rows),
         separable=separable,
+        unique=unique,
         curve=trace.curve,
     )
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from service.classifier.artifact import from_bytes, to_bytes
+from service.classifier.card import imported
 from service.classifier.interchange import model_from_json, model_from_torch, to_json, to_torch
-from service.classifier.model import Label, Model
+from service.classifier.model import Model
 from service.classifier.onnx import model_from_onnx, to_onnx
+from service.classifier.prediction import Label
 
 Format = Literal["json", "safetensors", "torch", "onnx"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -48,7 +50,7 @@ def read_format(
     classes: Sequence[Label] | None = None,
     feature_names: Sequence[str] | None = None,
 ) -> Model:
-    """A model from a file, under a name of its own.
+    """A model from a file, under a name of its own; what that says of its training is left out.
 
     Args:
         body: the file, whole.
@@ -63,10 +65,12 @@ def read_format(
         InvalidInput: a file whose parts mean nothing.
     """
     model = _READERS[form](body)
+    numbered = classes is None and model.metadata.get("classes_numbered", False)
     return replace(
         model,
         name=name,
         version=1,
+        metadata=imported(classes_numbered=True) if numbered else imported(),
         classes=model.classes if classes is None else tuple(classes),
         feature_names=model.feature_names if feature_names is None else tuple(feature_names),
     )

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from service.classifier.model import Label, Model
+from service.classifier.model import Model
+from service.classifier.prediction import Label
 from service.classifier.rows import Array
-from service.errors import Code, InvalidInput, MalformedBody
+from service.errors import Code, Fault, InvalidInput, MalformedBody
 from service.wire import dump_json, labels_from, numbers_from, parse_object
 from service.wire.tensorfile import FLOATS, Tensor, check_layout, read_file, write_file
 
@@ -39,7 +41,7 @@ def model_from_parameters(
     Args:
         coefficients: shape (K, D); or (1, D), of the second of two classes.
         intercepts: shape (K,), or (1,); a single number with one row of coefficients.
-        classes: K names in row order; None is 0..K-1.
+        classes: K names in row order; None is 0..K-1, of which the metadata tell.
         feature_names: D names; None is x0, x1, ...
         name: of the model.
         version: of the model.
@@ -53,6 +55,9 @@ def model_from_parameters(
         detail = f"coefficients must have shape (K, D); they have {weights.ndim} dimensions"
         raise InvalidInput.at("/coefficients", Code.SHAPE_MISMATCH, detail)
     rows, width = weights.shape
+    facts = {} if metadata is None else metadata
+    if classes is None:
+        facts = {**facts, "classes_numbered": True}
     return Model(
         name=name,
         version=version,
@@ -60,7 +65,7 @@ def model_from_parameters(
         feature_names=tuple(feature_names or (f"x{column}" for column in range(width))),
         coefficients=weights,
         intercepts=np.atleast_1d(np.asarray(intercepts)),
-        metadata={} if metadata is None else metadata,
+        metadata=facts,
     )
 
 
@@ -80,6 +85,7 @@ def model_from_json(body: bytes, *, name: str = "model", version: int = 1) -> Mo
     given = {member: value for member, value in parse_object(body).items() if member not in FACTS}
     ours = {theirs: member for member, theirs in MEMBERS.items()}
     members: dict[str, Any] = {}
+    sent: dict[str, str] = {}
     for member, value in given.items():
         known = ours.get(member, member)
         if known not in MEMBERS:
@@ -88,11 +94,19 @@ def model_from_json(body: bytes, *, name: str = "model", version: int = 1) -> Mo
         if known in members:
             detail = f"{known} is given twice: also as {MEMBERS[known]}"
             raise InvalidInput.at(f"/{known}", Code.DUPLICATE_MEMBER, detail)
-        members[known] = value
+        members[known], sent[known] = value, member
     for member in ("coefficients", "intercepts"):
         if member not in members:
             detail = f"{member} is missing ({MEMBERS[member]} in scikit-learn)"
             raise InvalidInput.at(f"/{member}", Code.MISSING_MEMBER, detail)
+    try:
+        return _from_members(members, name, version)
+    except InvalidInput as error:  # at the members as they are called in the body
+        faults = [_as_sent(fault, sent) for fault in error.faults]
+        raise InvalidInput(faults) from error
+
+
+def _from_members(members: dict[str, Any], name: str, version: int) -> Model:
     classes, features = members.get("classes"), members.get("feature_names")
     return model_from_parameters(
         numbers_from("coefficients", members["coefficients"]),
@@ -102,6 +116,13 @@ def model_from_json(body: bytes, *, name: str = "model", version: int = 1) -> Mo
         name=name,
         version=version,
     )
+
+
+def _as_sent(fault: Fault, sent: dict[str, str]) -> Fault:
+    known = fault.pointer.split("/")[1]
+    called = sent.get(known, known)
+    pointer = fault.pointer.replace(known, called, 1)
+    return replace(fault, pointer=pointer, detail=fault.detail.replace(known, called, 1))
 
 
 def to_json(model: Model) -> bytes:

@@ -20,7 +20,9 @@ class Commands(click.Group):
     """Loads the commands on models when one is wanted: serving needs none of them."""
 
     LATER: ClassVar = {
-        **dict.fromkeys(("train", "predict", "evaluate", "models", "export", "import"), "models"),
+        "train": "training",
+        **dict.fromkeys(("predict", "evaluate", "models"), "models"),
+        **dict.fromkeys(("export", "import"), "exchange"),
         "compare": "gate",
         **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
     }

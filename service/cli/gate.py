@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from service import evaluation
-from service.cli.models import FILE, as_json, label_column, predictions_of
+from service.cli.models import predictions_of
+from service.cli.options import FILE, as_json, label_column
 from service.errors import Code, InvalidInput
 from service.wire import dump_json
 

@@ -1,8 +1,6 @@
-"""`xent train`, `predict`, `evaluate`, `models`, `import`, `export`: files in, files out."""
+"""`xent predict`, `evaluate`, `models`: files in, files out."""
 
 import re
-import sys
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,71 +9,13 @@ import click
 import numpy as np
 
 from service import classifier, evaluation
-from service.classifier import Label, Model, Options, Trained
-from service.classifier.model import NAME
+from service.classifier import Label, Model
 from service.cli import show
-from service.cli.options import fit_options, options_from
-from service.cli.progress import progress
+from service.cli.options import FILE, OUT, as_json, label_column, weight_column
 from service.cli.tables import column_names, labels_of, read_model, read_table
 from service.errors import Code, InvalidInput
 from service.evaluation import pictures
-from service.wire import dump_json, label_names
-from service.wire.tensorfile import read_file
-
-NOT_CONVERGED = 3
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-OUT = click.Path(dir_okay=False, writable=True, path_type=Path)
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-label_column = click.option("--label", required=True, help="Column of the true classes.")
-weight_column = click.option("--weights", help="Column of sample weights.")
-
-
-@click.command()
-@click.argument("data", type=FILE)
-@label_column
-@weight_column
-@click.option("--ignore", multiple=True, help="A column that is no feature; may be repeated.")
-@click.option("--out", type=OUT, required=True, help="Where the model is written (safetensors).")
-@click.option("--name", help="Of the model; the file's own name where that can be one.")
-@as_json
-@fit_options
-def train(
-    data: Path,
-    label: str,
-    weights: str | None,
-    ignore: tuple[str, ...],
-    out: Path,
-    name: str | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
-    """Fit a classifier to the rows of DATA (CSV or Parquet).
-
-    All columns but the label, the weights and the ignored ones are features. Exit code 3: the
-    model was written, but the fit had not converged.
-    """
-    table = read_table(data, texts=[label], ignored=ignore)
-    labels = label_names(table.texts[label])
-    options = options_from(given, integers=labels.dtype.kind == "i")
-    names, inputs, sample_weights = _split_off(table.names, table.numbers, weights)
-    with progress("fitting"):
-        found = classifier.train(
-            inputs,
-            labels,
-            sample_weights=sample_weights,
-            feature_names=names,
-            options=options,
-            name=name or (out.stem if NAME.fullmatch(out.stem) else "model"),
-        )
-    out.write_bytes(classifier.to_bytes(replace(found.model, metadata=_facts(found, options))))
-    click.echo(dump_json(found).decode() if as_json else show.trained(found))
-    if found.calibration is not None and found.calibration.bounded:
-        text = "the validation part fixes no temperature: it is too small, or classified whole"
-        click.echo(f"Warning: {text}", err=True)
-    if not found.fit.converged:
-        click.echo(f"Warning: not converged; {out} was written all the same", err=True)
-        sys.exit(NOT_CONVERGED)
+from service.wire import dump_json
 
 
 @click.command()
@@ -103,7 +43,8 @@ def predict(
 ) -> None:
     """Class probabilities of ROWS by MODEL, a file or the name of one that ships, as CSV.
 
-    The features are found by their names; other columns are not read.
+    The features are found by their names; other columns are not read. With --json the columns
+    that are kept are the member `kept`.
     """
     if top is not None and not as_json:
         raise click.UsageError("--top needs --json")
@@ -118,7 +59,10 @@ def predict(
     used = read_model(model)
     table = read_table(rows, texts=keep, numbers=used.feature_names)
     found = used.predict(table.numbers, top, asked)
-    text = dump_json(found).decode() if as_json else show.predictions(found, table.texts)
+    if as_json:
+        text = dump_json(show.with_kept(found, table.texts)).decode()
+    else:
+        text = show.predictions(found, table.texts)
     if out is None:
         click.echo(text)
     else:
@@ -173,61 +117,6 @@ def models(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(show.models(found))
 
 
-@click.command()
-@click.argument("model")
-@click.option("--out", type=OUT, required=True, help="Where to write.")
-@click.option(
-    "--format", "form", type=click.Choice(classifier.FORMATS), help="By default what --out ends in."
-)
-def export(model: str, out: Path, form: str | None) -> None:
-    """Write MODEL for other programs: json, onnx, torch (weight and bias), or safetensors."""
-    form = form or out.suffix.removeprefix(".")
-    known: dict[str, classifier.Format] = {name: name for name in classifier.FORMATS}
-    if form not in known:
-        raise click.UsageError(f"--out ends in no format; name one of {', '.join(known)}")
-    out.write_bytes(classifier.write_format(read_model(model), known[form]))
-
-
-@click.command("import")
-@click.argument("file", type=FILE)
-@click.option("--out", type=OUT, required=True, help="Where the model is written (safetensors).")
-@click.option("--name", default="model", show_default=True, help="Of the model.")
-@click.option("--classes", help="Names in column order, separated by commas.")
-@click.option("--features", help="Names in column order, separated by commas.")
-def import_model(
-    file: Path, out: Path, name: str, classes: str | None, features: str | None
-) -> None:
-    """Read FILE as others write it: .json (scikit-learn), .onnx, or .safetensors (torch, Xent)."""
-    labels = None if classes is None else label_names(classes.split(",")).tolist()
-    names = None if features is None else tuple(features.split(","))
-    body = file.read_bytes()
-    form: classifier.Format
-    if file.suffix == ".json":
-        form = "json"
-    elif file.suffix == ".onnx":
-        form = "onnx"
-    elif file.suffix == ".safetensors":
-        form = "safetensors" if "model" in read_file(body, len(body))[0] else "torch"
-    else:
-        raise click.UsageError("FILE must end in .json, .onnx or .safetensors")
-    model = classifier.read_format(body, form, name=name, classes=labels, feature_names=names)
-    out.write_bytes(classifier.to_bytes(model))
-
-
-def _split_off(
-    names: tuple[str, ...], numbers: Any, weights: str | None
-) -> tuple[tuple[str, ...], Any, Any]:
-    """The features, and the column of weights among them."""
-    if weights is None:
-        return names, numbers, None
-    if weights not in names:
-        detail = f"there is no column {weights[:64]} of weights"
-        raise InvalidInput.at("/columns", Code.MISSING_MEMBER, detail)
-    place = names.index(weights)
-    rest = tuple(name for name in names if name != weights)
-    return rest, np.delete(numbers, place, axis=1), numbers[:, place]
-
-
 def _evaluate_model(model: Model, rows: Path, label: str, weights: str | None) -> evaluation.Report:
     wanted = [*model.feature_names, *([] if weights is None else [weights])]
     table = read_table(rows, texts=[label], numbers=wanted)
@@ -279,29 +168,3 @@ def _class_of(column: str, pattern: str) -> str:
     before, star, after = pattern.partition("*")
     single = star and not re.search(r"[*?\[]", before + after)
     return column[len(before) : len(column) - len(after)] if single else column
-
-
-def _facts(found: Trained, options: Options) -> dict[str, Any]:
-    """What the model's file says of its training."""
-    fit = found.fit
-    return {
-        "training": {
-            "l2": options.l2,
-            "l1": options.l1,
-            "solver": fit.solver,
-            "converged": fit.converged,
-            "iterations": fit.iterations,
-            "gradient_norm": fit.gradient_norm,
-            "objective_value": fit.objective,
-            "temperature": None if found.calibration is None else found.calibration.temperature,
-        },
-        "metrics": {
-            name: {
-                "rows": part.rows,
-                "log_loss": part.log_loss,
-                "prior_baseline": part.prior_baseline,
-                "uniform_baseline": found.uniform_baseline,
-            }
-            for name, part in found.parts.items()
-        },
-    }

@@ -1,10 +1,11 @@
-"""The options of a fit as options of the command line, from their one definition."""
+"""Options that commands share; those of a fit from their one definition."""
 
 import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import click
@@ -12,6 +13,12 @@ import click
 from service.classifier import Options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUT = click.Path(dir_okay=False, writable=True, path_type=Path)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+label_column = click.option("--label", required=True, help="Column of the true classes.")
+weight_column = click.option("--weights", help="Column of sample weights.")
+
 _DESCRIBED = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
 
 

@@ -1,11 +1,13 @@
 """Results as text for people."""
 
 import csv
+import dataclasses
 import io
-import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from service.classifier import Model, Prediction, Trained
+from service.errors import Code, InvalidInput
 from service.evaluation import Report
 from service.wire import dump_json
 
@@ -106,8 +108,12 @@ def predictions(found: Prediction, kept: Mapping[str, Sequence[str]]) -> str:
         extra["abstained"] = [str(flag).lower() for flag in found.abstained.tolist()]
     if found.prediction_sets is not None:
         extra["prediction_set"] = [dump_json(list(s)).decode() for s in found.prediction_sets]
-    header = [*kept, "predicted", *extra, *(f"p_{label}" for label in found.classes)]
-    writer.writerow(header)
+    ours = ["predicted", *extra, *(f"p_{label}" for label in found.classes)]
+    for name in kept:
+        if name in ours:
+            detail = f"the column {name[:64]} cannot be kept: the answer has one of that name"
+            raise InvalidInput.at("/columns", Code.CONFLICTING_MEMBERS, detail)
+    writer.writerow([*kept, *ours])
     columns = list(kept.values())
     for row, (label, probabilities) in enumerate(
         zip(found.labels, found.probabilities.tolist(), strict=True)
@@ -118,15 +124,26 @@ def predictions(found: Prediction, kept: Mapping[str, Sequence[str]]) -> str:
     return text.getvalue().removesuffix("\n")
 
 
+def with_kept(found: Prediction, kept: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The members of a prediction, and the columns that are kept."""
+    members = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    if kept:
+        members["kept"] = kept
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def models(found: Sequence[Model]) -> str:
     """One line for each model."""
-    rows = [(m.name, m.version, len(m.classes), len(m.feature_names), _held_out(m)) for m in found]
-    return table(rows, ("name", "version", "classes", "features", "held-out log loss"))
+    rows = [(m.name, m.version, len(m.classes), len(m.feature_names), *_log_loss(m)) for m in found]
+    return table(rows, ("name", "version", "classes", "features", "log loss", "of"))
 
 
-def _held_out(model: Model) -> float:
-    metrics = model.metadata.get("metrics", {})
-    return next(
-        (float(metrics[part]["log_loss"]) for part in ("held_out", "test") if part in metrics),
-        math.nan,
-    )
+def _log_loss(model: Model) -> tuple[float | str, str]:
+    """The log loss of the rows that say most of the model, and which these are."""
+    facts = model.metadata
+    if "metrics" in facts:  # of a model that ships
+        return float(facts["metrics"]["held_out"]["log_loss"]), "held-out rows"
+    for part in ("test", "validation", "train"):
+        if part in facts.get("log_loss", {}):
+            return float(facts["log_loss"][part]), f"{part} rows"
+    return "unknown", "imported" if facts.get("training", {}).get("imported") else ""

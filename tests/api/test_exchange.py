@@ -1,5 +1,6 @@
 """Models as files over HTTP: what goes out is what the functions write, and comes back whole."""
 
+import json
 import math
 from importlib.util import find_spec
 from itertools import count
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from service import classifier
 from service.wire.tensorfile import write_file
@@ -30,7 +32,7 @@ class TestExport:
     def test_a_package_that_is_not_there_is_told(self, caller: Any) -> None:
         answer = caller.get(f"{EXPORT}?format=onnx")
         assert (answer.status_code, answer.json()["code"]) == (501, "not_installed")
-        assert "xent[onnx]" in answer.json()["detail"]
+        assert "pip install '.[onnx]'" in answer.json()["detail"]
 
     @pytest.mark.peers
     def test_onnx_is_the_file_that_the_function_writes(self, caller: Any) -> None:
@@ -65,6 +67,43 @@ def test_a_version_abstains_as_its_model_does(caller: Any) -> None:
     whole = caller.post("/v1/models/iris/predict", body).json()
     assert "prediction_sets" in whole
     assert caller.post("/v1/models/iris/versions/1/predict", body).json() == whole
+
+
+def test_sets_are_booleans_by_class_in_a_tensor_file(caller: Any) -> None:
+    rows = classifier.load_dataset("iris").inputs[40:110]
+    metadata = {"request": '{"abstain": {"method": "lac", "coverage": 0.99}}'}
+    body = write_file(metadata, {"inputs": rows})
+    answer = sent(caller, "/v1/models/iris/predict", body, TENSORS)
+    found, size = load(answer.content), int.from_bytes(answer.content[:8], "little")
+    header = json.loads(answer.content[8 : 8 + size])
+    whole = caller.post(
+        "/v1/models/iris/predict",
+        {"inputs": rows.tolist(), "abstain": {"method": "lac", "coverage": 0.99}},
+    ).json()
+    assert "prediction_sets" not in json.loads(header["__metadata__"]["response"])
+    assert header["prediction_sets"]["dtype"] == "BOOL"
+    expected = [[name in chosen for name in IRIS.classes] for chosen in whole["prediction_sets"]]
+    assert found["prediction_sets"].tolist() == expected
+    assert found["abstained"].tolist() == whole["abstained"]
+
+
+@pytest.mark.parametrize(
+    ("abstain", "pointers"),
+    [
+        ({"method": "vibes", "coverage": 0.9}, ["/abstain/method"]),
+        ({"method": "lac", "coverage": 1.5}, ["/abstain/coverage"]),
+        ({"method": "lac", "coverage": "0.9", "error": 0}, ["/abstain/coverage", "/abstain/error"]),
+        ({"method": "lac", "cover": 0.9}, ["/abstain/cover"]),
+        ({"coverage": 0.9}, ["/abstain/method"]),
+        ({"method": "lac", "threshold": 2.0}, ["/abstain/threshold"]),
+        ({"method": "lac"}, ["/abstain"]),
+        ("lac", ["/abstain"]),
+    ],
+)
+def test_a_member_of_abstain_is_pointed_at(abstain: Any, pointers: list[str], caller: Any) -> None:
+    answer = caller.post("/v1/models/iris/predict", {"inputs": [ROW], "abstain": abstain})
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == pointers
 
 
 FRESH = count()
@@ -116,7 +155,30 @@ class TestImport:
         where = path()
         answer = sent(caller, f"{where}?format=torch&classes=a,b,c&dry_run=true", file, TENSORS)
         assert (answer.status_code, answer.json()["classes"]) == (200, ["a", "b", "c"])
+        assert answer.json()["training"] == {"imported": True}
         assert caller.get(where).status_code == 404
+
+    def test_classes_that_nobody_names_are_numbered_and_said_to_be(self, caller: Any) -> None:
+        file = write_file({}, {"weight": np.ones((3, 2))})
+        answer = sent(caller, f"{path()}?format=torch&dry_run=true", file, TENSORS).json()
+        assert answer["classes"] == [0, 1, 2]
+        assert answer["training"] == {"imported": True, "classes_numbered": True}
+
+    @pytest.mark.parametrize(
+        ("member", "pointer"),
+        [
+            ('"coef_": [[1, 2], [3]]', "/coef_/1"),
+            ('"coef_": [[1, 2], [3, "NaN"]]', "/coef_/1/1"),
+            ('"coefficients": [[1, 2], [3]]', "/coefficients/1"),
+        ],
+    )
+    def test_a_bad_cell_is_pointed_at_where_it_was_sent(
+        self, member: str, pointer: str, caller: Any
+    ) -> None:
+        body = f'{{{member}, "intercept_": [0, 0]}}'.encode()
+        answer = sent(caller, f"{path()}?format=json", body, "application/json").json()
+        assert answer["errors"][0]["pointer"] == pointer
+        assert pointer.split("/")[1] in answer["detail"]
 
     @pytest.mark.parametrize(
         ("query", "body", "kind", "status", "code"),

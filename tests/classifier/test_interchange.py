@@ -46,12 +46,18 @@ def test_scikit_learns_attributes_are_read():
         ({"coefficients": [[1], [2]]}, "/intercepts", Code.MISSING_MEMBER),
         ({"coef_": [[1]], "coefficients": [[1]]}, "/coefficients", Code.DUPLICATE_MEMBER),
         ({"coef_": [[1]], "intercept_": [0], "n_iter_": [3]}, "", Code.UNKNOWN_MEMBER),
-        ({"coef_": [1, 2], "intercept_": [0]}, "/coefficients", Code.SHAPE_MISMATCH),
-        ({"coef_": [[1, 2], [3]], "intercept_": [0]}, "/coefficients/1", Code.RAGGED_ARRAY),
-        ({"coef_": [[1], [2]], "intercept_": [0, 1, 2]}, "/intercepts", Code.SHAPE_MISMATCH),
-        ({"coef_": [["NaN"], [2]], "intercept_": [0, 1]}, "/coefficients", Code.INFINITE_VALUE),
-        ({"coef_": [[1]], "intercept_": [0], "classes_": [1, 1]}, "/classes", Code.NOT_A_LABEL),
-        ({"coef_": [[1]], "intercept_": [0], "classes_": [1]}, "/classes", Code.NOT_A_LABEL),
+        ({"coef_": [1, 2], "intercept_": [0]}, "/coef_", Code.SHAPE_MISMATCH),
+        ({"coef_": [[1, 2], [3]], "intercept_": [0]}, "/coef_/1", Code.RAGGED_ARRAY),
+        ({"coefficients": [[1, 2], [3]], "intercepts": [0]}, "/coefficients/1", Code.RAGGED_ARRAY),
+        ({"coef_": [[1], [2]], "intercept_": [0, 1, 2]}, "/intercept_", Code.SHAPE_MISMATCH),
+        ({"coef_": [[1], ["NaN"]], "intercept_": [0, 1]}, "/coef_/1/0", Code.INFINITE_VALUE),
+        (
+            {"coef_": [[1], [2]], "intercept_": [0, "Infinity"]},
+            "/intercept_/1",
+            Code.INFINITE_VALUE,
+        ),
+        ({"coef_": [[1]], "intercept_": [0], "classes_": [1, 1]}, "/classes_", Code.NOT_A_LABEL),
+        ({"coef_": [[1]], "intercept_": [0], "classes_": [1]}, "/classes_", Code.NOT_A_LABEL),
     ],
 )
 def test_json_that_is_no_model_is_refused(members, pointer, code):
@@ -125,5 +131,5 @@ def test_metadata_that_is_no_list_is_refused():
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch, model):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(Missing, match=r"pip install 'xent\[onnx\]'"):
+    with pytest.raises(Missing, match=r"pip install '\.\[onnx\]'"):
         to_onnx(model)

@@ -16,7 +16,9 @@ from pyarrow import parquet
 from service import classifier
 from service.classifier import Options, load_dataset, read_model
 from service.cli import main
-from service.cli.models import train as train_command
+from service.cli.progress import Progress
+from service.cli.training import _moved
+from service.cli.training import train as train_command
 
 IRIS = load_dataset("iris")
 SPECIES = np.array(IRIS.classes)[IRIS.labels]
@@ -60,7 +62,7 @@ def test_training_gives_the_bits_of_the_function_and_shows_the_baselines_first(d
     test = first[2].split()
     assert test[:2] == ["test", "30"]
     assert float(test[2]) == pytest.approx(wanted.parts["test"].log_loss, rel=1e-5)
-    assert written.metadata["metrics"]["test"]["log_loss"] == wanted.parts["test"].log_loss
+    assert written.metadata["log_loss"]["test"] == wanted.parts["test"].log_loss
 
 
 def test_every_option_of_a_fit_is_one_of_the_command_with_its_default():
@@ -120,7 +122,7 @@ def test_a_fit_that_did_not_converge_has_its_own_exit_code(data, tmp_path):
     result = run("train", data, "--label", "species", "--out", out, "--max-iterations", 1, code=3)
     assert "NOT CONVERGED" in result.stdout
     assert "not converged" in result.stderr
-    assert read_model(out).metadata["training"]["converged"] is False
+    assert read_model(out).metadata["fit"]["converged"] is False
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -153,7 +155,7 @@ def test_the_page_of_a_model_names_both_and_a_page_that_cannot_be_made_costs_no_
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     result = run(*arguments, code=1)
     assert result.stdout.startswith("log loss")
-    assert "pip install 'xent[pictures]'" in result.stderr
+    assert "pip install '.[pictures]'" in result.stderr
     assert not page.exists()
 
 
@@ -205,6 +207,71 @@ def test_the_models_are_listed(tmp_path):
         "iris",
         "digits",
     ]
+
+
+def test_a_model_is_listed_with_the_rows_that_its_log_loss_is_of(data, tmp_path):
+    made, imported = tmp_path / "made.safetensors", tmp_path / "imported.safetensors"
+    theirs = tmp_path / "theirs.json"
+    run("train", data, "--label", "species", "--out", made, "--test-fraction", 0.2)
+    run("export", "iris", "--out", theirs)
+    run("import", theirs, "--out", imported)
+    lines = run("models", made, imported).stdout.splitlines()
+    found = read_model(made).metadata["log_loss"]["test"]
+    assert lines[1].split()[4:] == [f"{found:.6g}", "test", "rows"]
+    assert lines[2].split()[4:] == ["unknown", "imported"]
+
+
+def test_what_a_file_says_of_its_training_stays_behind_and_numbered_classes_are_told(tmp_path):
+    iris, plain = tmp_path / "iris.safetensors", tmp_path / "plain.json"
+    run("export", "iris", "--out", iris)
+    assert run("import", iris, "--out", iris).stderr == ""
+    assert read_model(iris).metadata == {"training": {"imported": True}}
+    plain.write_text('{"coef_": [[1.0], [2.0], [3.0]], "intercept_": [0.0, 0.0, 0.0]}')
+    told = run("import", plain, "--out", tmp_path / "plain.safetensors").stderr
+    assert "names no classes; they are called 0 to 2: --classes names them" in told
+    found = read_model(tmp_path / "plain.safetensors")
+    assert found.metadata == {"training": {"imported": True, "classes_numbered": True}}
+    named = run("import", plain, "--out", iris, "--classes", "a,b,c")
+    assert named.stderr == ""
+    assert read_model(iris).metadata == {"training": {"imported": True}}
+
+
+def test_the_card_of_a_model_is_that_of_a_training_over_http(data, tmp_path):
+    out = tmp_path / "m.safetensors"
+    run("train", data, "--label", "species", "--out", out, "--l2", 0.1)
+    facts = read_model(out).metadata
+    wanted = classifier.train(
+        IRIS.inputs, SPECIES, feature_names=IRIS.feature_names, options=Options(l2=0.1)
+    )
+    card = classifier.card(wanted, Options(l2=0.1))
+    assert facts["fit"].pop("seconds") > 0.0
+    del card["fit"]["seconds"]
+    assert facts == card
+
+
+def test_columns_are_kept_in_both_forms_and_never_twice(data, tmp_path):
+    shown = json.loads(run("predict", "iris", data, "--keep", "species", "--json").stdout)
+    assert shown["kept"] == {"species": SPECIES.tolist()}
+    assert "abstained" not in shown
+    again = tmp_path / "again.csv"
+    lines = data.read_text().splitlines()
+    again.write_text("\n".join([f"{lines[0]},p_setosa", *(f"{line},1" for line in lines[1:])]))
+    result = run("predict", "iris", again, "--keep", "p_setosa", code=1)
+    assert "p_setosa cannot be kept" in result.stderr
+
+
+@pytest.mark.parametrize("options", [{}, {"solver": "sgd", "epochs": 4}, {"l1": 0.3}])
+def test_the_line_of_progress_moves_from_0_to_the_end(options):
+    options, line, shares = Options(**options), Progress(), []
+    move = _moved(line, options)
+
+    def tell(step):
+        move(step)
+        shares.append(line.share)
+
+    classifier.train(IRIS.inputs, SPECIES, options=options, tell=tell)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert shares == sorted(shares)
 
 
 def test_parquet_is_read_as_csv_is(data, tmp_path):
