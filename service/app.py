@@ -20,6 +20,7 @@ from starlette.types import Scope
 from service import __version__
 from service.api.access import Guarded
 from service.api.admission import Admission
+from service.api.authorize import Authorizer
 from service.api.beside import Beside, Carried, Find, Job, scoring, work
 from service.api.cors import Cors
 from service.api.dispatch import Dispatch
@@ -33,16 +34,17 @@ from service.api.problems import EXPLANATIONS, problem, problem_of
 from service.api.routes.aliases import add_aliases
 from service.api.routes.docs import add_docs
 from service.api.routes.export import add_export
+from service.api.routes.keys import add_keys
 from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
 from service.api.routes.operations import add_metrics, add_operations
 from service.api.routes.scoring import add_scoring
 from service.api.trainer import training
-from service.api.training import Training, add_training, off
+from service.api.training import Training, add_training
 from service.classifier import shipped_models
 from service.errors import Code, XentError
 from service.logs import configure_logging
-from service.registry import Registry
+from service.registry import Keys, Registry
 from service.settings import Settings
 
 DESCRIPTION = """\
@@ -50,6 +52,8 @@ Softmax, cross-entropy and their gradients to the last digit; multinomial logist
 judged by log loss. Non-finite numbers travel as the strings "Infinity", "-Infinity" and "NaN".
 Every error is a problem document (RFC 9457) that names the bad cell.
 """
+# Statuses of requests that were refused before anything was computed.
+REFUSALS = (401, 403, 413, 421, 429, 503)
 
 
 def create_app(
@@ -66,6 +70,9 @@ def create_app(
     metrics, drain = Metrics(), Drain(settings.drain_seconds)
     registry = Registry(shipped_models(), settings.max_registry_bytes, settings.database)
 
+    keys = Keys(registry.store)
+    authorizer = Authorizer(settings, keys)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         # One large request at a time: NumPy and the parser share the cores of this process.
@@ -75,10 +82,13 @@ def create_app(
             drain.take_signals()
         await run_sync(registry.start)
         sweeping = asyncio.create_task(sweep(registry.store))
+        await run_sync(keys.start)
+        authorizer.announce()
         yield {"settings": settings, "metrics": metrics}  # for the connections
         sweeping.cancel()
         app.state.beside.end()
         app.state.training.end()
+        await run_sync(keys.end)
         await run_sync(registry.end)
 
     app = FastAPI(
@@ -96,6 +106,7 @@ def create_app(
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.store = registry.store
+    app.state.authorizer = authorizer
     app.state.admission = Admission(
         settings.max_inflight_bytes, settings.max_waiting, settings.queue_seconds
     )
@@ -108,8 +119,9 @@ def create_app(
     add_models(app.router, registry, app.state.find)
     add_export(app.router, app.state.find)
     add_training(app.router)
-    add_aliases(app.router, registry, settings)
-    add_operations(app.router, settings, drain)
+    add_aliases(app.router, registry)
+    add_keys(app.router, keys, registry.store)
+    add_operations(app.router, settings, drain, keys)
     add_metrics(app.router, metrics)
     add_docs(app.router, app)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
@@ -122,15 +134,24 @@ def create_app(
         app.add_middleware(
             Cors,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=[
+                "Authorization",
                 "Content-Type",
                 "X-Request-Id",
                 "If-Match",
                 "If-None-Match",
                 "Idempotency-Key",
             ],
-            expose_headers=["X-Request-Id", "ETag", "Location", "Idempotency-Replayed"],
+            expose_headers=[
+                "X-Request-Id",
+                "ETag",
+                "Location",
+                "Idempotency-Replayed",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+            ],
         )
     app.add_middleware(Guard, settings=settings, metrics=metrics, drain=drain)
     return app
@@ -142,9 +163,6 @@ def served_app() -> FastAPI:
     configure_logging(settings.log_level)
     for name in Settings.misspelt():  # no error: an orchestrator sets some after its own names
         logging.getLogger("xent").warning("no such setting", extra={"variable": name})
-    reason = off(settings)
-    if reason is not None:
-        logging.getLogger("xent").info("training is off", extra={"reason": reason})
     return create_app(settings, take_signals=True)
 
 
@@ -187,7 +205,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 
 
 def _refused(scope: Scope, state: State, error: XentError) -> Response:
-    if EXPLANATIONS[error.code].status in (413, 503):
+    if EXPLANATIONS[error.code].status in REFUSALS:
         state.metrics.rejected(error.code)
     return problem_of(error, request_id(scope))
 

@@ -8,7 +8,10 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── InvalidInput    well formed, but means nothing; lists the offending cells (a ValueError)
     ├── NotFound        no model, version, loss or page of that name (a LookupError)
     ├── Missing         needs a package that is not installed here; names the extra that has it
-    ├── Forbidden       switched off here, whoever asks
+    ├── Unauthenticated no key that is in force, where one is needed
+    ├── Forbidden       the key is not for this; names the scope that is missing
+    ├── Misdirected     asked under a name that this server does not go by
+    ├── TooMany         over the rate of the key; tells when to come back
     ├── Conflict        against what is there already
     ├── TooLarge        over a limit; the text names the limit, its setting and its value
     ├── Stale           it has changed since the caller looked
@@ -75,6 +78,7 @@ class Code(StrEnum):
     UNKNOWN_LOSS = "unknown_loss"
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_VERSION = "unknown_version"
+    UNKNOWN_KEY = "unknown_key"
     UNKNOWN_PROBLEM = "unknown_problem"
     SHIPPED_MODEL = "shipped_model"
     STORE_FULL = "store_full"
@@ -87,13 +91,20 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     ATTEMPT_RUNNING = "attempt_running"
-    TRAINING_OFF = "training_off"
     TRAINING_TOO_LARGE = "training_too_large"
     TRAINING_TOO_LONG = "training_too_long"
     BODY_TOO_LARGE = "body_too_large"
     TOO_MANY_ELEMENTS = "too_many_elements"
     TOO_MANY_CLASSES = "too_many_classes"
     NESTING_TOO_DEEP = "nesting_too_deep"
+    # Who asks
+    KEY_MISSING = "key_missing"
+    KEY_INVALID = "key_invalid"
+    KEY_EXPIRED = "key_expired"
+    KEY_REVOKED = "key_revoked"
+    SCOPE_MISSING = "scope_missing"
+    RATE_EXCEEDED = "rate_exceeded"
+    HOST_NOT_ALLOWED = "host_not_allowed"
     # The request as HTTP
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -228,8 +239,36 @@ class Missing(XentError):
         )
 
 
+class Unauthenticated(XentError):
+    """No key that is in force, where one is needed."""
+
+
 class Forbidden(XentError):
-    """Switched off here, whoever asks."""
+    """The key is not for this.
+
+    Attributes:
+        scope: that it would need.
+    """
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(Code.SCOPE_MISSING, f"the key lacks the scope {scope}")
+        self.scope = scope
+
+
+class Misdirected(XentError):
+    """Asked under a name that this server does not go by."""
+
+
+class TooMany(XentError):
+    """Over the rate of the key.
+
+    Attributes:
+        seconds: until the same request would be let in.
+    """
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(Code.RATE_EXCEEDED, detail)
+        self.seconds = seconds
 
 
 class Conflict(XentError):

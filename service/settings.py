@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Web origins that may call, separated by commas; * for any"
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Names beside localhost under which a server that is open to its machine "
+        "answers, separated by commas; * for any",
+    )
     max_json_bytes: int = Field(32 * MIB, ge=1, description="Bytes of a JSON body")
     max_tensor_bytes: int = Field(256 * MIB, ge=1, description="Bytes of a safetensors body")
     max_elements: int = Field(20_000_000, ge=1, description="Array elements of one request")
@@ -107,9 +112,9 @@ class Settings(BaseSettings):
             raise ValueError("must have a port above 0, or none")
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return tuple(entry.strip() for entry in value.split(",") if entry.strip())

@@ -22,6 +22,7 @@ CASES = {
     ),
     "log_level": ("warning", "warning", ["WARN", "trace", "infos", ""]),
     "cors_origins": ("https://a.example, http://b:1,", ("https://a.example", "http://b:1"), []),
+    "allowed_hosts": ("a.example, b", ("a.example", "b"), []),
     "max_json_bytes": ("1000", 1000, ["0", "-5", "1e6", "32 MiB"]),
     "max_tensor_bytes": ("1000", 1000, ["0", "-5"]),
     "max_elements": ("5", 5, ["0", "x"]),

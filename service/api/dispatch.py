@@ -57,6 +57,7 @@ class Dispatch:
     ) -> None:
         scope["route"] = operation
         try:
+            self._state.authorizer.authorize(scope, operation.access)
             content, headers = await operation.reply(scope, receive, parameters, self._state)
         except XentError as error:
             await self._refuse(scope, self._state, error)(scope, receive, send)

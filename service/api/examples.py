@@ -1,5 +1,6 @@
 """The examples of the OpenAPI document, which the tests execute."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -14,7 +15,8 @@ class Example:
     Attributes:
         name: of the example, a word.
         summary: what it shows.
-        path: to be called, parameters filled in.
+        path: to be called, parameters filled in; `{id}` and `{key}`, here and in headers, stand for
+            these members of an answer before.
         body: the request object, or `None`.
         status: of the answer.
         answer: the answer object, or `None` where it is empty.
@@ -46,6 +48,27 @@ class Example:
             }
             for sent in (*self.given, own)
         ]
+
+    @property
+    def makes_keys(self) -> bool:
+        """Whether the server answers nobody without a key from then on."""
+        return any(r["method"] == "POST" and r["url"] == "/v1/keys" for r in self.requests)
+
+    def run(self, send: Callable[..., Any]) -> Any:
+        """Sends all requests, as a client of the same arguments does, and gives the last answer."""
+        known: dict[str, str] = {}
+        for request in self.requests:
+            headers = {name: _filled(text, known) for name, text in request["headers"].items()}
+            answer = send(**{**request, "url": _filled(request["url"], known), "headers": headers})
+            found = orjson.loads(answer.content) if answer.content else {}
+            known = {name: found[name] for name in ("id", "key") if name in found} | known
+        return answer
+
+
+def _filled(text: str, known: dict[str, str]) -> str:
+    for name, value in known.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def examples() -> dict[str, list[Example]]:

@@ -61,6 +61,9 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message.get("headers", ()), named]
+                rate = scope["state"].get("rate")
+                if rate is not None:
+                    headers += rate.headers()
                 if self._drain.draining:
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from service.api.access import SCHEME, SECURITY
 from service.api.examples import Example, examples
 from service.api.media import JSON
+from service.api.operation import problem_response
 from service.api.problems import MEDIA_TYPE
 from service.api.schemas.operations import Problem
 from service.wire import TENSORS
@@ -17,10 +18,13 @@ TAGS = {
     "scoring": "Softmax, losses and gradients of what is sent; nothing is kept.",
     "evaluation": "The evaluation report of anybody's predictions.",
     "models": "Multinomial logistic classifiers: what they are, what they predict, how well.",
+    "keys": "Who may call, and who has changed what.",
     "operations": "Health, versions, limits and the meaning of problem codes.",
 }
 
 # FastAPI's own error answer, declared wherever a path has parameters, and never given.
+REFUSALS = (401, 403, 421, 429, 503)
+
 FOREIGN = ("HTTPValidationError", "ValidationError")
 
 
@@ -42,6 +46,8 @@ def document(app: FastAPI) -> dict[str, Any]:
             for method, operation in methods.items():
                 if method == "post":
                     _add_tensors(operation)
+                if operation["security"]:
+                    _add_refusals(operation["responses"])
                 _drop_foreign_errors(operation)
                 _add_examples(operation, shown[operation["operationId"]])
         for name in FOREIGN:
@@ -54,6 +60,11 @@ def _problem_schemas() -> dict[str, Any]:
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     nested = schema.pop("$defs")
     return {"Problem": schema, **nested}
+
+
+def _add_refusals(responses: dict[str, Any]) -> None:
+    """The answers to whoever may not call it."""
+    responses |= {str(status): problem_response(status) for status in REFUSALS}
 
 
 def _drop_foreign_errors(operation: dict[str, Any]) -> None:

@@ -121,6 +121,9 @@ class Operation(Guarded):
                 finally:
                     del body
         state.metrics.scored(self.path, parameters.get("name"), done.rows)
+        rate = scope["state"].get("rate")
+        if rate is not None:
+            rate.score(done.rows)
         headers = [(b"server-timing", done.timing)]
         headers += _TENSORS_HEADER if form.tensors_out else _JSON_HEADER
         if done.encoding is not None:
@@ -227,7 +230,8 @@ def add_operation(
 
 _PHRASES = {
     400: "Not HTTP, or not JSON",
-    403: "Switched off here",
+    401: "No key that is in force",
+    403: "The key lacks the scope",
     404: "Unknown thing",
     406: "Accept rules JSON out",
     408: "Headers or body too slow",
@@ -236,8 +240,10 @@ _PHRASES = {
     413: "Over a limit",
     414: "URL too long",
     415: "Not sent as JSON",
+    421: "Asked under a name that the server does not go by",
     422: "Well formed, but means nothing",
     428: "Without If-Match or If-None-Match",
+    429: "Over the rate of the key",
     431: "Headers too large",
     500: "A fault of the service",
     501: "Needs a package that is not installed here",

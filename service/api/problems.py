@@ -8,7 +8,16 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from service.errors import Code, Fault, InvalidInput, Unavailable, XentError
+from service.errors import (
+    Code,
+    Fault,
+    Forbidden,
+    InvalidInput,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    XentError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 # A name of 64 characters may take six bytes for each; with this the whole stays below 16 kB.
@@ -190,6 +199,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.UNKNOWN_VERSION: Explanation(
         404, "Unknown version", "GET /v1/models/{name}/versions lists the versions."
     ),
+    Code.UNKNOWN_KEY: Explanation(404, "Unknown key", "GET /v1/keys lists the keys by their ids."),
     Code.UNKNOWN_PROBLEM: Explanation(
         404, "Unknown problem code", "GET /problems lists the codes."
     ),
@@ -248,13 +258,6 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "A request with this Idempotency-Key is being worked on; the same request is answered "
         "with its result once it is done.",
     ),
-    Code.TRAINING_OFF: Explanation(
-        403,
-        "Training is off",
-        "Training, importing and promoting change what a server answers, and there are no "
-        "keys yet: they are served by a server that listens on a loopback address, such as the "
-        "default XENT_HOST of 127.0.0.1.",
-    ),
     Code.TRAINING_TOO_LARGE: Explanation(
         413,
         "Training too large",
@@ -278,6 +281,38 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.NESTING_TOO_DEEP: Explanation(
         413, "Nesting too deep", "Arrays are nested deeper than any shape that is served."
+    ),
+    Code.KEY_MISSING: Explanation(
+        401,
+        "Key needed",
+        "The call needs a key, as Authorization: Bearer <key>; xent keys create makes one. As long "
+        "as there are none, a server on a loopback address answers everybody, and any other only "
+        "scores.",
+    ),
+    Code.KEY_INVALID: Explanation(
+        401,
+        "No such key",
+        "What was sent is no key of this store: cut short, mistyped, of another store, or not sent "
+        "as Authorization: Bearer <key>.",
+    ),
+    Code.KEY_EXPIRED: Explanation(401, "Key expired", "The key had an end, which has passed."),
+    Code.KEY_REVOKED: Explanation(401, "Key revoked", "The key was revoked, which is for good."),
+    Code.SCOPE_MISSING: Explanation(
+        403,
+        "Scope missing",
+        "The key is in force but not for this. Scopes are fixed when a key is made: make another.",
+    ),
+    Code.RATE_EXCEEDED: Explanation(
+        429,
+        "Over the rate of the key",
+        "The key has used up its requests or rows of a minute; RateLimit tells what is left, and "
+        "the same request may be sent again after the seconds in Retry-After.",
+    ),
+    Code.HOST_NOT_ALLOWED: Explanation(
+        421,
+        "Not a name of this server",
+        "A server that is open to this machine alone answers to localhost and loopback addresses, "
+        "so that no web page can reach it under a name of its own; XENT_ALLOWED_HOSTS adds names.",
     ),
     Code.NOT_FOUND: Explanation(404, "Not found", "There is nothing at this path."),
     Code.METHOD_NOT_ALLOWED: Explanation(
@@ -386,9 +421,23 @@ def problem_of(error: XentError, request_id: str) -> Response:
     if isinstance(error, InvalidInput):
         faults, count = error.faults, error.count
         return problem(error.code, error.detail, request_id, faults=faults, count=count)
-    soon = isinstance(error, Unavailable) or error.code == Code.ATTEMPT_RUNNING
-    headers = {"Retry-After": str(RETRY_SECONDS)} if soon else None
-    return problem(error.code, error.detail, request_id, headers=headers)
+    return problem(error.code, error.detail, request_id, headers=_headers_of(error))
+
+
+def _headers_of(error: XentError) -> dict[str, str]:
+    """What the client's program needs to go on; the challenges are those of RFC 6750, section 3."""
+    if isinstance(error, Unavailable) or error.code == Code.ATTEMPT_RUNNING:
+        return {"Retry-After": str(RETRY_SECONDS)}
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(error.seconds)}
+    challenge = 'Bearer realm="xent"'
+    if isinstance(error, Unauthenticated):
+        wrong = "" if error.code is Code.KEY_MISSING else ', error="invalid_token"'
+        return {"WWW-Authenticate": challenge + wrong}
+    if isinstance(error, Forbidden):
+        wrong = f', error="insufficient_scope", scope="{error.scope}"'
+        return {"WWW-Authenticate": challenge + wrong}
+    return {}
 
 
 def _short(text: str) -> str:

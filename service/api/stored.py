@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from service.api.access import Access, Guarded, needs
 from service.api.media import JSON, Headers, NotServed, check_accept, form_of
 from service.api.once import once_of
-from service.api.operation import problem_responses, summary_of
+from service.api.operation import problem_responses, query_of, summary_of
 from service.api.request import read_body, too_large, validate
 from service.errors import Code, Stale, Unconditional
 from service.settings import Settings
@@ -45,6 +45,7 @@ class Stored(Guarded):
             headers = request.scope["headers"]
             check_accept(headers, next(iter(content)))
             values = {name: _joined(request, alias) for name, alias in declared}
+            values |= query_of(self, request)
             work = partial(self.endpoint, **request.path_params, **values)
             body = b"" if model is None else await _body(request, headers)
             if "once" in self.endpoint.__annotations__:
@@ -61,7 +62,8 @@ class Stored(Guarded):
 def add_stored(
     router: APIRouter, method: str, path: str, endpoint: Callable[..., Response], *errors: int,
     access: Access, answer: type[BaseModel] | None = None,
-    responses: dict[int | str, dict[str, Any]] | None = None,
+    responses: dict[int | str, dict[str, Any]] | None = None, tag: str = "models",
+    status: int = 200,
 ) -> None:  # fmt: skip
     """Adds a call on what is stored.
 
@@ -74,6 +76,8 @@ def add_stored(
         access: the scope that a key needs for it.
         answer: the model of a JSON answer.
         responses: other answers.
+        tag: the chapter of the documentation.
+        status: of the answer.
     """
     summary, description = summary_of(endpoint)
     takes_body = "body" in endpoint.__annotations__
@@ -87,7 +91,8 @@ def add_stored(
         summary=summary,
         description=description,
         operation_id=endpoint.__name__,
-        tags=["models"],
+        tags=[tag],
+        status_code=status,
         responses={**problem_responses(takes_body, *errors), **(responses or {})},
         openapi_extra=needs(access),
     )

@@ -5,9 +5,7 @@ it, so that nothing is there unless all went well and the client is still there 
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,7 +39,6 @@ from service.api.trainer import InitialVersion, Made
 from service.classifier.model import NAME
 from service.errors import (
     Code,
-    Forbidden,
     InvalidInput,
     NotFound,
     TooLarge,
@@ -60,17 +57,6 @@ if TYPE_CHECKING:
 # How soon a training notices that it is to end.
 WATCH_SECONDS = 0.05
 VERSIONS = MODEL + "/versions"
-
-
-def off(settings: Settings) -> str | None:
-    """Why nothing is trained or imported under these settings; None where it is."""
-    host = settings.host
-    with suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return None
-    if host == "localhost":
-        return None
-    return "there are no keys yet, and XENT_HOST is no loopback address: anybody could train"
 
 
 class TrainRoute(Guarded):
@@ -103,7 +89,7 @@ def add_training(router: APIRouter) -> None:
         tags=["models"],
         openapi_extra={"requestBody": {"content": _OTHER_BODIES}, **needs("train")},
         responses={
-            **problem_responses(True, 403, 404, 409, 501, 507),
+            **problem_responses(True, 404, 409, 501, 507),
             200: {"model": TrainAnswer, "description": "A dry run: nothing was registered"},
         },
     )
@@ -137,7 +123,7 @@ def train_version(
 
     With `inputs` and `labels` or `targets` it is fitted to its optimum, and `converged` tells
     whether it got there; with `coefficients`, `intercepts` and `classes` it is imported. One
-    training runs at a time, and only where the server listens on a loopback address.
+    training runs at a time.
 
     A body of text/csv is a table whose first line names the columns; those that are neither label
     nor weight are the features.
@@ -216,9 +202,6 @@ class Training:
 
     def _check(self, name: str) -> None:
         """What can be refused before anything is read."""
-        reason = off(self._settings)
-        if reason is not None:
-            raise Forbidden(Code.TRAINING_OFF, reason)
         if not NAME.fullmatch(name):
             detail = f"name must match {NAME.pattern}, whole"
             raise InvalidInput.at("/name", Code.INVALID_OPTION, detail)

@@ -25,6 +25,7 @@ class Commands(click.Group):
         **dict.fromkeys(("export", "import"), "exchange"),
         "compare": "gate",
         **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
+        **dict.fromkeys(("keys", "audit"), "keys"),
     }
     """Their names, and the modules that hold them."""
 

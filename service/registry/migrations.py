@@ -47,6 +47,31 @@ STEPS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX attempts_until ON attempts (until)",
     ),
+    (
+        """CREATE TABLE keys (
+            id VARCHAR(10) NOT NULL PRIMARY KEY,
+            name VARCHAR(63) NOT NULL,
+            scopes VARCHAR(63) NOT NULL,
+            digest {bytes} NOT NULL,
+            created BIGINT NOT NULL,
+            expires BIGINT,
+            revoked BIGINT,
+            used BIGINT,
+            requests_per_minute INTEGER,
+            rows_per_minute BIGINT,
+            change BIGINT NOT NULL
+        )""",
+        "CREATE INDEX keys_change ON keys (change)",
+        """CREATE TABLE audit (
+            change BIGINT NOT NULL PRIMARY KEY,
+            at BIGINT NOT NULL,
+            principal VARCHAR(63) NOT NULL,
+            request VARCHAR(64),
+            action VARCHAR(63) NOT NULL,
+            subject VARCHAR(255) NOT NULL,
+            detail TEXT NOT NULL
+        )""",
+    ),
 )
 LOCK = 0x58656E74  # of this list in PostgreSQL: "Xent"
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, tuple_, update
 
 from service.classifier import Model, from_bytes, to_bytes
 from service.errors import Code, Unavailable
+from service.registry.audit import record
 from service.registry.memory import Alias, Entry
 from service.registry.schema import aliases, changes, models, versions
 
@@ -63,6 +64,8 @@ def add_version(connection: Connection, model: Model) -> Model:
             created=time.time_ns() // 1000,
         )
     )
+    subject = f"models/{numbered.name}/versions/{numbered.version}"
+    record(connection, change, "version.create", subject)
     return numbered
 
 
@@ -126,6 +129,9 @@ def move_alias(
         connection.execute(update(aliases).where(own).values(**values))
     row = models.c.name == name
     connection.execute(update(models).where(row).values(change=moved.change))
+    subject = f"models/{name}/aliases/{alias}"
+    before = None if now is None else now.number
+    record(connection, to.change, "alias.move", subject, version=moved.number, before=before)
     return moved
 
 

@@ -1,6 +1,6 @@
 """The tables as queries see them; `migrations` makes them, and a test holds the two equal."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData()
 NAME = String(63)
@@ -49,4 +49,33 @@ attempts = Table(
     Column("token", String(32), nullable=False),
     Column("until", BigInteger, nullable=False),  # microseconds since 1970
     Column("answer", LargeBinary),
+)
+
+keys = Table(
+    "keys",
+    METADATA,
+    Column("id", String(10), primary_key=True),
+    Column("name", NAME, nullable=False),
+    Column("scopes", NAME, nullable=False),  # words between spaces
+    Column("digest", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),  # seconds since 1970, as the next three
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+    Column("used", BigInteger),
+    Column("requests_per_minute", Integer),
+    Column("rows_per_minute", BigInteger),
+    Column("change", BigInteger, nullable=False),
+)
+
+# One line for each change of a key or of what is served, under its number.
+audit = Table(
+    "audit",
+    METADATA,
+    Column("change", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),  # microseconds since 1970
+    Column("principal", NAME, nullable=False),
+    Column("request", String(64)),
+    Column("action", NAME, nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
 )

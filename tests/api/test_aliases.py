@@ -138,14 +138,6 @@ def test_two_workers_agree_on_what_was_seen(serve: Any, contract: Any) -> None:
             headers = {"if-match": seen.headers["etag"]}
 
 
-def test_where_anybody_could_change_it_nobody_may(serve: Any) -> None:
-    with serve(XENT_HOST="0.0.0.0") as server:
-        url = f"http://127.0.0.1:{server.port}/v1/models/iris"
-        answer = httpx.put(f"{url}/aliases/champion", json={"version": 1}, headers=NEW)
-        assert (answer.status_code, answer.json()["code"]) == (403, "training_off")
-        assert httpx.get(f"{url}/versions/1/artifact").status_code == 200
-
-
 class TestArtifacts:
     def test_the_file_has_its_digest_as_etag(self, caller: Any, model: str) -> None:
         path = f"{model}/versions/2/artifact"

@@ -595,5 +595,5 @@ class TestNoEcho:
     )
     def test_a_header_is_not_repeated(self, caller: Any, secret: str, name: str) -> None:
         answer = caller.post("/v1/softmax", {"logits": [1]}, **{name: secret})
-        assert answer.status_code in (200, 406, 415)
+        assert answer.status_code in (200, 401, 406, 415, 421)
         assert secret not in answer.text

@@ -20,7 +20,7 @@ from service.app import create_app
 from service.errors import Code, Fault, InvalidInput, MalformedBody, XentError
 from service.settings import Settings
 
-CONTRACT = "400 401 403 404 405 406 408 409 412 413 414 415 422 428 429 431 500 501 503 507"
+CONTRACT = "400 401 403 404 405 406 408 409 412 413 414 415 421 422 428 429 431 500 501 503 507"
 STATUSES = {int(status) for status in re.findall(r"\d+", CONTRACT)}
 
 
@@ -144,7 +144,7 @@ class TestFault:
     ) -> None:
         caplog.set_level(logging.INFO)
         body = {"logits": [271828.1828] * cells}
-        with TestClient(create_app(Settings())) as client:
+        with TestClient(create_app(Settings()), base_url="http://localhost") as client:
             answer = client.post("/v1/softmax", json=body, headers={"x-request-id": "bug"})
         assert answer.status_code == 500
         assert answer.headers["content-type"] == "application/problem+json"
@@ -165,7 +165,7 @@ class TestFault:
         bad = b"POST /v1/softmax HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         bad += b"Content-Length: %d\r\n\r\n" % len(body) + body
         with (
-            in_thread(create_app(Settings())) as port,
+            in_thread(create_app(Settings(allowed_hosts=("x",)))) as port,
             socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
         ):
             for _ in range(3):

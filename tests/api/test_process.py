@@ -149,7 +149,7 @@ class TestSettings:
             (ORIGIN, "POST", "content-type", True),
             ("http://localhost:3000", "POST", "content-type", True),
             ("https://evil.example", "POST", "content-type", False),
-            (ORIGIN, "DELETE", "content-type", False),
+            (ORIGIN, "PATCH", "content-type", False),
             (ORIGIN, "POST", "x-other", False),
         ],
     )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from service.api.access import needs
 from service.api.protocol import Protocol
 from service.app import create_app
 from service.settings import Settings
@@ -26,7 +27,7 @@ class Local(uvicorn.Server):
 
 @pytest.fixture
 def local() -> Iterator[Local]:
-    app = create_app(Settings())
+    app = create_app(Settings(allowed_hosts=("x",)))
 
     async def boom() -> None:
         raise RuntimeError("a fault")
@@ -34,8 +35,8 @@ def local() -> Iterator[Local]:
     async def slow() -> None:
         await asyncio.sleep(60)
 
-    app.router.add_api_route("/boom", boom)
-    app.router.add_api_route("/slow", slow)
+    app.router.add_api_route("/boom", boom, openapi_extra=needs("public"))
+    app.router.add_api_route("/slow", slow, openapi_extra=needs("public"))
     config = uvicorn.Config(
         app,
         host="127.0.0.1",

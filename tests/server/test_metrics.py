@@ -25,12 +25,12 @@ BinaryCrossEntropyRequest = MODELS["binary-cross-entropy"]
 
 @pytest.fixture
 def app() -> Any:
-    return create_app(Settings(max_json_bytes=10_000))
+    return create_app(Settings(max_json_bytes=10_000, allowed_hosts=("*",)))
 
 
 @pytest.fixture
 def client(app: Any) -> Any:
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         yield client
 
 

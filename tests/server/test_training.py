@@ -158,10 +158,12 @@ def test_what_was_registered_outlives_a_kill(serve: Any, tmp_path: Path) -> None
         assert orjson.loads(post(server, PATH, DATA).body)["version"] == 2
 
 
-def test_without_its_database_it_scores_and_claims_nothing(serve: Any) -> None:
+def test_what_has_never_read_its_database_lets_nobody_in(serve: Any) -> None:
     with serve(XENT_DATABASE_URL="postgresql://xent:hunter2@127.0.0.1:1/none") as server:
-        assert post(server, "/v1/models/iris/predict", PREDICT).status == 200
+        assert server.get("/livez").status == 200
+        assert server.get("/readyz").problem()["code"] == "store_unavailable"
         for answer in (
+            post(server, "/v1/models/iris/predict", PREDICT),
             post(server, "/v1/models/mine/predict", b'{"inputs": [[1.5]]}'),
             post(server, PATH, DATA),
             server.get("/v1/models"),
@@ -184,10 +186,11 @@ def test_workers_agree_within_two_seconds(serve: Any) -> None:
 def test_it_is_off_where_anybody_could(serve: Any, settings: dict[str, str]) -> None:
     with serve(**settings) as server:
         answer = post(server, PATH, DATA)
-        assert (answer.status, answer.problem()["code"]) == (403, "training_off")
-        assert next(iter(settings)) in answer.problem()["detail"]
-        assert server.lines(event="training is off")
+        assert (answer.status, answer.problem()["code"]) == (401, "key_missing")
+        assert "xent keys create" in answer.problem()["detail"]
+        (line,) = server.lines(event="there are no keys: only scoring is served")
+        assert (line["level"], next(iter(settings)) in line["reason"]) == ("warning", True)
         imported = {"coefficients": [[1]], "intercepts": [0], "classes": ["a", "b"]}
-        assert post(server, PATH, imported).status == 403
+        assert post(server, PATH, imported).status == 401
         assert post(server, "/v1/models/iris/predict", PREDICT).status == 200
         assert server.stop() == 0

@@ -7,10 +7,8 @@ from fastapi import APIRouter, Response
 from service.api.routes.models import MODEL, VERSION
 from service.api.schemas.models import AliasAnswer, PromoteRequest
 from service.api.stored import IfMatch, IfNoneMatch, add_stored, check_conditions, names
-from service.api.training import off
-from service.errors import Code, Forbidden, InvalidInput
+from service.errors import Code, InvalidInput
 from service.registry import ALIAS, Alias, Registry
-from service.settings import Settings
 from service.wire import TENSORS, dump_json
 
 _FILE: dict[int | str, dict[str, Any]] = {
@@ -22,13 +20,12 @@ _FILE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def add_aliases(router: APIRouter, registry: Registry, settings: Settings) -> None:
+def add_aliases(router: APIRouter, registry: Registry) -> None:
     """Adds the calls.
 
     Args:
         router: takes the routes.
         registry: has the versions.
-        settings: tell whether anything may be changed.
     """
 
     def show_alias(name: str, alias: str) -> Response:
@@ -50,9 +47,8 @@ def add_aliases(router: APIRouter, registry: Registry, settings: Settings) -> No
 
         If-Match with the ETag that show_alias gave moves it, unless somebody else has moved it
         since; If-None-Match: * makes an alias that is not there yet. To roll back, promote to
-        `previous`. Only where the server listens on a loopback address.
+        `previous`.
         """
-        _check_open(settings)
         if not ALIAS.fullmatch(alias):
             detail = f"alias must match {ALIAS.pattern}, whole"
             raise InvalidInput.at("/alias", Code.INVALID_OPTION, detail)
@@ -73,16 +69,10 @@ def add_aliases(router: APIRouter, registry: Registry, settings: Settings) -> No
 
     alias = MODEL + "/aliases/{alias}"
     add_stored(router, "GET", alias, show_alias, 404, 503, access="read", answer=AliasAnswer)
-    errors = (403, 404, 409, 412, 428, 507)
+    errors = (404, 409, 412, 428, 507)
     add_stored(router, "PUT", alias, promote_alias, *errors, access="train", answer=AliasAnswer)
     path = VERSION + "/artifact"
     add_stored(router, "GET", path, download_artifact, 404, 503, access="read", responses=_FILE)
-
-
-def _check_open(settings: Settings) -> None:
-    reason = off(settings)
-    if reason is not None:
-        raise Forbidden(Code.TRAINING_OFF, reason)
 
 
 def _tag(change: int) -> str:

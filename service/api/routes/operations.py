@@ -20,6 +20,7 @@ from service.api.schemas.operations import (
     VersionAnswer,
 )
 from service.errors import Code, NotFound, Unavailable
+from service.registry import Keys
 from service.settings import PREFIX, Settings
 from service.wire.arrays import MAX_NESTING
 
@@ -69,13 +70,17 @@ def add_metrics(router: APIRouter, metrics: Metrics) -> None:
     )
 
 
-def add_operations(router: APIRouter, settings: Settings, drain: Drain) -> None:
+def add_operations(router: APIRouter, settings: Settings, drain: Drain, keys: Keys) -> None:
     """Adds the calls about the service itself."""
 
     def readyz() -> dict[str, str]:
-        """Whether requests are to be sent here; not from the moment on that an end is near."""
+        """Whether requests are to be sent here.
+
+        Not before it is known which keys there are, nor from the moment on that an end is near.
+        """
         if drain.draining:
             raise Unavailable(Code.DRAINING, "the process was told to end")
+        keys.check()
         return {"status": "ready"}
 
     def limits() -> dict[str, Any]:
