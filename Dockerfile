@@ -1,4 +1,5 @@
 # docker build -t xent .
+# docker run --rm -v xent-data:/data xent keys create me --scope score --scope read --scope train
 # docker run --rm -p 127.0.0.1:8000:8000 -v xent-data:/data xent
 
 FROM python:3.13-slim-trixie AS build

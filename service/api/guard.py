@@ -95,7 +95,9 @@ class Guard:
             if _log.isEnabledFor(logging.INFO):
                 milliseconds = round(1e3 * seconds, 3)
                 trace = trace_of(scope["headers"])
-                log_request(name, method, route, status, milliseconds=milliseconds, **trace)
+                principal = scope["state"].get("principal")
+                who = {} if principal is None else {"principal": principal}
+                log_request(name, method, route, status, milliseconds=milliseconds, **who, **trace)
 
     def _refuse(self, scope: Scope, name: str) -> Response | None:
         size = len(scope["raw_path"] or b"") + len(scope["query_string"])
