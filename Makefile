@@ -41,7 +41,7 @@ test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in 
 	KERAS_BACKEND=torch $(PEERS)/bin/python -m pytest -m peers $(ARGS)
 
 hostile: $(VENV)/.dev ## attack a server for a quarter of an hour: docs/hostile.md
-	$(BIN)/python -m pytest -s -m hostile tests/hostile tests/registry $(ARGS)
+	$(BIN)/python -m pytest -s -m hostile tests/hostile tests/registry tests/server $(ARGS)
 
 coverage: $(VENV)/.dev ## run the tests and write the lines they missed to htmlcov/
 	$(BIN)/python -m pytest --cov --cov-report=html $(ARGS)
