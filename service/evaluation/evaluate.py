@@ -64,8 +64,8 @@ def evaluate(
         bins: of the calibration, 1 to 1,000.
         worst: how many of the worst rows to report, 0 to 1,000.
         top_k: up to which k to report the accuracy of the k most probable classes, 1 to 100.
-        include: what to add that needs all rows at once: `"equal_mass"`, `"isotonic"`,
-            `"temperature"`, `"bootstrap"`; for 1,000,000 rows at most.
+        include: what to add: `"curves"`, and of what needs all rows at once, 1,000,000 of them
+            at most, `"equal_mass"`, `"isotonic"`, `"temperature"`, `"bootstrap"`.
         clusters: (N,) strings, integers or booleans, for the bootstrap; rows of the same one hang
             together.
         replicates: of the bootstrap, 100 to 100,000.
@@ -105,8 +105,8 @@ def evaluate(
     state = State(count, None if classes is None else tuple(classes), bins, worst, top_k)
     state.add(batch)
     codes = cluster_codes(clusters, labels.size, sample_weights)
-    report = state.finish()
-    if not include:
+    report = state.finish(curves="curves" in include)
+    if not set(include) - {"curves"}:
         return report
     check_extras(include, batch.labels.size, count)
     rows = _as_logits(logits, probabilities)

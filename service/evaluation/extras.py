@@ -1,4 +1,4 @@
-"""What of the report cannot be merged and is there on request: it needs all rows at once."""
+"""What of the report is there on request: the curves, and what needs all rows and cannot merge."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -16,7 +16,7 @@ from service.evaluation.rows import ScoredRows
 from service.evaluation.sums import Array
 from service.evaluation.temperature import fit_temperature
 
-Extra = Literal["equal_mass", "isotonic", "temperature", "bootstrap"]
+Extra = Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap"]
 EXTRAS: tuple[Extra, ...] = get_args(Extra)
 MAX_ROWS = 1_000_000
 # Of the temperature, whose every step takes the softmax of all of them.
@@ -34,7 +34,8 @@ def check_extras(include: Sequence[str], rows: int, classes: int) -> None:
             words = ", ".join(f'"{word}"' for word in EXTRAS)
             text = f"include[{place}] is one of {words}"
             raise InvalidInput.at(f"/include/{place}", Code.INVALID_OPTION, text)
-        if rows > MAX_ROWS or (name == "temperature" and rows * classes > MAX_ELEMENTS):
+        elements = rows * classes if name == "temperature" else 0
+        if name != "curves" and (rows > MAX_ROWS or elements > MAX_ELEMENTS):
             text = (
                 f"{name} is for {MAX_ROWS} rows, and {MAX_ELEMENTS} elements for temperature, "
                 f"at most; there are {rows} rows of {classes} classes"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from service.evaluation.requested import Bootstrap, Interval, Isotonic, Temperature
+from service.evaluation.requested import Bootstrap, Curves, Interval, Isotonic, Temperature
 
 Label = str | int
 RowId = int | str
@@ -229,6 +229,8 @@ class Report:
         isotonic: calibration of the predicted class, without bins.
         temperature: the best one, and what it would gain.
         bootstrap: the uncertainty of the log loss by resampling.
+        curves: what the ROC, precision-recall and risk-coverage curves go through, and the
+            histogram of the losses.
     """
 
     log_loss: float
@@ -262,3 +264,4 @@ class Report:
     isotonic: Isotonic | None = None
     temperature: Temperature | None = None
     bootstrap: Bootstrap | None = None
+    curves: Curves | None = None

@@ -90,3 +90,93 @@ class Bootstrap:
     clusters: int
     replicates: int
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class LossBin:
+    """The rows whose loss lies in [lower, upper).
+
+    Attributes:
+        lower: edge, in nat.
+        upper: edge; infinite in the last bin, which takes infinite losses too.
+        weight: of the rows.
+        log_loss: what they add to the log loss; the bins add up to it.
+    """
+
+    lower: float
+    upper: float
+    weight: float
+    log_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class RiskPoint:
+    """What answering only the surer rows costs and gains.
+
+    Attributes:
+        confidence: the least that is answered.
+        coverage: the share of the weight that is answered.
+        risk: the share of wrong predictions in it.
+    """
+
+    confidence: float
+    coverage: float
+    risk: float
+
+
+@dataclass(frozen=True, slots=True)
+class RiskCoverage:
+    """The error among the answered rows at every coverage, the surest rows first.
+
+    Attributes:
+        aurc: the area under the curve: the mean of the risk over all rows.
+        points: in the order of rising coverage.
+    """
+
+    aurc: float
+    points: tuple[RiskPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPoint:
+    """The rows whose probability of a class reaches a threshold, taken for rows of the class.
+
+    Attributes:
+        threshold: the probability.
+        recall: the share of the rows of the class that are taken for it: the true positive rate.
+        false_positive_rate: the share of all others that are; nan where there is no other.
+        precision: the share of rows of the class among those taken.
+    """
+
+    threshold: float
+    recall: float
+    false_positive_rate: float
+    precision: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCurve:
+    """The ROC and the precision-recall curve of a class, one against the rest.
+
+    Attributes:
+        label: of the class.
+        points: in the order of falling thresholds; none where no row is of the class.
+    """
+
+    label: str | int
+    points: tuple[ClassPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """What the curves of a report go through.
+
+    Attributes:
+        losses: the bins of the loss that have rows.
+        risk_coverage: by the confidence in the predicted class.
+        classes: in class order; `None` above 256 classes.
+    """
+
+    losses: tuple[LossBin, ...]
+    risk_coverage: RiskCoverage
+    classes: tuple[ClassCurve, ...] | None

@@ -8,9 +8,10 @@ import numpy as np
 
 from service.errors import Code, InvalidInput, MalformedBody
 from service.evaluation.calibration import Reliability
+from service.evaluation.histograms import Histograms
 from service.evaluation.moments import Moments
 from service.evaluation.report import Label, Report
-from service.evaluation.rows import Array, BadRow, Indices, ScoredRows
+from service.evaluation.rows import BadRow, ScoredRows
 from service.evaluation.slices import MAX_COLUMNS, Slices
 from service.evaluation.summary import summarize
 from service.evaluation.sums import ExactSums
@@ -18,7 +19,7 @@ from service.evaluation.tables import Tables
 
 # A matrix of this many classes has a million cells; nobody reads a larger one.
 CONFUSION_CLASSES = 1000
-FORMAT = 2
+FORMAT = 3
 SETTINGS = ("classes", "bins", "worst", "top_k")
 TALLIES = ("count", "ignored", "infinite", "overflowed", "clipped", "renormalized")
 
@@ -55,6 +56,7 @@ class State:
     losses: Moments = field(init=False)
     reliability: Reliability = field(init=False)
     tables: Tables = field(init=False)
+    histograms: Histograms = field(init=False)
     slices: dict[str, Slices] = field(default_factory=dict)
     sums: dict[str, ExactSums] = field(init=False)
 
@@ -62,6 +64,7 @@ class State:
         self.losses = Moments(self.classes)
         self.reliability = Reliability(self.bins)
         self.tables = Tables(self.classes, self.bins)
+        self.histograms = Histograms()
         sizes = {
             "predicted": self.classes,
             "correct": self.classes,
@@ -89,13 +92,14 @@ class State:
         self.losses.add(labels, batch.losses, weights)
         self.reliability.add(batch.bins, batch.confidences, right, weights)
         self.tables.merge(batch.tables)
+        self.histograms.add(batch.losses, batch.confidences, right, weights)
         sums["brier"].add(np.zeros(labels.size, np.int64), batch.brier, weights)
-        _weigh(sums["predicted"], predicted, weights)
-        _weigh(sums["correct"], labels[right], right_weights)
+        sums["predicted"].weigh(predicted, weights)
+        sums["correct"].weigh(labels[right], right_weights)
         near = batch.ranks < sums["ranks"].size
-        _weigh(sums["ranks"], batch.ranks[near], None if weights is None else weights[near])
+        sums["ranks"].weigh(batch.ranks[near], None if weights is None else weights[near])
         if "confusion" in sums:
-            _weigh(sums["confusion"], labels * self.classes + predicted, weights)
+            sums["confusion"].weigh(labels * self.classes + predicted, weights)
         for name, factor in batch.slices.items():
             if factor.values:  # none where no row of the batch enters
                 self.slices[name].add(factor, batch.losses, right, weights)
@@ -117,6 +121,7 @@ class State:
         self.losses.merge(other.losses)
         self.reliability.merge(other.reliability)
         self.tables.merge(other.tables)
+        self.histograms.merge(other.histograms)
         for name, slices in other.slices.items():
             self.slices[name].merge(slices)
         for name, sums in self.sums.items():
@@ -139,6 +144,7 @@ class State:
             "losses": self.losses.to_json(),
             "reliability": self.reliability.to_json(),
             "tables": self.tables.to_json(),
+            "histograms": self.histograms.to_json(),
             "slices": {name: slices.to_json() for name, slices in self.slices.items()},
             "sums": {name: sums.to_json() for name, sums in self.sums.items()},
         }
@@ -161,8 +167,11 @@ class State:
             raise MalformedBody(Code.INVALID_STATE, "an evaluation state that was altered")
         return state
 
-    def finish(self) -> Report:
+    def finish(self, curves: bool = False) -> Report:
         """The report of all rows so far.
+
+        Args:
+            curves: whether it has what its curves go through.
 
         Raises:
             InvalidInput: there are no rows, or their total weight exceeds float64.
@@ -174,7 +183,7 @@ class State:
                 "an evaluation needs a row of weight above 0; "
                 + (f"all {self.ignored} weigh 0" if self.ignored else "there are no rows"),
             )
-        return summarize(self)
+        return summarize(self, curves)
 
     def _settings(self) -> dict[str, Any]:
         names = None if self.names is None else list(self.names)
@@ -229,6 +238,7 @@ class State:
         state.losses = Moments.from_json(stored["losses"], state.classes)
         state.reliability.read_json(stored["reliability"])
         state.tables.read_json(stored["tables"])
+        state.histograms.read_json(stored["histograms"])
         state.slices = {
             name: Slices.from_json(name, slices) for name, slices in stored["slices"].items()
         }
@@ -237,10 +247,3 @@ class State:
             for name, sums in state.sums.items()
         }
         return state
-
-
-def _weigh(sums: ExactSums, groups: Indices, weights: Array | None) -> None:
-    if weights is None:
-        sums.count(groups)
-    else:
-        sums.add(groups, weights)

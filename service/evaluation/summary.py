@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from service.errors import Code, InvalidInput
 from service.evaluation.calibration import bin_edges, classwise_errors
 from service.evaluation.classes import Supports, averages, confusion_matrix, per_class
+from service.evaluation.curves import curves_of
 from service.evaluation.decomposition import decompose
 from service.evaluation.figures import in_one_unit, prior_baseline, ratio, skill, weights_of
 from service.evaluation.ranking import rank_histograms, ranking
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from service.evaluation.state import State
 
 
-def summarize(state: "State") -> Report:
+def summarize(state: "State", curves: bool) -> Report:
     """The report of the rows that a state has seen, at least one.
 
     Raises:
@@ -77,6 +78,7 @@ def summarize(state: "State") -> Report:
         ignored=state.ignored,
         renormalized=state.renormalized,
         max_sum_deviation=state.max_sum_deviation,
+        curves=curves_of(state.histograms, state.tables, names, state.weighted) if curves else None,
     )
 
 

@@ -81,6 +81,13 @@ class ExactSums:
         elif groups.size:
             self._tabulate(groups, None, 0)
 
+    def weigh(self, groups: Groups, weights: Array | None) -> None:
+        """Adds to the group of each row its weight, (n,), or 1 without weights."""
+        if weights is None:
+            self.count(groups)
+        else:
+            self.add(groups, weights)
+
     def add_units(self, groups: Groups, values: Array, level: int) -> None:
         """Adds to the group of each row its value, a whole multiple of 2**level.
 

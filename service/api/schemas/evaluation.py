@@ -61,8 +61,8 @@ class EvaluateRequest(Request):
     worst: Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")] = 10
     top_k: Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")] = 5
     include: Annotated[
-        list[Literal["equal_mass", "isotonic", "temperature", "bootstrap"]] | None,
-        Field(description="What to add that needs all rows at once; to 1,000,000 rows"),
+        list[Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap"]] | None,
+        Field(description="What to add; all but curves to 1,000,000 rows"),
     ] = None
     clusters: Clusters = None
     replicates: Annotated[int, Field(ge=100, le=100_000, description="Of the bootstrap")] = 1000
@@ -213,6 +213,54 @@ class BootstrapAnswer(Answer):
     seed: int
 
 
+class LossBinAnswer(Answer):
+    """Rows whose loss lies in [lower, upper); the last bin takes infinite losses too."""
+
+    lower: Number
+    upper: Number
+    weight: Number
+    log_loss: Number = Field(description="What they add to the log loss")
+
+
+class RiskPointAnswer(Answer):
+    """What answering only the surer rows costs and gains."""
+
+    confidence: float = Field(description="The least that is answered")
+    coverage: Number = Field(description="Share of the weight that is answered")
+    risk: Number = Field(description="Share of wrong predictions in it")
+
+
+class RiskCoverageAnswer(Answer):
+    """The error among the answered rows at every coverage, the surest rows first."""
+
+    aurc: Number = Field(description="Area under the curve: mean of the risk over all rows")
+    points: list[RiskPointAnswer]
+
+
+class ClassPointAnswer(Answer):
+    """Rows whose probability of a class reaches a threshold, taken for rows of the class."""
+
+    threshold: float
+    recall: Number = Field(description="Share of the rows of the class that are taken for it")
+    false_positive_rate: Number = Field(description="Share of all others that are")
+    precision: Number = Field(description="Share of rows of the class among those taken")
+
+
+class ClassCurveAnswer(Answer):
+    """The ROC and the precision-recall curve of a class, one against the rest."""
+
+    label: Label
+    points: list[ClassPointAnswer] = Field(description="By falling thresholds")
+
+
+class CurvesAnswer(Answer):
+    """What the curves of a report go through."""
+
+    losses: list[LossBinAnswer] = Field(description="Bins of the loss that have rows")
+    risk_coverage: RiskCoverageAnswer = Field(description="By confidence in the predicted class")
+    classes: list[ClassCurveAnswer] | None = Field(None, description="To 256 classes")
+
+
 class ReportAnswer(Answer):
     """The evaluation report, its log loss first."""
 
@@ -255,6 +303,7 @@ class ReportAnswer(Answer):
     isotonic: IsotonicAnswer | None = Field(None, description="Calibration without bins")
     temperature: TemperatureAnswer | None = Field(None, description="The best one")
     bootstrap: BootstrapAnswer | None = Field(None, description="Uncertainty by resampling")
+    curves: CurvesAnswer | None = Field(None, description="What the pictures go through")
 
 
 class CompareRequest(Request):

@@ -1,0 +1,88 @@
+"""Rows by the size of their loss and by their confidence: histograms that merge."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.evaluation.sums import Array, ExactSums
+from service.evaluation.tables import RANKS, rank_numbers
+
+Indices = npt.NDArray[np.int64]
+
+# Bins of the loss: STEPS equal ones to each power of two between these, one below, one above.
+LOWEST, HIGHEST = -20, 10
+STEPS = 4
+LOSS_BINS = (HIGHEST - LOWEST) * STEPS + 2
+
+SIZES = {
+    "rows": LOSS_BINS,  # weight
+    "loss": LOSS_BINS,  # weight times loss
+    "answered": RANKS,  # weight
+    "right": RANKS,  # weight of the rows predicted right
+}
+
+
+def loss_edges() -> list[float]:
+    """(LOSS_BINS + 1,) the edges: 0, then 2**k (1 + j / 4) from 2**-20 to 2**10, infinity."""
+    octaves = range(LOWEST, HIGHEST)
+    inner = [2.0**k * (1.0 + j / STEPS) for k in octaves for j in range(STEPS)]
+    return [0.0, *inner, 2.0**HIGHEST, np.inf]
+
+
+def loss_numbers(losses: Array) -> Indices:
+    """The bin of each loss, [lower, upper); the last takes infinity too."""
+    below = 2.0**LOWEST * (1.0 - 2.0**-53)
+    # the first bits of a float are its octave, the next ones the steps in it
+    bits = np.clip(losses, below, 2.0**HIGHEST).view(np.int64)
+    bits >>= 52 - STEPS.bit_length() + 1
+    bits -= (1023 + LOWEST) * STEPS - 1
+    return bits
+
+
+class Histograms:
+    """Exact sums over the rows by bin of their loss, and of log odds of their confidence."""
+
+    __slots__ = ("sums",)
+    __hash__ = None  # type: ignore[assignment]  # histograms change
+
+    def __init__(self) -> None:
+        self.sums = {name: ExactSums(size) for name, size in SIZES.items()}
+
+    def add(
+        self, losses: Array, confidences: Array, right: npt.NDArray[np.bool_], weights: Array | None
+    ) -> None:
+        """Adds rows.
+
+        Args:
+            losses: (n,) in nat, >= 0, `inf` allowed.
+            confidences: (n,) probability of the predicted class.
+            right: (n,) whether that is the true one.
+            weights: (n,) finite and > 0, or `None` for 1.
+        """
+        bins = loss_numbers(losses)
+        ranks = rank_numbers(confidences[None], np.zeros((1, 1), np.int64))[0]
+        self.sums["rows"].weigh(bins, weights)
+        self.sums["loss"].add(bins, losses, weights)
+        self.sums["answered"].weigh(ranks, weights)
+        self.sums["right"].weigh(ranks[right], None if weights is None else weights[right])
+
+    def merge(self, other: "Histograms") -> None:
+        """Adds the rows that other histograms have seen."""
+        for name, sums in self.sums.items():
+            sums.merge(other.sums[name])
+
+    def to_json(self) -> dict[str, Any]:
+        """The sums by name."""
+        return {name: sums.to_json() for name, sums in self.sums.items()}
+
+    def read_json(self, stored: dict[str, Any]) -> None:
+        """Reads back what `to_json` gave.
+
+        Raises:
+            ValueError: it is not of these histograms.
+        """
+        self.sums = {name: ExactSums.from_json(stored[name], size) for name, size in SIZES.items()}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histograms) and self.sums == other.sums
