@@ -5,7 +5,9 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,15 +15,20 @@ import pytest
 
 from service.errors import Code, Missing
 from service.evaluation import evaluate
-from service.evaluation.pictures import class_losses, confusion, reliability, render
-from service.evaluation.pictures.definitions import figures
-from service.evaluation.pictures.words import name, number
+from service.evaluation.pictures import GALLERY, definitions, draw, render
+from service.evaluation.pictures.canvas import COLOURS
+from service.evaluation.pictures.confusion import CELLS
+from service.evaluation.pictures.words import name, number, share, short
 
 if "CI" not in os.environ:
     pytest.importorskip("matplotlib", reason="has no wheel for this platform")
 
-HOSTILE = ["<script>alert(1)</script>", "$\\frac{a}$", "a\x00b\nc", "x" * 500, "漢字", "\"&'>"]
+HOSTILE = [
+    "<script>alert(1)</script>", "$\\frac{a}$", "a\x00b\nc", "x" * 500, "漢字", "\"&'>",
+    "fill: #010101; fill: var(--zzz)", ' id="axes_1"', "\u202eright to left", "",
+]  # fmt: skip
 SVG = "{http://www.w3.org/2000/svg}"
+PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8")
 
 
 class Page(HTMLParser):
@@ -46,22 +53,77 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
+class Drawing:
+    """What a reader finds in an SVG."""
+
+    def __init__(self, picture):
+        self.root = ElementTree.fromstring(picture.svg)
+        sheet = self.root.find(f"{SVG}style").text
+        self.styles = dict(re.findall(r"\.([\w-]+)\{(.*?)\}", sheet))
+
+    def texts(self):
+        return [node.text for node in self.root.iter(f"{SVG}text")]
+
+    def paths(self, *style):
+        """The corners, (n, 2), of the paths whose style has all of these words, in order."""
+        return [
+            np.array(re.findall(r"[ML]([-\d.]+) ([-\d.]+)", node.get("d")), float)
+            for node in self.root.iter(f"{SVG}path")
+            if all(word in self.styles.get(node.get("class"), "") for word in style)
+        ]
+
+    def boxes(self, *style):
+        """(left, top, right, bottom) of the rectangles whose style has these words, in order."""
+        found = []
+        for node in self.root.iter(f"{SVG}path"):
+            if all(word in self.styles.get(node.get("class"), "") for word in style):
+                box = r"M([\d.]+) ([\d.]+)H([\d.]+)V([\d.]+)H"
+                found += [tuple(map(float, corner)) for corner in re.findall(box, node.get("d"))]
+        return [(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in found]
+
+    def marks(self, *style):
+        """(x, y) of the marks whose style has these words, in order."""
+        return [
+            (float(node.get("x")), float(node.get("y")))
+            for node in self.root.iter(f"{SVG}use")
+            if all(word in self.styles.get(node.get("class"), "") for word in style)
+        ]
+
+    def scale(self, values, anchor):
+        """From points of the picture to numbers, by the ticks that are labelled with `values`."""
+        places = []
+        for value in values:
+            (node,) = [
+                node
+                for node in self.root.iter(f"{SVG}text")
+                if node.text == value and anchor in self.styles[node.get("class")]
+            ]
+            # beside an axis the text's baseline is 0.38 of its size below the tick
+            place = float(node.get("x")) if anchor == "middle" else float(node.get("y")) - 3.42
+            places.append(place)
+        slope, offset = np.polyfit(places, list(map(float, values)), 1)
+        return lambda place: slope * place + offset
+
+
 @pytest.fixture(scope="module")
 def report(digits):
     return evaluate(
-        probabilities=digits.probabilities, labels=digits.labels, include=("isotonic", "bootstrap")
+        probabilities=digits.probabilities,
+        labels=digits.labels,
+        include=("curves", "isotonic", "bootstrap"),
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hostile():
     rng = np.random.default_rng(3)
-    labels = rng.integers(0, 6, 300)
+    labels = rng.integers(0, len(HOSTILE), 300)
     return evaluate(
-        logits=rng.normal(size=(300, 6)),
+        logits=rng.normal(size=(300, len(HOSTILE))),
         labels=np.array(HOSTILE, dtype=object)[labels],
         classes=HOSTILE,
         slices={"<img src=x onerror=alert(1)>": [HOSTILE[i] for i in labels[::-1]]},
+        include=["curves"],
     )
 
 
@@ -69,7 +131,7 @@ def hostile():
 def large():
     """What has the most to show: names, bins, classes, columns, values and rows."""
     rng = np.random.default_rng(0)
-    rows, size = 5000, 60
+    rows, size = 20000, 100
     labels = rng.integers(0, size, rows)
     classes = [f"<a rather long name & number {k:03d}> of a class 漢字 " * 2 for k in range(size)]
     return evaluate(
@@ -78,7 +140,7 @@ def large():
         classes=classes,
         bins=1000,
         worst=1000,
-        include=("isotonic", "temperature"),
+        include=("curves", "isotonic"),
         slices={
             f"{j:02d}" + "<column>" * 10: [f"{v:03d}" + "&value" * 12 for v in column]
             for j, column in enumerate(rng.integers(0, 900, (20, rows)))
@@ -86,81 +148,286 @@ def large():
     )
 
 
-def texts(picture):
-    return [node.text for node in ElementTree.fromstring(picture.svg).iter(f"{SVG}text")]
-
-
 class TestPictures:
-    @pytest.mark.parametrize("draw", [reliability, confusion, class_losses])
-    def test_each_is_well_formed_has_words_and_both_sets_of_colours(self, draw, report):
-        picture = draw(report)
+    @pytest.mark.parametrize("which", GALLERY)
+    def test_each_is_well_formed_and_has_words_and_a_table(self, which, report):
+        picture = draw(report, which)
         root = ElementTree.fromstring(picture.svg)
         named = {node.get("id"): node.text for node in root if node.get("id")}
         wanted = [named[one] for one in root.get("aria-labelledby").split()]
         assert wanted == [picture.title, picture.text]
-        assert "prefers-color-scheme: dark" in picture.svg
-        used = set(re.findall(r"(?:fill|stroke): (#\w{6})", picture.svg))
-        assert used
-        assert not {colour for colour in used if re.fullmatch(r"#0[1-9]0[1-9]0[1-9]", colour)}
-        assert picture == draw(report)
+        assert picture.title in Drawing(picture).texts()
+        assert picture.rows
+        assert {len(row) for row in picture.rows} == {len(picture.head)}
+        assert picture == draw(report, which)
 
-    def test_the_confusion_matrix_has_every_cell_that_is_not_empty(self, report):
+    @pytest.mark.parametrize("which", GALLERY)
+    def test_each_is_light_dark_or_both(self, which, report):
+        picture = draw(report, which)
+        light, dark = ({pair[i] for _, *pair in COLOURS.values()} for i in (0, 1))
+        for theme, own, other in (("light", light, dark), ("dark", dark, light)):
+            svg = picture.themed(theme)
+            assert ElementTree.fromstring(svg).tag == f"{SVG}svg"
+            used = set(re.findall(r"(?:fill|stroke): (#\w{6})", svg))
+            assert len(used) > 3
+            assert used <= own
+            assert not used & other
+            assert "var(" not in svg
+        assert "prefers-color-scheme: dark" in picture.themed("auto")
+        assert all(colour in picture.themed("auto") for colour in light | dark)
+
+    @pytest.mark.parametrize("which", GALLERY)
+    def test_names_of_others_stay_as_they_are(self, which, hostile):
+        picture = draw(hostile, which)
+        for svg in (picture.svg, picture.themed("dark")):
+            root = ElementTree.fromstring(svg)
+            assert {node.tag.removeprefix(SVG) for node in root.iter()} <= {
+                "svg", "title", "desc", "style", "g", "path", "text", "use", "defs", "clipPath",
+                "rect",
+            }  # fmt: skip
+            links = [v for node in root.iter() for k, v in node.items() if k.endswith("href")]
+            assert all(link.startswith("#") for link in links)
+        if which in ("confusion", "class-losses"):
+            texts = Drawing(picture).texts()
+            for text in HOSTILE:
+                assert name(text, 24) in texts
+
+    @pytest.mark.parametrize("which", GALLERY)
+    def test_settings_of_the_user_change_nothing(self, which, report, monkeypatch):
+        import matplotlib
+
+        picture = draw(report, which)
+        monkeypatch.setitem(matplotlib.rcParams, "font.size", 30.0)
+        monkeypatch.setitem(matplotlib.rcParams, "axes.facecolor", "red")
+        assert draw(report, which) == picture
+        assert matplotlib.rcParams["font.size"] == 30.0
+
+    def test_threads_draw_what_one_alone_draws(self, report):
+        alone = [draw(report, which) for which in GALLERY]
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(draw, [report] * len(GALLERY), GALLERY)) == alone
+
+    def test_without_curves_there_are_three(self, digits):
+        found = evaluate(probabilities=digits.probabilities, labels=digits.labels)
+        drawn = {which for which in GALLERY if draw(found, which) is not None}
+        assert drawn == {"reliability", "class-losses", "confusion"}
+
+    def test_no_matrix_and_no_curves_of_classes_no_pictures(self):
+        found = evaluate(logits=np.eye(1001)[:3], labels=np.arange(3), include=["curves"])
+        assert {which for which in GALLERY if draw(found, which) is None} == {
+            "confusion", "roc", "precision-recall"
+        }  # fmt: skip
+        assert "Confusion" not in render(found, "wide")
+
+    @pytest.mark.parametrize(
+        ("logits", "labels"),
+        [
+            ([[0.0, 1.0]], [1]),
+            ([[0.0], [3.0]], [0, 0]),
+            (1e3 * np.eye(3), [0, 1, 2]),
+            (1e3 * np.eye(3), [1, 2, 0]),
+            ([[-np.inf, 0.0], [1e308, -1e308]], [0, 1]),
+            (np.zeros((4, 2)), [0, 1, 0, 1]),
+        ],
+        ids=["one row", "one class", "perfect", "terrible", "infinite", "no idea"],
+    )
+    def test_the_edges_have_pictures_without_gaps(self, logits, labels):
+        given = np.array(logits)
+        found = evaluate(logits=given, labels=np.array(labels), include=["curves"])
+        for which in GALLERY:
+            picture = draw(found, which)
+            ElementTree.fromstring(picture.svg)
+            assert not re.search(r"\bnan\b|\binf\b", picture.svg + picture.text)
+        assert "nan" not in render(found, "edge").lower()
+
+
+class TestConfusion:
+    def test_it_has_every_cell_that_is_not_empty(self, report):
+        drawing = Drawing(draw(report, "confusion"))
         cells = [f"{cell:.4g}" for row in report.confusion_matrix for cell in row if cell]
         axes = [str(c.label) for c in report.per_class]
-        assert sorted(texts(confusion(report))) == sorted(
-            [*cells, *axes, *axes, "predicted", "true"]
-        )
+        texts = [t for t in drawing.texts() if t.isdigit()]
+        assert sorted(texts) == sorted([*cells, *axes, *axes])
+        assert len(drawing.boxes("--first", "opacity")) == 10
+        off = sum(map(bool, cells)) - 10
+        assert len(drawing.boxes("--second", "opacity")) == off
 
-    def test_of_many_classes_the_most_confused_are_shown(self, large):
-        picture = confusion(large)
-        assert "The 15 classes with the most mistakes" in picture.text
-        matrix = np.array(large.confusion_matrix)
-        mistakes = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
-        shown = np.sort(np.argsort(-mistakes, kind="stable")[:15])
-        wanted = [f"{cell:.4g}" for cell in matrix[np.ix_(shown, shown)].ravel() if cell]
-        assert sorted(t for t in texts(picture) if t.isdigit()) == sorted(wanted)
+    def test_a_cell_is_as_strong_as_its_share_of_the_row(self):
+        """Rows of 1,000: each level of strength has the cells from its share to the next."""
+        rows = [(0, 5), (1, 20), (2, 50), (3, 200), (4, 725)]
+        labels = np.zeros(1000, int)
+        predicted = np.repeat([k for k, _ in rows], [count for _, count in rows])
+        found = evaluate(logits=np.eye(5)[predicted], labels=labels)
+        drawing = Drawing(draw(found, "confusion"))
+        strengths = {}
+        for style in drawing.styles.values():
+            if "opacity" in style and ("--first" in style or "--second" in style):
+                opacity = float(re.search(r"opacity: ([\d.]+)", style)[1])
+                for left, *_ in drawing.boxes(style):
+                    strengths[left] = opacity
+        found = [strengths[left] for left in sorted(strengths)]
+        assert found == sorted(set(found))
+        assert len(found) == 5
 
-    def test_the_bars_are_as_long_as_the_losses(self, report):
-        """From the paths: a bar's width, in the unit of the axis that its ticks give."""
-        svg = class_losses(report).svg
-        bars = re.findall(
-            r'd="M ([\d.]+) [\d.]+ \nL ([\d.]+) [\d.]+ \nL \2 [^"]*" [^>]*--first', svg
-        )
-        widths = np.array([float(high) - float(low) for low, high in bars])
+    def test_of_many_classes_those_that_are_mistaken_stand_side_by_side(self):
+        """Class k of 30 is taken for k + 15 half of the time, and the other way round."""
+        labels = np.tile(np.arange(30), 20)
+        predicted = np.where(np.arange(600) < 300, labels, (labels + 15) % 30)
+        found = evaluate(logits=5.0 * np.eye(30)[predicted], labels=labels)
+        picture = draw(found, "confusion")
+        order = [int(text) for text in Drawing(picture).texts() if text.isdigit()][:30]
+        assert sorted(order) == list(range(30))
+        assert all(abs(order.index(k) - order.index(k + 15)) == 1 for k in range(15))
+        assert "stand side by side" in picture.text
+
+    def test_of_too_many_cells_the_heaviest_are_shown(self, large):
+        picture = draw(large, "confusion")
+        drawing = Drawing(picture)
+        drawn = drawing.boxes("--first", "opacity") + drawing.boxes("--second", "opacity")
+        assert len(drawn) == CELLS
+        assert f"the {CELLS:,} with the largest share" in picture.text
+
+    def test_the_most_frequent_mistakes_are_in_the_table(self, report):
+        picture = draw(report, "confusion")
+        matrix = np.array(report.confusion_matrix)
+        np.fill_diagonal(matrix, 0)
+        weights = np.sort(matrix[matrix > 0])[::-1][:20]
+        assert [row[2] for row in picture.rows] == weights.tolist()
+        true, taken, weight, part = picture.rows[0]
+        assert matrix[int(true), int(taken)] == weight
+        assert part == share(weight / sum(report.confusion_matrix[int(true)]))
+
+
+class TestCurves:
+    """The area under what is drawn is the figure of the report."""
+
+    def ways(self, picture, count):
+        """The curves of classes in numbers; the first corner is (0, 0) or (0, ...)."""
+        drawing = Drawing(picture)
+        paths = [path for path in drawing.paths("fill: none", "1.4") if len(path) > 2][:count]
+        x = drawing.scale(["0.2", "0.8"], "middle")
+        y = drawing.scale(["0.2", "0.8"], "end")
+        return [(x(path[:, 0]), y(path[:, 1])) for path in paths]
+
+    def test_roc(self, report):
+        picture = draw(report, "roc")
+        ways = self.ways(picture, 6)
+        worst = sorted(c.roc_auc for c in report.per_class)[:6]
+        assert [row[1] for row in picture.rows][:6] == worst
+        for (x, y), area in zip(ways, worst, strict=True):
+            assert np.trapezoid(y, x) == pytest.approx(area, abs=0.006)
+            assert (x[0], x[-1], y[-1]) == pytest.approx((0, 1, 1), abs=0.01)
+
+    def test_precision_recall(self, report):
+        picture = draw(report, "precision-recall")
+        ways = self.ways(picture, 6)
+        worst = sorted(c.average_precision for c in report.per_class)[:6]
+        assert [row[1] for row in picture.rows][:6] == worst
+        for (x, y), area in zip(ways, worst, strict=True):
+            assert np.trapezoid(y, x) == pytest.approx(area, abs=0.01)
+
+    def test_of_two_classes_one_roc_curve_says_it_all(self):
+        rng = np.random.default_rng(1)
+        labels = rng.integers(0, 2, 200)
+        logits = rng.normal(size=(200, 2)) + np.eye(2)[labels]
+        found = evaluate(logits=logits, labels=labels, include=["curves"])
+        assert [row[0] for row in draw(found, "roc").rows] == ["1"]
+        assert [row[0] for row in draw(found, "precision-recall").rows] == ["1", "0"]
+
+    def test_lines_of_classes_differ_without_colour(self, report):
+        """In dashes, which the style sheet has, and in marks."""
+        drawing = Drawing(draw(report, "roc"))
+        styles = [style for style in drawing.styles.values() if "stroke-width: 1.4" in style]
+        dashes = {re.sub(r"stroke: [^;]*;?", "", style) for style in styles}
+        assert len(dashes) == 6
+
+    def test_risk_coverage(self, report):
+        picture = draw(report, "risk-coverage")
+        drawing = Drawing(picture)
+        path = max(drawing.paths("--first", "stroke-width: 1.8"), key=len)
+        x = drawing.scale(["0.2", "0.8"], "middle")
+        y = drawing.scale(["0.02", "0.10"], "end")
+        area = np.trapezoid(y(path[:, 1]), x(path[:, 0]))
+        assert area == pytest.approx(report.curves.risk_coverage.aurc, abs=0.003)
+        assert y(path[-1, 1]) == pytest.approx(1 - report.accuracy, abs=2e-3)
+        assert picture.rows[-1][:2] == ("100 %", share(1 - report.accuracy))
+
+
+class TestBars:
+    def test_the_bars_of_classes_are_as_long_as_their_losses(self, report):
+        boxes = Drawing(draw(report, "class-losses")).boxes("--first", "opacity")
+        widths = np.array([right - left for left, _, right, _ in boxes])
         losses = np.sort([c.log_loss for c in report.per_class])[::-1]
         np.testing.assert_allclose(widths / widths[0], losses / losses[0], atol=2e-4)
 
-    def test_the_reliability_diagram_has_a_point_for_each_bin_with_rows(self, report):
-        svg = reliability(report).svg
-        height = {}
-        for x, y in re.findall(r'<use [^>]*x="([\d.]+)" y="([\d.]+)" style="fill: #1f5fa8', svg):
-            height.setdefault(x, []).append(float(y))
+    def test_of_many_classes_the_others_are_marks(self, large):
+        picture = draw(large, "class-losses")
+        drawing = Drawing(picture)
+        assert len(drawing.boxes("--first", "opacity")) == 30
+        assert len(drawing.marks("--first")) == 70
+        assert "the 70 others" in drawing.texts()
+
+    def test_an_infinite_loss_is_a_word(self, noisy):
+        found = evaluate(logits=noisy.logits, labels=noisy.labels, include=["curves"])
+        assert found.log_loss == math.inf
+        assert " infinite" in Drawing(draw(found, "class-losses")).texts()
+        assert "infinite nat" in draw(found, "class-losses").text
+        assert "the log loss is infinite" in Drawing(draw(found, "losses")).texts()
+        lost = found.infinite + found.overflowed
+        assert f"{lost} of 400 rows have an infinite loss" in draw(found, "losses").text
+
+    def test_the_bars_of_losses_are_shares_of_rows_and_of_the_log_loss(self, report):
+        picture = draw(report, "losses")
+        boxes = Drawing(picture).boxes("--first", "0.4")
+        rows = picture.rows[::-1]
+        half = len(boxes) // 2
+        assert half == len(rows)
+        for bars, shares in (
+            (boxes[:half], [row[2] for row in rows]),
+            (boxes[half:], [float(row[3].removesuffix(" %")) for row in rows]),
+        ):
+            heights = np.array([bottom - top for _, top, _, bottom in bars])
+            np.testing.assert_allclose(
+                heights / heights.max(), np.array(shares) / max(shares), atol=4e-3
+            )
+        assert sum(row[2] for row in rows) == report.count
+
+    def test_few_rows_have_few_bars(self, report):
+        ends = [row[0] for row in draw(report, "losses").rows]
+        assert all(high == 2 * low for low, high in ends if low)
+        assert len(ends) < len(report.curves.losses)
+
+
+class TestReliability:
+    def test_it_has_a_point_and_a_band_for_each_bin_with_rows(self, report):
+        drawing = Drawing(draw(report, "reliability"))
         bins = [b for b in report.calibration.bins if b.count]
-        points = sorted((float(x), sorted(ys)) for x, ys in height.items() if len(ys) == 3)
-        points = [point for point in points if max(point[1]) < 300]  # the legend lies below
+        height = {}
+        for x, y in drawing.marks("--first"):
+            height.setdefault(x, []).append(y)
+        points = sorted((x, sorted(ys)) for x, ys in height.items() if len(ys) == 3)
+        points = [point for point in points if max(point[1]) < 280]  # the legend lies below
         assert len(points) == len(bins)
         # lower end, point and upper end of each, on one scale
         found = np.array([ys[::-1] for _, ys in points])
         wanted = np.array([(b.interval[0], b.accuracy, b.interval[1]) for b in bins])
         slope, offset = np.polyfit(wanted.ravel(), found.ravel(), 1)
         np.testing.assert_allclose(found, slope * wanted + offset, atol=0.02)
+        across = np.array([x for x, _ in points])
+        slope, offset = np.polyfit([b.mean_confidence for b in bins], across, 1)
+        wanted = [slope * b.mean_confidence + offset for b in bins]
+        np.testing.assert_allclose(across, wanted, atol=0.02)
 
-    def test_an_infinite_loss_is_a_word(self, noisy):
-        found = evaluate(logits=noisy.logits, labels=noisy.labels)
-        assert found.log_loss == math.inf
-        assert " infinite" in texts(class_losses(found))
-        assert "infinite nat" in class_losses(found).text
-
-    def test_no_matrix_no_picture(self):
-        found = evaluate(logits=np.eye(1001)[:3], labels=np.arange(3))
-        assert confusion(found) is None
-        assert "Confusion" not in render(found, "wide")
+    def test_the_rows_of_each_bin_are_there_as_numbers(self, report):
+        texts = Drawing(draw(report, "reliability")).texts()
+        for b in report.calibration.bins:
+            assert not b.count or short(b.count) in texts
 
 
 class TestPage:
     def test_log_loss_interval_and_baselines_come_first(self, report):
         words = " ".join(Page(render(report, "digits")).words)
-        start = words[: words.index("Figures")]
+        start = words[: words.index("figure, and what it is")]
         for figure in (
             report.log_loss,
             report.interval,
@@ -171,19 +438,37 @@ class TestPage:
 
     def test_every_figure_is_there_with_its_definition(self, report):
         page = Page(render(report, "digits"))
-        words = " ".join(page.words)
-        found = list(figures(report))
+        words = " ".join(" ".join(page.words).split())
+        found = [
+            figure
+            for part in ("losses", "calibration", "decisions", "orders")
+            for figure in getattr(definitions, part)(report)
+        ]
         assert len(found) == len({figure.name for figure in found}) > 25
+        headings = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
+        anchors = {heading.replace(", ", "-") for heading in headings}
         for figure in found:
-            assert figure.definition in words, figure.name
+            assert f"{figure.definition} docs/evaluation.md#{figure.heading}" in words
             assert figure.name in words
             assert number(figure.value) in words
-        assert [tag for tag, _ in page.tags].count("details") == len(found) + 3
+            assert figure.heading in anchors
+        assert [tag for tag, _ in page.tags].count("details") == len(found) + len(GALLERY) + 1
+
+    def test_every_picture_has_its_numbers_beside_it(self, report):
+        html = render(report, "digits")
+        words = " ".join(Page(html).words)
+        for which in GALLERY:
+            picture = draw(report, which)
+            assert picture.svg in html
+            assert picture.text in words
+            for column in picture.head:
+                assert column in words
 
     def test_names_of_others_stay_text(self, hostile):
         html = render(hostile, "<script>alert(2)</script>")
         page = Page(html)
         assert not {"script", "img", "link", "iframe", "frac"} & {tag for tag, _ in page.tags}
+        assert "\u202e" not in html
         assert not any(key.startswith("on") for _, found in page.tags for key in found)
         assert "\x00" not in html
         words = " ".join(page.words)
@@ -200,8 +485,8 @@ class TestPage:
     def test_it_is_at_most_300_kb_whatever_there_is_to_show(self, large):
         html = render(large, "large")
         assert len(html.encode()) <= 300_000
-        assert "The worst 40 of 60." in html
-        assert "The worst 8 of 9" in html
+        assert "The first 40 of 100." in html
+        assert "The worst 8 of 900." in html
 
     def test_rows_that_went_a_way_of_their_own_are_mentioned(self, noisy):
         found = evaluate(logits=noisy.logits, labels=noisy.labels, sample_weights=noisy.weights)
@@ -251,3 +536,15 @@ class TestExtra:
 )  # fmt: skip
 def test_numbers_have_four_digits(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7, "7"), (0.25, "0.25"), (9999, "9999"), (12345, "12.3k"), (999_499, "999k"),
+        (999_500, "1M"), (4_560_000, "4.56M"), (7.89e12, "8e12"),
+    ],
+)  # fmt: skip
+def test_short_numbers_have_five_signs_at_most(value, text):
+    assert short(value) == text
+    assert len(text) <= 5

@@ -1,6 +1,7 @@
 """An evaluation report as pictures and as a page; needs the extra `pictures`, loaded when used."""
 
-from service.evaluation.pictures.charts import class_losses, confusion, reliability
+from service.evaluation.pictures.canvas import Picture, Theme
+from service.evaluation.pictures.gallery import GALLERY, draw
 from service.evaluation.pictures.page import render
 
-__all__ = ["class_losses", "confusion", "reliability", "render"]
+__all__ = ["GALLERY", "Picture", "Theme", "draw", "render"]

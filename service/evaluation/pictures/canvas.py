@@ -1,17 +1,19 @@
 """A figure of matplotlib as an SVG that reads in light and in dark, on screen and on paper.
 
 Colours have a meaning here, not a value: a figure is painted with placeholders, which become style
-sheet variables with a light and a dark set. What a colour says, a shape, a line style or a word
-says as well, so that nothing is lost to an eye that does not see it.
+sheet variables with a light and a dark set. What a colour says, a shape, a line style, a strength
+or a word says as well, so that nothing is lost to an eye that does not see it.
 """
 
 import re
 import threading
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from html import escape
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from service.errors import Missing
 from service.evaluation.pictures import words
@@ -19,17 +21,24 @@ from service.evaluation.pictures import words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
-# Placeholders, the two colours that each stands for, and the variable that carries them.
-INK, FAINT, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404"
+Theme = Literal["light", "dark", "auto"]
+Row = tuple[object, ...]
+Given = ParamSpec("Given")
+Drawn = TypeVar("Drawn")
+
+# Placeholders, the variable that carries each, and its two colours.
+INK, FAINT, FIRST, SECOND, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
 COLOURS = {
     INK: ("ink", "#1d2733", "#e6e9ee"),
     FAINT: ("faint", "#c3cad3", "#465160"),
     FIRST: ("first", "#1f5fa8", "#7db4f0"),
     SECOND: ("second", "#b4500f", "#f0a25f"),
+    PAPER: ("paper", "#ffffff", "#14181d"),
 }
 
-# matplotlib keeps the two settings that matter to an SVG in a global; one picture at a time.
+# matplotlib's settings are global: one picture at a time, and under no settings of the user's.
 _drawing = threading.Lock()
 
 
@@ -40,12 +49,47 @@ class Picture:
     Attributes:
         title: what it is.
         text: what it shows.
-        svg: a stand-alone `<svg>` element, which has both as well.
+        svg: a stand-alone `<svg>` element, which has both as well, light or dark as its reader is.
+        head: names of the columns of `rows`.
+        rows: what is drawn, as a table: numbers, ranges of two numbers, and words.
     """
 
     title: str
     text: str
     svg: str
+    head: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def themed(self, theme: Theme) -> str:
+        """The element with the colours of one theme alone, or as it is."""
+        if theme == "auto":
+            return self.svg
+        index = ("light", "dark").index(theme)
+        values = {variable: pair[index] for variable, *pair in COLOURS.values()}
+        before, sheet, after = re.split("</?style>", self.svg, maxsplit=2)
+        rules = sheet.removeprefix(_themes())
+        plain = PAINT.sub(lambda found: f"{found[1]}: {values[found[2]]}", rules)
+        return f"{before}<style>{plain}</style>{after}"
+
+
+def drawn(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
+    """One call at a time, under matplotlib's own settings.
+
+    Raises:
+        Missing: matplotlib is not installed.
+    """
+
+    @wraps(draw)
+    def alone(*args: Given.args, **kwargs: Given.kwargs) -> Drawn:
+        try:
+            from matplotlib import rc_context, rcdefaults  # slow to import; only pictures need it
+        except ModuleNotFoundError:
+            raise Missing.package("pictures", "A picture") from None
+        with _drawing, rc_context():
+            rcdefaults()
+            return draw(*args, **kwargs)
+
+    return alone
 
 
 def canvas(width: float = 6.0, height: float = 3.8, rows: tuple[float, ...] = (1.0,)) -> "Figure":
@@ -55,16 +99,10 @@ def canvas(width: float = 6.0, height: float = 3.8, rows: tuple[float, ...] = (1
         width: in inches of 72 points.
         height: the same.
         rows: relative heights of the panels.
-
-    Raises:
-        Missing: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure  # slow to import; only pictures need it
-    except ModuleNotFoundError:
-        raise Missing.package("pictures", "A picture") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.patch.set_alpha(0.0)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
     axes = figure.subplots(len(rows), sharex=True, squeeze=False, height_ratios=rows)
     for panel in axes[:, 0]:
         _plain(panel)
@@ -89,12 +127,21 @@ def label(name: object) -> str:
     return words.name(name, 24).replace("$", r"\$")
 
 
-def legend(figure: "Figure") -> None:
-    """Names what is drawn, below the panels, where it covers nothing."""
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9, labelcolor=INK)
+def legend(
+    figure: "Figure", columns: int = 2, marks: "list[Patch] | None" = None, title: str | None = None
+) -> None:
+    """Names what is drawn, or the marks, below the panels, where it covers nothing."""
+    given = {} if marks is None else {"handles": marks}
+    named = figure.legend(
+        loc="outside lower center", ncols=columns, frameon=False, fontsize=9, labelcolor=INK,
+        title=title, **given,
+    )  # fmt: skip
+    named.get_title().set(color=INK, fontsize=9)
 
 
-def picture(figure: "Figure", name: str, title: str, text: str) -> Picture:
+def picture(
+    figure: "Figure", name: str, title: str, text: str, head: tuple[str, ...], rows: Iterable[Row]
+) -> Picture:
     """The figure as a stand-alone SVG that names no other file; the same figure, the same bytes.
 
     Args:
@@ -102,35 +149,63 @@ def picture(figure: "Figure", name: str, title: str, text: str) -> Picture:
         name: distinguishes the identifiers of several pictures on one page.
         title: what the picture is, for a screen reader and a tooltip.
         text: what it shows, in words.
+        head: names of the columns of `rows`.
+        rows: what is drawn, in numbers.
     """
-    from matplotlib import rc_context
+    from matplotlib import rcParams
 
+    figure.suptitle(title, x=0.012, ha="left", fontsize=11, fontweight="bold", color=INK)
     out = StringIO()
-    with (
-        _drawing,
-        rc_context({"svg.fonttype": "none", "svg.hashsalt": name}),
-        warnings.catch_warnings(),
-    ):
+    rcParams["svg.fonttype"], rcParams["svg.hashsalt"] = "none", name
+    with warnings.catch_warnings():
         # the reader's fonts draw the names; matplotlib's only measure them
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    drawn = out.getvalue()
-    opened = drawn.index(">", drawn.index("<svg")) + 1
-    box = re.search(r'viewBox="0 0 ([\d.]+) [^"]+"', drawn)
-    assert box is not None
-    body = re.sub(r"(fill|stroke): (#\w{6})", _coloured, drawn[opened:])
-    body = re.sub(r' id="[a-z0-9.]+_\d+"', "", body)  # of groups, which nothing refers to
-    body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r"<[^>]+>", _shortened, body)
-    body = re.sub(r">\s+<", "><", body).replace("<g/>", "")
+    box, sheet, body = _compact(out.getvalue(), name)
     element = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'{box[0]} width="{box[1]}pt" role="img" aria-labelledby="{name}-title {name}-text">\n'
+        f'{box} role="img" aria-labelledby="{name}-title {name}-text">\n'
         f'<title id="{name}-title">{escape(title)}</title>\n'
         f'<desc id="{name}-text">{escape(text)}</desc>\n'
-        f"<style>{_sheet()}</style>{body}"
+        f"<style>{sheet}</style>{body}"
     )
-    return Picture(title, text, element)
+    return Picture(title, text, element, head, tuple(rows))
+
+
+def _compact(whole: str, name: str) -> tuple[str, str, str]:
+    """The file of matplotlib as attributes of the element, a style sheet, and what it holds.
+
+    Colours become variables, styles become classes; fonts, identifiers that nothing refers to and
+    digits below a hundredth of a point are left out. What stands between tags is never touched:
+    others have written it.
+    """
+    box = re.search(r'viewBox="0 0 ([\d.]+) [^"]+"', whole)
+    assert box is not None
+    body = whole[whole.index(">", whole.index("<svg")) + 1 :]
+    body = re.sub(r"\s*<(metadata|style)[ >].*?</\1>", "", body, flags=re.DOTALL)
+    classes: dict[str, str] = {}
+
+    def styled(found: re.Match[str]) -> str:
+        style = re.sub(r"font(-family)?: ([\w. ]*?)'[^;]*", r"font\1: \2sans-serif", found[1])
+        style = re.sub(r"(fill|stroke): (#\w{6})", _coloured, style)
+        return f'class="{classes.setdefault(style, f"{name}-{len(classes)}")}"'
+
+    def shortened(found: re.Match[str]) -> str:
+        tag = re.sub(r"(\.\d\d)\d+", r"\1", found[0])
+        tag = re.sub(r' id="[a-z0-9.]+_\d+"| transform="rotate\(-0[^"]*"', "", tag)
+        tag = re.sub(r'style="([^"]*)"', styled, tag)
+        return re.sub(r' d="([^"]*)"', _path, tag)
+
+    body = re.sub(r"<[^>]+>", shortened, body)
+    body = re.sub(r">\s+<", "><", body).replace("<defs></defs>", "").replace("<g/>", "")
+    rules = "".join(f".{short}{{{style}}}" for style, short in classes.items())
+    return f'{box[0]} width="{box[1]}pt"', f"{_themes()}{BASE}{rules}", body
+
+
+def _path(found: re.Match[str]) -> str:
+    """A path without spaces, its rectangles in short."""
+    short = re.sub(r"\s*([MLCQz])\s*", r"\1", RECTANGLE.sub(r"M\1 \2H\3V\4H\1z", found[1]))
+    return f' d="{short}"'
 
 
 def _coloured(found: re.Match[str]) -> str:
@@ -142,19 +217,17 @@ def _coloured(found: re.Match[str]) -> str:
     return f"{attribute}: {light}; {attribute}: var(--{variable})"
 
 
-def _shortened(tag: re.Match[str]) -> str:
-    """A tag without its list of fonts, coordinates to a hundredth of a point."""
-    text = re.sub(r"font(-family)?: ([\w. ]*?)'[^;\"]*", r"font\1: \2sans-serif", tag[0])
-    return re.sub(r"(\.\d\d)\d+", r"\1", text.replace("font-family: sans-serif; ", ""))
+PAINT = re.compile(r"(fill|stroke): #\w{6}; \1: var\(--(\w+)\)")
+RECTANGLE = re.compile(r"M (\S+) (\S+) \nL (\S+) \2 \nL \3 (\S+) \nL \1 \4 \n(?:L \1 \2 \n)?z")
+BASE = "svg { font-family: sans-serif; stroke-linejoin: round; } "
 
 
-def _sheet() -> str:
+def _themes() -> str:
     """Both sets of colours; paper is light."""
     light, dark = (
         " ".join(f"--{variable}: {pair[index]};" for variable, *pair in COLOURS.values())
         for index in (0, 1)
     )
     return (
-        f"svg {{ {light} font-family: sans-serif; }} "
-        f"@media screen and (prefers-color-scheme: dark) {{ svg {{ {dark} }} }}"
+        f"svg {{ {light} }} @media screen and (prefers-color-scheme: dark) {{ svg {{ {dark} }} }} "
     )

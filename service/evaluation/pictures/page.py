@@ -1,6 +1,7 @@
 """An evaluation report as one HTML page that needs no other file."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from math import isnan
@@ -8,24 +9,55 @@ from typing import TYPE_CHECKING
 
 from service import __version__
 from service.errors import Missing
-from service.evaluation.pictures import words
-from service.evaluation.pictures.charts import class_losses, confusion, reliability
-from service.evaluation.pictures.definitions import figures, remarks
-from service.evaluation.report import ClassReport, Report, SliceReport
+from service.evaluation.pictures import definitions, words
+from service.evaluation.pictures.canvas import Picture
+from service.evaluation.pictures.definitions import Figure
+from service.evaluation.pictures.gallery import draw
+from service.evaluation.report import Report, SliceReport
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-# Longer tables are cut to their worst lines, and say so: the page stays below 300 kB.
+# Longer tables are cut, and say so: the page stays below 300 kB.
 SHOWN = 40
 SHOWN_SLICES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page: a question, the figures that answer it, and their pictures.
+
+    Attributes:
+        title: of the part.
+        question: that it answers.
+        figures: with their definitions.
+        pictures: each with its table.
+    """
+
+    title: str
+    question: str
+    figures: tuple[Figure, ...]
+    pictures: tuple[Picture, ...]
+
+
+# What matters most comes first.
+SECTIONS: tuple[tuple[str, str, Callable[[Report], Iterable[Figure]], tuple[str, ...]], ...] = (
+    ("Log loss", "How good are the probabilities, and which rows cost what?",
+     definitions.losses, ("losses",)),
+    ("Calibration", "Can the probabilities be believed?",
+     definitions.calibration, ("reliability",)),
+    ("Classes", "Which classes fare badly, and what are they taken for?",
+     definitions.decisions, ("class-losses", "confusion")),
+    ("Ranking and abstention", "Do probabilities put rows in order, and would answering only the "
+     "surer ones help?", definitions.orders, ("roc", "precision-recall", "risk-coverage")),
+)  # fmt: skip
 
 
 def render(report: Report, title: str) -> str:
     """The page: figures with their definitions, pictures, tables; light, dark or printed.
 
     Args:
-        report: of any size; long tables are cut to their worst lines.
+        report: of any size, with its curves for all pictures; long tables are cut.
         title: of what was evaluated.
 
     Returns:
@@ -34,32 +66,34 @@ def render(report: Report, title: str) -> str:
     Raises:
         Missing: matplotlib or Jinja is not installed.
     """
-    charts = [reliability(report), confusion(report), class_losses(report)]
-    classes = sorted(report.per_class, key=_badness)[:SHOWN]
-    columns = sorted((report.slices or {}).items())
-    calibration = report.calibration
-    filled = tuple(b for b in calibration.bins if b.count)
+    sections = []
+    for heading, question, figures, names in SECTIONS:
+        drawn = (draw(report, name) for name in names)
+        pictures = tuple(picture for picture in drawn if picture is not None)
+        sections.append(Section(heading, question, tuple(figures(report)), pictures))
     return _template().render(
         report=report,
         title=title,
         version=__version__,
-        figures=list(figures(report)),
-        remarks=remarks(report),
-        charts=[chart for chart in charts if chart is not None],
-        classes=classes,
+        remarks=definitions.remarks(report),
+        sections=sections,
         slices=[
             (name, len(values), sorted(values, key=_badness)[:SHOWN_SLICES])
-            for name, values in columns
+            for name, values in sorted((report.slices or {}).items())
         ],
-        calibration=replace(calibration, bins=filled[:SHOWN]),
-        filled=len(filled),
         worst=report.worst[:SHOWN],
+        shown=SHOWN,
     )
 
 
-def _badness(part: ClassReport | SliceReport) -> tuple[bool, float]:
+def _badness(part: SliceReport) -> tuple[bool, float]:
     """Puts the largest loss first, and what has no rows last."""
     return isnan(part.log_loss), -part.log_loss
+
+
+def _cell(value: object) -> str:
+    """A cell of a table: words as they are, numbers and ranges in four digits."""
+    return value if isinstance(value, str) else words.number(value)  # type: ignore[arg-type]
 
 
 @cache
@@ -71,6 +105,6 @@ def _template() -> "Template":
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": words.number, "name": words.name}
+    environment.filters |= {"number": words.number, "name": words.name, "cell": _cell}
     text = files("service.evaluation.pictures").joinpath("page.html").read_text("utf-8")
     return environment.from_string(text)
