@@ -19,6 +19,7 @@ def evaluate(
     labels: npt.NDArray[Any],
     sample_weights: npt.NDArray[Any] | None = None,
     row_ids: Sequence[str | int] | None = None,
+    include: Sequence[evaluation.Extra] = (),
 ) -> Report:
     """Compare a model's probabilities with the labels of the same rows.
 
@@ -30,6 +31,7 @@ def evaluate(
         labels: class names of the model, shape (N,).
         sample_weights: s, shape (N,), >= 0; all 1 when absent.
         row_ids: names of the rows, for the list of the worst ones.
+        include: what to add to the report, as in `evaluation.evaluate`.
 
     Returns:
         The evaluation report, its log loss (in nats) first.
@@ -52,6 +54,7 @@ def evaluate(
         classes=model.classes,
         sample_weights=sample_weights,
         row_ids=row_ids,
+        include=include,
     )
 
 

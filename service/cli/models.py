@@ -1,6 +1,8 @@
 """`xent predict`, `evaluate`, `models`: files in, files out."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -92,11 +94,13 @@ def evaluate(
     """
     if (rows is None) == (probabilities is None):
         raise click.UsageError("give MODEL and ROWS, or a file of predictions and --probabilities")
+    more: tuple[evaluation.Extra, ...] = () if html is None else ("curves",)
     if rows is not None:
-        report = _evaluate_model(read_model(source), rows, label, weights)
+        report = _evaluate_model(read_model(source), rows, label, weights, more)
     else:
-        report = _evaluate_predictions(Path(source), str(probabilities), label, weights)
-    click.echo(dump_json(report).decode() if as_json else show.report(report))
+        report = _evaluate_predictions(Path(source), str(probabilities), label, weights, more)
+    printed = replace(report, curves=None)
+    click.echo(dump_json(printed).decode() if as_json else show.report(printed))
     if html is not None:
         title = Path(source).name if rows is None else f"{Path(source).name} on {rows.name}"
         html.write_text(pictures.render(report, title), "utf-8")
@@ -117,7 +121,9 @@ def models(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(show.models(found))
 
 
-def _evaluate_model(model: Model, rows: Path, label: str, weights: str | None) -> evaluation.Report:
+def _evaluate_model(
+    model: Model, rows: Path, label: str, weights: str | None, include: Sequence[evaluation.Extra]
+) -> evaluation.Report:
     wanted = [*model.feature_names, *([] if weights is None else [weights])]
     table = read_table(rows, texts=[label], numbers=wanted)
     width = len(model.feature_names)
@@ -126,11 +132,16 @@ def _evaluate_model(model: Model, rows: Path, label: str, weights: str | None) -
         table.numbers[:, :width],
         np.array(model.classes)[labels_of(table.texts[label], model.classes, label)],
         None if weights is None else table.numbers[:, width],
+        include=include,
     )
 
 
 def _evaluate_predictions(
-    path: Path, pattern: str, label: str, weights: str | None
+    path: Path,
+    pattern: str,
+    label: str,
+    weights: str | None,
+    include: Sequence[evaluation.Extra],
 ) -> evaluation.Report:
     if not path.is_file():
         raise click.UsageError(f"there is no file {path}")
@@ -140,6 +151,7 @@ def _evaluate_predictions(
         labels=labels,
         classes=classes,
         sample_weights=sample_weights,
+        include=include,
     )
 
 

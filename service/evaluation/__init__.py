@@ -2,6 +2,7 @@
 
 from service.evaluation.comparison import Comparison, Difference, compare
 from service.evaluation.evaluate import evaluate
+from service.evaluation.extras import Extra
 from service.evaluation.intake import Intake, Policies
 from service.evaluation.report import (
     Average,
@@ -17,6 +18,7 @@ from service.evaluation.report import (
 )
 from service.evaluation.requested import (
     Bootstrap,
+    Curves,
     Isotonic,
     IsotonicBlock,
     IsotonicScore,
@@ -34,8 +36,10 @@ __all__ = [
     "CalibrationBin",
     "ClassReport",
     "Comparison",
+    "Curves",
     "Decomposition",
     "Difference",
+    "Extra",
     "Factor",
     "Intake",
     "Isotonic",

@@ -141,7 +141,7 @@ def test_a_table_of_predictions_becomes_a_page_beside_the_text(suffix, data, tmp
     loss = json.loads(run(*arguments, "--json").stdout)["log_loss"]
     html = page.read_text("utf-8")
     assert f"<title>p.{suffix}: log loss {loss:.4g}</title>" in html
-    assert html.count("<svg") == 3
+    assert html.count("<svg") == 7
 
 
 def test_the_page_of_a_model_names_both_and_a_page_that_cannot_be_made_costs_no_figures(
@@ -152,7 +152,7 @@ def test_the_page_of_a_model_names_both_and_a_page_that_cannot_be_made_costs_no_
     run(*arguments)
     assert "<h1>iris on iris.csv</h1>" in page.read_text("utf-8")
     page.unlink()
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = run(*arguments, code=1)
     assert result.stdout.startswith("log loss")
     assert "pip install '.[pictures]'" in result.stderr
