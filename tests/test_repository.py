@@ -45,8 +45,7 @@ def files() -> Iterator[Path]:
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
         hidden = any(p.startswith(".") and p != ".ci" for p in parts[:-1])
-        linked = path.name == ".git"  # of a linked work tree, where it is a file
-        if path.is_file() and not hidden and not linked and not GENERATED.intersection(parts):
+        if path.is_file() and not hidden and not GENERATED.intersection(parts):
             yield path
 
 
