@@ -38,6 +38,7 @@ from service.api.routes.keys import add_keys
 from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
 from service.api.routes.operations import add_metrics, add_operations
+from service.api.routes.plots import add_plots
 from service.api.routes.scoring import add_scoring
 from service.api.trainer import training
 from service.api.training import Training, add_training
@@ -110,6 +111,7 @@ def create_app(
     app.state.admission = Admission(
         settings.max_inflight_bytes, settings.max_waiting, settings.queue_seconds
     )
+    app.state.drawing = Admission(1, settings.max_waiting, settings.queue_seconds)
     app.state.find = find or registry.find
     app.state.training = Training(
         settings, registry, app.state.admission, drain, "service.app:train_beside"
@@ -118,6 +120,7 @@ def create_app(
     add_losses(app.router)
     add_models(app.router, registry, app.state.find)
     add_export(app.router, app.state.find)
+    add_plots(app.router, app.state.find)
     add_training(app.router)
     add_aliases(app.router, registry)
     add_keys(app.router, keys, registry.store)

@@ -84,6 +84,7 @@ class Code(StrEnum):
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
     UNKNOWN_ALIAS = "unknown_alias"
+    UNKNOWN_PICTURE = "unknown_picture"
     NOTHING_BEFORE = "nothing_before"
     STALE = "stale"
     CONDITION_MISSING = "condition_missing"

@@ -119,7 +119,7 @@ def _quality(accept: str, kind: str) -> float:
         name, _, parameters = choice.partition(";")
         found = _QUALITY.search(parameters)
         liked[name.strip().lower()] = float(found[1]) if found else 1.0
-    for name in (kind, "application/*", "*/*"):
+    for name in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
         if name in liked:
             return liked[name]
     return 0.0

@@ -195,6 +195,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "abstention does; a threshold of probability, margin, entropy, lac or aps works with any.",
     ),
     Code.UNKNOWN_LOSS: Explanation(404, "Unknown loss", "GET /v1/losses lists the losses."),
+    Code.UNKNOWN_PICTURE: Explanation(
+        404,
+        "No such picture",
+        "There is no picture of that name, or nothing to draw it from; the detail says which, and "
+        "docs/pictures.md shows those that there are.",
+    ),
     Code.UNKNOWN_MODEL: Explanation(404, "Unknown model", "GET /v1/models lists the models."),
     Code.UNKNOWN_VERSION: Explanation(
         404, "Unknown version", "GET /v1/models/{name}/versions lists the versions."
@@ -347,8 +353,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.NOT_INSTALLED: Explanation(
         501,
         "Not installed here",
-        "The format needs a package that this installation does not have; the detail names the "
-        "extra of Xent's that brings it.",
+        "The format or the picture needs a package that this installation does not have; the "
+        "detail names the extra of Xent's that brings it.",
     ),
     Code.OVERLOADED: Explanation(
         503,

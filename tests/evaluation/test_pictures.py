@@ -16,7 +16,7 @@ import pytest
 
 from service.errors import Code, Missing
 from service.evaluation import evaluate
-from service.evaluation.pictures import GALLERY, definitions, draw, render
+from service.evaluation.pictures import GALLERY, definitions, draw, render, training
 from service.evaluation.pictures.canvas import COLOURS
 from service.evaluation.pictures.confusion import CELLS
 from service.evaluation.pictures.words import name, number, share, short
@@ -569,3 +569,39 @@ def test_numbers_have_four_digits(value, text):
 def test_short_numbers_have_five_signs_at_most(value, text):
     assert short(value) == text
     assert len(text) <= 5
+
+
+class TestTraining:
+    CURVE = {
+        "iteration": [0, 1, 2, 4],
+        "objective": [8.0, 4.0, 3.0, 2.5],
+        "gradient_norm": [1.0, 0.1, 1e-3, 0.0],
+        "log_loss": [0.7, 0.4, 0.3, 0.25],
+        "validation_log_loss": [0.7, 0.5, 0.45, 0.6],
+    }
+
+    def test_the_lines_go_through_the_steps(self):
+        drawing = Drawing(training(self.CURVE))
+        x = drawing.scale(["0", "4"], "middle")
+        y = drawing.scale(["0.3", "0.6"], "end")
+        for colour, column in (("--first", "log_loss"), ("--second", "validation_log_loss")):
+            path = max(drawing.paths("fill: none", colour), key=len)
+            np.testing.assert_allclose(x(path[:, 0]), self.CURVE["iteration"], atol=0.01)
+            np.testing.assert_allclose(y(path[:, 1]), self.CURVE[column], atol=2e-3)
+
+    def test_the_words_say_where_the_validation_loss_was_least(self):
+        text = training(self.CURVE).text
+        assert "From 0.7 at the start to 0.25 nat after 4 iterations" in text
+        assert "least after 2 iterations: 0.45; at the end it is 0.6" in text
+
+    def test_the_numbers_are_beside_it(self):
+        picture = training(self.CURVE)
+        assert [row[0] for row in picture.rows] == [0, 1, 2, 4]
+        assert picture.rows[-1] == (4, 2.5, 0.25, 0.6, 0.0)
+
+    def test_a_curve_of_one_step_and_gradients_beyond_numbers_have_a_picture(self):
+        curve = {
+            "iteration": [0], "objective": ["Infinity"], "gradient_norm": ["Infinity"],
+            "log_loss": [0.5],
+        }  # fmt: skip
+        ElementTree.fromstring(training(curve).svg)

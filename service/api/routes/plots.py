@@ -1,0 +1,158 @@
+"""Pictures of a version, as SVG."""
+
+import hashlib
+import json
+from collections.abc import Callable, Coroutine
+from functools import partial
+from importlib import metadata
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request, Response
+
+from service import __version__
+from service.api.access import Guarded, needs
+from service.api.admission import Admission
+from service.api.beside import Find
+from service.api.media import check_accept
+from service.api.operation import problem_responses, query_of, summary_of
+from service.api.routes.models import VERSION
+from service.api.stored import IfNoneMatch, names
+from service.errors import Code, NotFound
+from service.evaluation import pictures
+from service.evaluation.pictures import Picture, Theme
+
+SVG = "image/svg+xml"
+# An SVG that is opened by itself is a document: it runs nothing and loads nothing.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+AskedTheme = Annotated[
+    Theme, Query(description="`auto` is one picture that is light or dark as its reader is")
+]
+
+
+class Plot(Guarded):
+    """The route of a picture: drawn in a thread, one at a time, while others wait their turn.
+
+    The function gets the parameters of the path, `theme` and `if_none_match`; it returns the
+    response.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler that Starlette calls."""
+
+        async def answer(request: Request) -> Response:
+            theme = query_of(self, request).get("theme", "auto")
+            check_accept(request.scope["headers"], SVG)
+            seen = ", ".join(request.headers.getlist("if-none-match")) or None
+            work = partial(self.endpoint, **request.path_params, theme=theme, if_none_match=seen)
+            drawing: Admission = request.app.state.drawing
+            async with drawing.enter(1):
+                return await run_sync(work)
+
+        return answer
+
+
+def add_plots(router: APIRouter, find: Find) -> None:
+    """Adds the call.
+
+    Args:
+        router: takes the route.
+        find: gives a model by name and version.
+    """
+
+    def plot_version(
+        name: str,
+        version: str,
+        plot: str,
+        theme: AskedTheme = "auto",
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
+        """A picture of a version, as SVG.
+
+        `training`: how the log loss and the gradient went down while the version was trained,
+        where its card has the curve.
+        """
+        curve = find(name, version).metadata.get("curve")
+        if plot != "training":
+            raise unknown("training")
+        if curve is None:
+            detail = "this version has no training curve: it was imported, or trained without one"
+            raise NotFound(Code.UNKNOWN_PICTURE, detail)
+        draw = partial(pictures.training, curve)
+        return answered(draw, json.dumps(curve).encode(), plot, theme, if_none_match)
+
+    add_plot(router, VERSION, plot_version, "models")
+
+
+def add_plot(router: APIRouter, path: str, endpoint: Callable[..., Response], tag: str) -> None:
+    """Adds the pictures of what is at a path.
+
+    Args:
+        router: takes the route.
+        path: of what is drawn.
+        endpoint: draws it; described by its docstring and name.
+        tag: of the call in the OpenAPI document.
+    """
+    summary, description = summary_of(endpoint)
+    file = {"schema": {"type": "string"}}
+    router.add_api_route(
+        path + "/plots/{plot}.svg",
+        endpoint,
+        methods=["GET"],
+        route_class_override=Plot,
+        response_class=Response,
+        summary=summary,
+        description=description,
+        operation_id=endpoint.__name__,
+        tags=[tag],
+        responses={
+            200: {"content": {SVG: file}, "description": "The picture"},
+            304: {"description": "The client has it already"},
+            **problem_responses(False, 404, 422, 501, 503),
+        },
+        openapi_extra=needs("read"),
+    )
+
+
+def answered(
+    draw: Callable[[], Picture], drawn: bytes, plot: str, theme: Theme, if_none_match: str | None
+) -> Response:
+    """The picture, or that the client has it; it is drawn for those alone who have not.
+
+    Args:
+        draw: draws it.
+        drawn: what it is drawn from.
+        plot: its name.
+        theme: in which it is wanted.
+        if_none_match: the header of that name.
+
+    Raises:
+        Missing: matplotlib is not installed.
+    """
+    tag = f'"{_digest(drawn, plot, theme)}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",  # ask whether it is still the same, with the ETag
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+    }
+    if if_none_match is not None and names(if_none_match, tag, weak=True):
+        return Response(None, 304, headers)
+    return Response(draw().themed(theme), 200, headers, SVG)
+
+
+def unknown(*known: str) -> NotFound:
+    """That there is no picture of that name, and which there are."""
+    return NotFound(Code.UNKNOWN_PICTURE, f"the pictures here are {', '.join(known)}")
+
+
+def _digest(drawn: bytes, plot: str, theme: Theme) -> str:
+    """Of all that decides the bytes of the picture."""
+    try:
+        library = metadata.version("matplotlib")
+    except metadata.PackageNotFoundError:
+        library = ""
+    found = hashlib.sha256(f"{__version__} {library} {plot} {theme} ".encode())
+    found.update(drawn)
+    return found.hexdigest()
