@@ -1,5 +1,6 @@
 """Rows by the size of their loss and by their confidence: histograms that merge."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from service.evaluation.tables import RANKS, rank_numbers
 
 Indices = npt.NDArray[np.int64]
 
-# Bins of the loss: STEPS equal ones to each power of two between these, one below, one above.
+# Bins of the loss: STEPS of equal ratio to each power of two between these, one below, one above.
 LOWEST, HIGHEST = -20, 10
-STEPS = 4
-LOSS_BINS = (HIGHEST - LOWEST) * STEPS + 2
+ROOT = math.sqrt(math.sqrt(2.0))
+STEPS = (1.0, ROOT, math.sqrt(2.0), math.sqrt(2.0) * ROOT)
+LOSS_BINS = (HIGHEST - LOWEST) * len(STEPS) + 2
 
 SIZES = {
     "rows": LOSS_BINS,  # weight
@@ -24,20 +26,19 @@ SIZES = {
 
 
 def loss_edges() -> list[float]:
-    """(LOSS_BINS + 1,) the edges: 0, then 2**k (1 + j / 4) from 2**-20 to 2**10, infinity."""
+    """(LOSS_BINS + 1,) the edges: 0, then 2**(k / 4) from 2**-20 to 2**10, infinity."""
     octaves = range(LOWEST, HIGHEST)
-    inner = [2.0**k * (1.0 + j / STEPS) for k in octaves for j in range(STEPS)]
-    return [0.0, *inner, 2.0**HIGHEST, np.inf]
+    return [0.0, *(2.0**k * step for k in octaves for step in STEPS), 2.0**HIGHEST, math.inf]
 
 
 def loss_numbers(losses: Array) -> Indices:
     """The bin of each loss, [lower, upper); the last takes infinity too."""
     below = 2.0**LOWEST * (1.0 - 2.0**-53)
-    # the first bits of a float are its octave, the next ones the steps in it
-    bits = np.clip(losses, below, 2.0**HIGHEST).view(np.int64)
-    bits >>= 52 - STEPS.bit_length() + 1
-    bits -= (1023 + LOWEST) * STEPS - 1
-    return bits
+    fractions, exponents = np.frexp(np.clip(losses, below, 2.0**HIGHEST))
+    numbers: Indices = (exponents.astype(np.int64) - (LOWEST + 1)) * len(STEPS) + 1
+    for step in STEPS[1:]:
+        numbers += fractions >= step / 2.0
+    return numbers
 
 
 class Histograms:

@@ -35,6 +35,7 @@ class TestLosses:
         edges = np.array(loss_edges())
         assert len(edges) == LOSS_BINS + 1
         assert (np.diff(edges) > 0).all()
+        np.testing.assert_allclose(edges[1:-1], 2.0 ** (np.arange(-80, 41) / 4), rtol=4e-16)
         inner = edges[1:-1]
         assert loss_numbers(inner).tolist() == list(range(1, LOSS_BINS))
         assert loss_numbers(np.nextafter(inner, 0)).tolist() == list(range(LOSS_BINS - 1))

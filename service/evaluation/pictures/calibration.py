@@ -63,9 +63,9 @@ def _text(report: Report, filled: list[CalibrationBin]) -> str:
     worst = max(filled, key=lambda b: abs(b.accuracy - b.mean_confidence) * b.weight)
     outside = [b for b in filled if not b.interval[0] <= b.mean_confidence <= b.interval[1]]
     text = (
-        f"{number(report.count)} rows, and {len(filled)} bins that have some. The mean confidence "
-        f"of {len(outside)} of them lies outside the interval of 95 % of the accuracy. The bin "
-        f"that weighs most in the calibration error has {number(worst.count)} rows, a mean "
+        f"Rows: {number(report.count)}, bins that have some: {len(filled)}, of these with a mean "
+        f"confidence outside the interval of 95 % of the accuracy: {len(outside)}. The bin that "
+        f"weighs most in the calibration error has a weight of {number(worst.weight)}, a mean "
         f"confidence of {number(worst.mean_confidence)} and an accuracy of "
         f"{number(worst.accuracy)}."
     )

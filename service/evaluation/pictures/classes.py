@@ -39,7 +39,7 @@ def class_losses(report: Report) -> Picture:
     names = [label(c.label) for c in shown]
     for place, c in enumerate(shown):
         if c.log_loss == inf:
-            axes.barh(place, longest, 0.7, color=SECOND, alpha=0.45, hatch="///", edgecolor=INK)
+            axes.barh(place, longest, 0.7, color=SECOND, alpha=0.45)
             axes.text(0.0, place, " infinite", va="center", color=INK, fontsize=9,
                       bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # fmt: skip
             continue

@@ -1,9 +1,11 @@
 """The histogram of the losses: how many rows have which, and what they add to the log loss."""
 
 from collections.abc import Sequence
-from math import ceil, exp, floor, inf, isfinite, isinf, log, log10
+from itertools import pairwise
+from math import ceil, exp, floor, isfinite, isinf, log, log10
 from typing import TYPE_CHECKING
 
+from service.evaluation.histograms import loss_edges
 from service.evaluation.pictures.canvas import (
     FAINT,
     FIRST,
@@ -81,40 +83,37 @@ def losses(report: Report) -> Picture | None:
 
 def _merged(bins: Sequence[LossBin], rows: int) -> list[LossBin]:
     """The bins, or with few rows those of a half or a whole octave as one."""
-    steps = 1.0 if rows < FEW else 2.0 if rows < SOME else 4.0
-    found: list[LossBin] = []
-    for b in bins:
-        octave = _octave(b.lower)
-        width = octave / steps
-        if b.lower > 0.0 and isfinite(b.upper):
-            lower = octave + (b.lower - octave) // width * width
-            b = LossBin(lower, lower + width, b.weight, b.log_loss)
-        if found and found[-1].lower == b.lower:
-            last = found.pop()
-            b = LossBin(b.lower, b.upper, last.weight + b.weight, last.log_loss + b.log_loss)
-        found.append(b)
+    edges = loss_edges()
+    stride = 4 if rows < FEW else 2 if rows < SOME else 1
+    # the first and the last bin stay apart
+    ends = [0, *range(1, len(edges) - 1, stride), len(edges) - 1]
+    found = []
+    for first, last in pairwise(ends):
+        part = [b for b in bins if edges[first] <= b.lower < edges[last]]
+        if part:
+            weight, loss = sum(b.weight for b in part), sum(b.log_loss for b in part)
+            found.append(LossBin(edges[first], edges[last], weight, loss))
     return found
-
-
-def _octave(value: float) -> float:
-    """The power of two that is not above."""
-    return 2.0 ** (len(f"{int(value * 2.0**20):b}") - 21)
 
 
 def _bars(axes: "Axes", bins: Sequence[LossBin], heights: Sequence[float]) -> None:
     for b, height in zip(bins, heights, strict=True):
         lower = log10(b.lower or b.upper / 2.0)
         upper = log10(b.upper if isfinite(b.upper) else 2.0 * b.lower)
-        last = b.upper == inf
-        axes.bar(lower, height, upper - lower, align="edge", facecolor=SECOND if last else FIRST,
-                 edgecolor=PAPER, linewidth=0.4, hatch="///" if last else None)  # fmt: skip
+        colour = FIRST if isfinite(b.upper) else SECOND
+        axes.bar(
+            lower, height, upper - lower, align="edge", facecolor=colour, edgecolor=PAPER,
+            linewidth=0.4,
+        )  # fmt: skip
 
 
 def _name_axes(above: "Axes", below: "Axes") -> None:
     """Powers of ten below, and above the probabilities that have these losses."""
     low, high = below.get_xlim()
-    tens = range(ceil(low), floor(high) + 1)
-    below.set_xticks(tens, [f"{10.0**power:g}".replace("e-0", "e-") for power in tens])
+    steps = (1.0,) if high - low > 2.0 else (1.0, 2.0, 5.0)
+    ticks = [step * 10.0**power for power in range(floor(low), ceil(high) + 1) for step in steps]
+    ticks = [tick for tick in ticks if low < log10(tick) < high]
+    below.set_xticks([log10(x) for x in ticks], [f"{x:g}".replace("e-0", "e-") for x in ticks])
     places: dict[float, float] = {}
     for chance in CHANCES:
         place = log10(-log(chance))
@@ -131,7 +130,10 @@ def _name_axes(above: "Axes", below: "Axes") -> None:
 def _text(report: Report, bins: Sequence[LossBin], total: float) -> str:
     lost = report.infinite + report.overflowed
     if lost:
-        return f"{number(lost)} of {number(report.count)} rows have an infinite loss."
+        text = f"{number(lost)} of {number(report.count)} rows have an infinite loss"
+        return f"{text}: the bar at the right end."
+    if report.uniform_baseline == 0.0:
+        return "With one class nothing can be wrong."
     worse = [b for b in bins if b.lower >= report.uniform_baseline]
     rows = sum(b.weight for b in worse) / report.weight
     part = sum(b.log_loss for b in worse) / total if total else 0.0

@@ -32,6 +32,7 @@ STYLES: tuple[dict[str, Any], ...] = (
     {"color": SECOND, "linestyle": (0, (6, 1, 1, 1, 1, 1)), "marker": "v"},
     {"color": INK, "linestyle": (0, (9, 3)), "marker": "x"},
 )
+STEPS = 150
 GRID = [step / 100 for step in range(101)]
 
 Way = list[tuple[float, float]]
@@ -109,7 +110,12 @@ def _roc_way(points: Sequence[ClassPoint]) -> Way:
 
 
 def _precision_way(points: Sequence[ClassPoint]) -> Way:
-    """Steps, as the average precision adds them up: where no recall is added there is none."""
+    """Steps, as the average precision adds them up: where no recall is added there is none.
+
+    Where they are too many to be told apart they are a line.
+    """
+    if len(points) > STEPS:
+        return [(0.0, points[0].precision), *((point.recall, point.precision) for point in points)]
     corners: Way = []
     reached = 0.0
     for point in points:
