@@ -65,6 +65,16 @@ class Clusters:
         rest = self.sums - self.mean * self.weights
         return math.sqrt(size / (size - 1) * math.fsum(rest * rest)) / math.fsum(self.weights)
 
+    @property
+    def skew(self) -> float:
+        """Sum d**3 / (sum d**2)**1.5 of d = sum - mean weight; 0 without any spread."""
+        rest = self.sums - self.mean * self.weights
+        largest = float(np.abs(rest).max())
+        if largest == 0.0:
+            return 0.0
+        rest = rest / largest  # so that cubes neither over- nor underflow
+        return math.fsum(rest**3) / math.sqrt(math.fsum(rest * rest)) ** 3
+
 
 def cluster_codes(
     clusters: Sequence[Value] | npt.NDArray[Any] | None,
@@ -98,7 +108,7 @@ def check_draws(clusters: int, replicates: int) -> None:
     if clusters * replicates > MAX_DRAWS:
         text = (
             f"{replicates} replicates of {clusters} rows or clusters are more than "
-            f"{MAX_DRAWS} draws; the interval by Student's t holds for that many rows"
+            f"{MAX_DRAWS} draws; the interval without them holds for that many rows"
         )
         raise InvalidInput.at("/replicates", Code.INVALID_OPTION, text)
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.figures import in_one_unit, ratio, weights_of, wilson
+from service.evaluation.figures import in_one_unit, ratio, weights_of
+from service.evaluation.intervals import wilson
 from service.evaluation.report import Calibration, CalibrationBin
 from service.evaluation.sums import Array, ExactSums
 from service.evaluation.tables import Tables, class_bins

@@ -17,7 +17,8 @@ from service.evaluation.bootstrap import (
     check_draws,
     cluster_codes,
 )
-from service.evaluation.moments import Mean, Moments, interval
+from service.evaluation.intervals import interval
+from service.evaluation.moments import Mean, Moments
 from service.evaluation.report import Label
 from service.evaluation.requested import Interval
 from service.evaluation.rows import ScoredRows
@@ -37,7 +38,7 @@ class Difference:
         count: the rows.
         delta: log loss of the candidate less that of the baseline, in nat; nan of no rows.
         standard_error: of the difference, row by row; nan of fewer than two rows.
-        interval: of 95 %, by Student's t.
+        interval: of 95 %, by Student's t, adjusted for the skew.
     """
 
     label: Label | Value
@@ -56,7 +57,8 @@ class Comparison:
         delta: log loss of the candidate less that of the baseline, in nat; below 0 is better.
         interval: of 95 %, for the difference.
         margin: by how much the candidate has to be better; below 0, how much worse it may be.
-        method: of the interval: Student's t of the paired differences, or their bootstrap.
+        method: of the interval: Student's t of the paired differences, adjusted for their skew, or
+            their bootstrap.
         standard_error: of the difference, by rows, or by clusters where they were sent.
         p_t: of no difference, by Student's t, two-sided.
         p_sign: of no difference, by the sign test over rows or clusters, two-sided, without ties.
@@ -76,7 +78,7 @@ class Comparison:
     delta: float
     interval: Interval
     margin: float
-    method: Literal["t", "bootstrap"]
+    method: Literal["adjusted_t", "bootstrap"]
     standard_error: float
     p_t: float
     p_sign: float
@@ -198,7 +200,7 @@ def _compare(
         sums = Clusters.of(pair.differences, baseline.weights, codes)
         if codes is not None:
             independent, error = float(sums.sums.size), sums.standard_error
-            reach = interval(whole.value, error, independent - 1.0, -math.inf)
+            reach = interval(whole.value, error, sums.skew, independent - 1.0, -math.inf)
         if replicates:
             drawn, p_bootstrap = bootstrap(sums, replicates, seed)
             reach = drawn.interval
@@ -214,7 +216,7 @@ def _compare(
         delta=whole.value,
         interval=reach,
         margin=margin,
-        method="bootstrap" if replicates and sums is not None else "t",
+        method="bootstrap" if replicates and sums is not None else "adjusted_t",
         standard_error=error,
         p_t=_p_t(whole.value, error, independent - 1.0),
         p_sign=_p_sign(int((signs < 0).sum()), int((signs > 0).sum())),

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 
 from service.evaluation.sums import ExactSums
 
-QUANTILE = 1.959963984540054
-"""The number that a standard normal variable stays within 95 % of the time."""
-
 
 def ratio(numerator: int, denominator: int) -> float:
     """The quotient of two integers, the second >= 0, correctly rounded; 0/0 is nan."""
@@ -69,26 +66,3 @@ def skill(log_loss: float, baseline: float) -> float:
     if baseline == 0:
         return math.nan if log_loss == 0 else -math.inf
     return 1.0 - log_loss / baseline
-
-
-def wilson(share: float, rows: float) -> tuple[float, float]:
-    """Wilson's interval of 95 % for a share.
-
-        (share + q / 2 +- z sqrt(share (1 - share) / rows + q / (4 rows))) / (1 + q)
-
-    with q = z**2 / rows.
-
-    Args:
-        share: observed, in [0, 1]; nan of no rows.
-        rows: how many, or how many of equal weight are as good.
-
-    Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference,
-        JASA 22 (1927).
-    """
-    if math.isnan(share) or not rows > 0:
-        return math.nan, math.nan
-    q = QUANTILE * QUANTILE / rows
-    reach = QUANTILE * math.sqrt((share * (1.0 - share) + q / 4.0) / rows)
-    return max(0.0, (share + q / 2.0 - reach) / (1.0 + q)), min(
-        1.0, (share + q / 2.0 + reach) / (1.0 + q)
-    )

@@ -3,19 +3,33 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from service.evaluation.figures import QUANTILE, in_one_unit, ratio, root
-from service.evaluation.sums import Array, ExactSums, Groups
+from service.evaluation.figures import in_one_unit, ratio, root
+from service.evaluation.intervals import interval
+from service.evaluation.sums import Array, ExactSums, Groups, Scaled
 
-LEVEL = 0.95
 # Below this many effective rows there is no spread to speak of, but for the rounding of s**2.
 SINGLE = 1.0 + 2.0**-40
+# Cubes are rounded: where the mean is more than 2**12 deviations away, little is left of the third
+# moment, and it is taken for 0.
+FAR = 24  # log2 of its square
+# Between these, cubes neither over- nor underflow.
+MODERATE = 2.0**-300, 2.0**300
 
-NAMES = ("loss", "square", "support", "more_loss", "more_support")
+NAMES = (
+    "loss",
+    "square",
+    "cube",
+    "support",
+    "more_loss",
+    "more_support",
+    "most_square",
+    "most_loss",
+    "most_support",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +39,8 @@ class Mean:
     Attributes:
         value: nan of no rows.
         standard_error: nan of fewer than two rows, or of an infinite mean.
-        interval: of 95 %, by Student's t; (nan, nan) where there is no standard error.
+        interval: of 95 %, by Student's t with Hall's transformation; (nan, nan) where there is no
+            standard error.
         effective: how many rows of equal weight are as good.
     """
 
@@ -39,7 +54,8 @@ class Moments:
     """What the means of a column by group, and their standard errors, are made of.
 
         mean      = A / S                   A = sum s x    S = sum s
-        variance  = sum s**2 (x - mean)**2 / S**2 * e / (e - 1)          e = S**2 / sum s**2
+        variance  = sum d**2 / S**2 * e / (e - 1)          d = s (x - mean)    e = S**2 / sum s**2
+        skew      = sum d**3 / (sum d**2)**1.5
 
     the linearised variance of a ratio; without weights it is that of the mean, s**2 / N.
 
@@ -52,8 +68,8 @@ class Moments:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        # The sums with s**2 in place of s differ from those with s by `more`: rows of weight 1,
-        # most of all there are, do not touch them.
+        # sum s x, s**2 x**2, s**3 x**3 and s. The others with s**2 in place of s differ from those
+        # with s by `more`, and with s**3 by `most`: rows of weight 1 do not touch them.
         self._sums = {name: ExactSums(size) for name in NAMES}
 
     def add(self, groups: Groups, values: Array, weights: Array | None) -> None:
@@ -74,19 +90,29 @@ class Moments:
                 sums["support"].add(groups[~finite], weights[~finite])
             groups, values = groups[finite], values[finite]
             weights = None if weights is None else weights[finite]
-        if weights is None:
-            sums["support"].count(groups)
-            sums["square"].add(groups, values, values)
+        if weights is not None:
+            self._add_weighted(groups, values, weights)
             return
+        sums["support"].count(groups)
+        sums["square"].add(groups, values, values)
+        low, high = MODERATE
+        sizes = np.abs(values)
+        if bool(((sizes < high) & ((sizes > low) | (sizes == 0.0))).all()):
+            sums["cube"].add(groups, values * values * values)
+        else:
+            sums["cube"].add_product(groups, _power(np.frexp(values), 3))
+
+    def _add_weighted(self, groups: Groups, values: Array, weights: Array) -> None:
+        sums = self._sums
         sums["support"].add(groups, weights)
-        fractions, exponents = np.frexp(weights)
-        squares, shift = np.frexp(fractions * fractions)  # s**2, rounded once, whatever its size
-        square = squares, 2 * exponents + shift
-        value, minus = np.frexp(values), (-fractions, exponents)
-        sums["square"].add_product(groups, square, value, value)
-        for name, factors in (("more_support", ()), ("more_loss", (value,))):
-            sums[name].add_product(groups, square, *factors)
-            sums[name].add_product(groups, minus, *factors)
+        weight, value = np.frexp(weights), np.frexp(values)
+        second, third, cube = _power(weight, 2), _power(weight, 3), _power(value, 3)
+        sums["square"].add_product(groups, second, value, value)
+        sums["cube"].add_product(groups, third, cube)
+        for name, factors in (("support", ()), ("loss", (value,))):
+            _add_difference(sums[f"more_{name}"], groups, second, weight, *factors)
+            _add_difference(sums[f"most_{name}"], groups, third, weight, *factors)
+        _add_difference(sums["most_square"], groups, third, second, value, value)
 
     def merge(self, other: "Moments", groups: Sequence[int] | None = None) -> None:
         """Adds what other moments have seen; `groups` are the numbers here of the groups there."""
@@ -116,18 +142,14 @@ class Moments:
         infinite = self._sums["loss"].infinite
         columns, one = in_one_unit(*self._sums.values())
         return [
-            _mean(loss, square, support, more_loss, more_support, one, group in infinite, low)
-            for group, (loss, square, support, more_loss, more_support) in enumerate(
-                zip(*columns, strict=True)
-            )
+            _mean(_Totals(*totals), one, group in infinite, low)
+            for group, totals in enumerate(zip(*columns, strict=True))
         ]
 
     def mean(self, low: float = -math.inf) -> Mean:
         """The mean of all rows."""
         columns, one = in_one_unit(*self._sums.values())
-        loss, square, support, more_loss, more_support = map(sum, columns)
-        infinite = bool(self._sums["loss"].infinite)
-        return _mean(loss, square, support, more_loss, more_support, one, infinite, low)
+        return _mean(_Totals(*map(sum, columns)), one, bool(self._sums["loss"].infinite), low)
 
     def to_json(self) -> dict[str, Any]:
         """The sums by name."""
@@ -148,56 +170,53 @@ class Moments:
         return isinstance(other, Moments) and self._sums == other._sums
 
 
-def _mean(
-    loss: int,
-    square: int,
-    support: int,
-    more_loss: int,
-    more_support: int,
-    one: int,
-    infinite: bool,
-    low: float,
-) -> Mean:
-    """From integers that are all multiples of the same power of two."""
+class _Totals(NamedTuple):
+    """The sums of a group, in the order of NAMES, as multiples of the same power of two."""
+
+    loss: int
+    square: int
+    cube: int
+    support: int
+    more_loss: int
+    more_support: int
+    most_square: int
+    most_loss: int
+    most_support: int
+
+
+def _mean(of: _Totals, one: int, infinite: bool, low: float) -> Mean:
+    loss, support = of.loss, of.support
     # s**2 is of another dimension than s: its sums times `one` are in the unit of products
-    squares = support + more_support
+    squares = support + of.more_support
     effective = ratio(support * support, squares * one)
     value = math.inf if infinite else ratio(loss, support)
     if infinite or not effective > SINGLE:
         return Mean(value, math.nan, (math.nan, math.nan), effective)
-    numerator = (
-        square * support * support - 2 * loss * (loss + more_loss) * support + loss * loss * squares
-    )
-    denominator = support * support * (support * support - squares * one)
-    error = root(numerator * one, denominator)
-    return Mean(value, error, interval(value, error, effective - 1.0, low), effective)
+    # sum d**2 * support**2 * one, and sum d**3 * support**3 * one
+    second = (
+        of.square * support - 2 * loss * (loss + of.more_loss)
+    ) * support + loss * loss * squares
+    third = (
+        (of.cube * support - 3 * loss * (of.square + of.most_square)) * support
+        + 3 * loss * loss * (loss + of.most_loss)
+    ) * support - loss**3 * (support + of.most_support)
+    skew = 0.0
+    if second > 0 and loss * loss * squares <= second << FAR:
+        skew = root(third * third * one, second**3) * (1.0 if third > 0 else -1.0)
+    error = root(second * one, support * support * (support * support - squares * one))
+    return Mean(value, error, interval(value, error, skew, effective - 1.0, low), effective)
 
 
-def interval(value: float, error: float, df: float, low: float) -> tuple[float, float]:
-    """The interval of Student's t around an estimate, cut off at `low`; nan without an error."""
-    if math.isnan(error):
-        return math.nan, math.nan
-    reach = t_quantile(df) * error
-    return max(low, value - reach), value + reach
+def _power(numbers: Scaled, exponent: int) -> Scaled:
+    """The square or cube, each product rounded, whatever its size."""
+    fractions, exponents = numbers
+    powers, shift = np.frexp(fractions * fractions * (fractions if exponent == 3 else 1.0))
+    return powers, exponent * exponents + shift
 
 
-@lru_cache(4096)
-def t_quantile(df: float) -> float:
-    """The number that Student's t of so many degrees of freedom stays within 95 % of the time.
-
-        t = z + g_1 / df + g_2 / df**2 + ...        from 1,000 on, where five terms are all digits
-
-    Source: Abramowitz & Stegun, Handbook of Mathematical Functions, 26.7.5.
-    """
-    if df >= 1000.0:
-        z, q = QUANTILE, QUANTILE * QUANTILE
-        series = (
-            (q + 1.0) / 4.0,
-            ((5.0 * q + 16.0) * q + 3.0) / 96.0,
-            (((3.0 * q + 19.0) * q + 17.0) * q - 15.0) / 384.0,
-            ((((79.0 * q + 776.0) * q + 1482.0) * q - 1920.0) * q - 945.0) / 92160.0,
-        )
-        return z + z * sum(term / df**k for k, term in enumerate(series, 1))
-    from scipy.special import stdtrit  # a third of a second, for small data alone
-
-    return float(stdtrit(df, 0.5 + LEVEL / 2))
+def _add_difference(
+    sums: ExactSums, groups: Groups, more: Scaled, less: Scaled, *factors: Scaled
+) -> None:
+    """Adds (more - less) times the other factors."""
+    sums.add_product(groups, more, *factors)
+    sums.add_product(groups, (-less[0], less[1]), *factors)

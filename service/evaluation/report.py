@@ -198,7 +198,7 @@ class Report:
     Attributes:
         log_loss: weighted mean of -log p(true class), in nat.
         standard_error: of the log loss; nan of fewer than two rows, or of an infinite loss.
-        interval: of 95 %, for the log loss, by Student's t.
+        interval: of 95 %, for the log loss, by Student's t, adjusted for the skew of the losses.
         count: rows that entered.
         weight: their weight.
         uniform_baseline: log loss of the uniform prediction, ln K.

@@ -5,25 +5,41 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from service.errors import Code, InvalidInput
 from service.evaluation import State, evaluate, score
 from service.evaluation.calibration import folded_mean
-from service.evaluation.figures import root, wilson
-from service.evaluation.moments import Moments, t_quantile
+from service.evaluation.figures import root
+from service.evaluation.intervals import t_quantile, wilson
+from service.evaluation.moments import Moments
 
 
 def losses_of(digits):
     return -np.log(digits.probabilities[np.arange(150), digits.labels])
 
 
-def test_without_weights_the_interval_is_scipys(digits):
+def adjusted(mean, error, skew, df):
+    """Johnson and Hall's interval: where the transformed t meets the quantiles of t."""
+
+    def beyond(truth, quantile):
+        t = (mean - truth) / error
+        return t + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6 - quantile
+
+    t = stats.t.ppf(0.975, df)
+    span = mean - 100 * error, mean + 100 * error
+    ends = (optimize.brentq(beyond, *span, args=q, xtol=1e-15, rtol=1e-14) for q in (t, -t))
+    return tuple(ends)
+
+
+def test_without_weights_the_interval_is_halls(digits):
     report = evaluate(probabilities=digits.probabilities, labels=digits.labels)
     losses = losses_of(digits)
     assert report.standard_error == pytest.approx(stats.sem(losses), rel=1e-12)
-    expected = stats.t.interval(0.95, 149, losses.mean(), stats.sem(losses))
-    assert report.interval == pytest.approx(expected, rel=1e-12)
+    assert report.interval == pytest.approx(
+        adjusted(losses.mean(), stats.sem(losses), stats.skew(losses) / math.sqrt(150), 149),
+        rel=1e-12,
+    )
     for c, found in enumerate(report.per_class):
         assert found.standard_error == pytest.approx(stats.sem(losses[digits.labels == c]))
 
@@ -37,14 +53,44 @@ def test_with_weights_it_is_the_linearised_variance_of_the_ratio(digits):
     rest = weights * (losses - np.average(losses, weights=weights))
     variance = (rest**2).sum() / weights.sum() ** 2 * effective / (effective - 1)
     assert report.standard_error == pytest.approx(math.sqrt(variance), rel=1e-12)
-    reach = stats.t.ppf(0.975, effective - 1) * math.sqrt(variance)
-    assert report.interval[1] - report.log_loss == pytest.approx(reach, rel=1e-12)
+    skew = (rest**3).sum() / (rest**2).sum() ** 1.5
+    expected = adjusted(report.log_loss, math.sqrt(variance), skew, effective - 1)
+    assert report.interval == pytest.approx(expected, rel=1e-12)
     tiny = evaluate(
         probabilities=digits.probabilities,
         labels=digits.labels,
         sample_weights=weights * 2.0**-1000,
     )
     assert tiny.standard_error == pytest.approx(report.standard_error, rel=1e-15)
+    assert tiny.interval == pytest.approx(report.interval, rel=1e-15)
+
+
+def test_weights_of_one_change_nothing(digits):
+    given = {"logits": np.log(digits.probabilities), "labels": digits.labels}
+    states = []
+    for weights in (None, np.ones(150)):
+        batch, classes = score(**given, sample_weights=weights)
+        states.append(Moments(classes))
+        states[-1].add(batch.labels, batch.losses, batch.weights)
+    assert states[0] == states[1]
+    plain, weighted = (moments.means() for moments in states)
+    assert plain == weighted
+
+
+def test_the_skew_does_not_depend_on_the_size_of_the_losses():
+    def interval(scale, shift=0.0):
+        moments, values = Moments(1), np.array([1.0, 2.0, 2.5, 9.0]) * scale + shift
+        moments.add(np.zeros(4, int), values, None)
+        return moments.mean()
+
+    one = interval(1.0)
+    assert one.interval[1] - one.value > 1.5 * (one.value - one.interval[0])
+    for scale in (2.0**-1000, 2.0**-250, 2.0**250, 2.0**1000):
+        assert interval(scale).interval == tuple(end * scale for end in one.interval)
+    near, far = interval(1.0, 2.0**12), interval(1.0, 2.0**40)
+    assert near.interval == pytest.approx([end + 2.0**12 for end in one.interval], rel=1e-12)
+    # what rounding leaves of the third moment is not believed
+    assert far.interval[1] - far.value == pytest.approx(far.value - far.interval[0], rel=1e-4)
 
 
 @pytest.mark.parametrize("weights", [None, np.array([0.1, 0.7, 3.0, 1e-9])])

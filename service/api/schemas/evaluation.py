@@ -117,7 +117,9 @@ class ClassAnswer(Answer):
     f1: Number = Field(description="2 correct / (support + predicted)")
     log_loss: Number = Field(description="Mean loss of its rows, in nat")
     standard_error: Number = Field(description="Of that mean; NaN of fewer than two rows")
-    interval: Interval = Field(description="Of 95 %, for that mean, by Student's t")
+    interval: Interval = Field(
+        description="Of 95 %, for that mean, by Student's t adjusted for skew"
+    )
     roc_auc: Number | None = Field(None, description="Its rows against all others; to 256 classes")
     average_precision: Number | None = Field(None, description="Of its probability; to 256 classes")
     ece: Number | None = Field(None, description="Calibration error of its probability")
@@ -131,7 +133,9 @@ class SliceAnswer(Answer):
     weight: Number
     log_loss: Number = Field(description="Mean loss of these rows, in nat")
     standard_error: Number = Field(description="Of that mean; NaN of fewer than two rows")
-    interval: Interval = Field(description="Of 95 %, for that mean, by Student's t")
+    interval: Interval = Field(
+        description="Of 95 %, for that mean, by Student's t adjusted for skew"
+    )
     accuracy: Number
 
 
@@ -266,7 +270,9 @@ class ReportAnswer(Answer):
 
     log_loss: Number = Field(description="Mean of -log p(true class), in nat")
     standard_error: Number = Field(description="Of the log loss; NaN of fewer than two rows")
-    interval: Interval = Field(description="Of 95 %, for the log loss, by Student's t")
+    interval: Interval = Field(
+        description="Of 95 %, for the log loss, by Student's t adjusted for skew"
+    )
     count: int = Field(description="Rows that entered")
     weight: Number = Field(description="Their weight")
     uniform_baseline: Number = Field(description="ln K: the log loss of knowing nothing")
@@ -345,7 +351,7 @@ class DifferenceAnswer(Answer):
     count: int
     delta: Number = Field(description="Candidate less baseline, in nat; below 0 is better")
     standard_error: Number = Field(description="Row by row; NaN of fewer than two rows")
-    interval: Interval = Field(description="Of 95 %, by Student's t")
+    interval: Interval = Field(description="Of 95 %, by Student's t adjusted for skew")
 
 
 class CompareAnswer(Answer):
@@ -355,8 +361,8 @@ class CompareAnswer(Answer):
     delta: Number = Field(description="Log loss of candidate less baseline, in nat; < 0 is better")
     interval: Interval = Field(description="Of 95 %, for the difference")
     margin: float
-    method: Literal["t", "bootstrap"] = Field(
-        description="Of the interval: Student's t of the paired differences, or their bootstrap"
+    method: Literal["adjusted_t", "bootstrap"] = Field(
+        description="Of the interval: Student's t adjusted for the skew, or the bootstrap"
     )
     standard_error: Number = Field(description="By rows, or by clusters where they were sent")
     p_t: Number = Field(description="Of no difference, by Student's t, two-sided")
