@@ -43,7 +43,7 @@ def truth(family):
 
 
 def cover(family, rows, sets, replicates, seed):
-    """Shares of sets whose interval holds the truth: loss and difference, analytic and bootstrap."""
+    """Shares of sets whose interval holds the truth: of loss and difference, with bootstraps."""
     rng = np.random.default_rng(seed)
     first, second = truth(family)
     hits = np.zeros(4)

@@ -12,25 +12,10 @@ from service.evaluation.figures import in_one_unit, ratio, weights_of
 from service.evaluation.intervals import wilson
 from service.evaluation.report import Calibration, CalibrationBin
 from service.evaluation.sums import Array, ExactSums
-from service.evaluation.tables import Tables, class_bins
+from service.evaluation.tables import Tables
 
 Indices = npt.NDArray[np.int64]
 NAMES = ("count", "weight", "more", "confidence", "correct")
-
-
-def bin_edges(bins: int) -> Array:
-    """(bins + 1,) the edges k / bins, each correctly rounded."""
-    return np.arange(bins + 1) / bins
-
-
-def bin_numbers(confidences: Array, bins: int) -> Indices:
-    """The bin of each confidence: (lower, upper], the first with its lower edge."""
-    edges = bin_edges(bins)
-    numbers = class_bins(confidences, bins)
-    # the product with `bins` is rounded, and may end in the bin beside
-    numbers -= (confidences <= edges[numbers]) & (numbers > 0)
-    numbers += confidences > edges[numbers + 1]
-    return numbers
 
 
 class Reliability:
@@ -161,4 +146,6 @@ def classwise_errors(tables: Tables) -> list[float] | None:
     total = sum(true)
     gaps = list(map(abs, map(sub, true, forecast)))
     bins = tables.bins
+    for first in range(0, len(forecast), bins):  # has all rows of the class
+        gaps[first] = abs(true[first] - forecast[first] + sum(forecast[first + 1 : first + bins]))
     return [ratio(sum(gaps[c * bins : (c + 1) * bins]), total) for c in range(tables.classes)]

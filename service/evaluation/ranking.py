@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from service.evaluation.bins import RANKS
 from service.evaluation.figures import in_one_unit, ratio
 from service.evaluation.report import Ranking
-from service.evaluation.tables import RANKS, Tables
+from service.evaluation.tables import Tables
 
 Step = tuple[int, int]
 """Weight of the positive and of the negative rows with equal scores."""

@@ -1,25 +1,23 @@
 """Checks predictions against labels and scores them, row by row, for the state."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from service.errors import Code, Faults, InvalidInput, cell
-from service.evaluation.calibration import bin_numbers
+from service.evaluation.bins import bin_numbers
 from service.evaluation.report import Label, RowId
 from service.evaluation.rows import Array, Ids, Indices, ScoredRows
-from service.evaluation.slices import Columns, Factor, factors
-from service.evaluation.tables import Tables, in_memory, own_places
+from service.evaluation.slices import Columns
+from service.evaluation.tables import Tables
+from service.evaluation.truth import Truth, read_truth
 from service.losses.categorical import Categorical
 from service.losses.options import check_shared, exactly_one, one_of
-from service.losses.reduction import Scored
 from service.losses.result import Normalize, Numbers, ZeroProbability
 from service.losses.rows import Rows, sum_tolerance
-from service.losses.truth import check_weights, class_indices, shape_fault
-from service.numerics import by_class, plain_sums, row_blocks, softmax
+from service.numerics import by_class, in_memory, places, plain_sums, row_blocks
 
 
 def score(
@@ -63,73 +61,11 @@ def score(
         clip=clip,
         normalize=normalize,
     )
-    truth = _truth(scorer, labels, classes, sample_weights, row_ids, slices)
+    truth = read_truth(scorer, labels, classes, sample_weights, row_ids, slices)
     return _score(replace(scorer, labels=truth.labels), truth, bins), rows.classes
 
 
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """What is known of the rows besides the predictions.
-
-    Attributes:
-        labels: (N,) class indices; 0 for rows that do not enter.
-        weights: (N,), or `None` for 1.
-        entering: numbers of the rows of weight above 0.
-        ids: (N,) of the rows.
-        slices: by column, the value of each row.
-    """
-
-    labels: Indices
-    weights: Array | None
-    entering: Indices
-    ids: Ids
-    slices: dict[str, Factor]
-
-
-def _truth(
-    scorer: Categorical,
-    labels: npt.NDArray[Any],
-    classes: Sequence[Label] | None,
-    sample_weights: Numbers | None,
-    row_ids: Sequence[RowId] | Ids | None,
-    slices: Columns | None,
-) -> _Truth:
-    """Checks everything but the predictions, naming the faults of all members at once."""
-    rows = scorer.rows
-    ids: Ids = np.arange(rows.size)
-    weights: Array | None = None
-    indices: Indices = np.zeros(rows.size, np.int64)
-    columns: dict[str, Factor] = {}
-    faults = Faults()
-    with faults.collecting():
-        columns = factors(slices or {}, rows.size)
-    with faults.collecting():
-        if row_ids is not None:
-            ids = _row_ids(row_ids, rows.size)
-    with faults.collecting():
-        if sample_weights is not None:
-            _same_shape("sample_weights", sample_weights, rows)
-            weights = check_weights("sample_weights", sample_weights).reshape(-1)
-    with faults.collecting():
-        if classes is not None and len(classes) != rows.classes and rows.sent != (0,):
-            raise InvalidInput.at(
-                "/classes",
-                Code.SHAPE_MISMATCH,
-                f"classes names {len(classes)} classes; {rows.member} has {rows.classes} columns",
-            )
-        _same_shape("labels", labels, rows)
-        kept = None if weights is None else weights > 0
-        indices = class_indices("labels", labels, kept, rows.classes, classes)
-    entering = np.arange(rows.size) if weights is None else np.flatnonzero(weights)
-    if faults:  # the predictions too are looked at, so that one answer names all members
-        with faults.collecting():
-            for block in row_blocks(entering.size, rows.classes):
-                scorer.read(entering[block])
-    faults.check()
-    return _Truth(indices, weights, entering, ids, columns)
-
-
-def _score(scorer: Categorical, truth: _Truth, bins: int | None) -> ScoredRows:
+def _score(scorer: Categorical, truth: Truth, bins: int | None) -> ScoredRows:
     """Scores the rows that enter, block by block, into columns and tables."""
     count, classes = truth.entering.size, scorer.rows.classes
     predicted, ranks, numbers = np.zeros((3, count), np.int64)
@@ -143,11 +79,9 @@ def _score(scorer: Categorical, truth: _Truth, bins: int | None) -> ScoredRows:
         labels = truth.labels[selection]
         block, sums = scorer.read(selection)
         z = by_class(block)
-        own = own_places(z, labels)
+        own = places(z, labels)
         ranks[part], predicted[part] = _ranks(z, labels, own)
-        one = np.ones(labels.size) if sums is None and scorer.zero_probability != "clip" else None
-        scored = scorer.judge(block, sums, selection, one)
-        p, miss = _probabilities(scorer, block, sums, own, scored)
+        scored, p, miss = scorer.with_probabilities(z.T, sums, selection)
         losses[part], true[part] = scored.losses, in_memory(p)[own]
         brier[part] = _brier(p, own, miss)
         confidences[part] = p.max(axis=0)
@@ -192,21 +126,15 @@ def _ranks(z: Array, labels: Indices, places: Indices) -> tuple[Indices, Indices
     """
     own = in_memory(z)[places]
     ranks = _how_many(z > own)
-    tied = np.flatnonzero(_how_many(z >= own) - ranks > 1)
-    if tied.size:
+    near = z >= own
+    if np.count_nonzero(near) > ranks.sum() + labels.size:
+        tied = np.flatnonzero(_how_many(near) - ranks > 1)
         lower = np.arange(len(z))[:, None] < labels[tied]
         ranks[tied] += _how_many((z[:, tied] == own[tied]) & lower)
-    return ranks, _first(z == z.max(axis=0))
-
-
-def _first(which: npt.NDArray[np.bool_]) -> Indices:
-    """The first class (K, n) in each row; by far faster than `argmax`, which goes row by row."""
-    count = len(which)
-    kind: npt.DTypeLike = np.uint8 if count < 256 else np.uint32
-    places: npt.NDArray[np.integer] = np.arange(count, 0, -1).astype(kind)
-    back = which.view(np.uint8) * places[:, None]
-    found: Indices = count - np.maximum.reduce(back, axis=0).astype(np.int64)
-    return found
+    predicted = labels.copy()
+    wrong = np.flatnonzero(ranks)
+    predicted[wrong] = z.T[wrong].argmax(axis=1)
+    return ranks, predicted
 
 
 def _how_many(which: npt.NDArray[np.bool_]) -> Indices:
@@ -216,65 +144,8 @@ def _how_many(which: npt.NDArray[np.bool_]) -> Indices:
     return found
 
 
-def _probabilities(
-    scorer: Categorical, block: Array, sums: Array | None, own: Indices, scored: Scored
-) -> tuple[Array, Array]:
-    """The probabilities (K, n), and 1 - p of the true class."""
-    # 1 - p loses its digits near p = 1; the others have them where rows sum to 1 by construction
-    if scored.gradient is not None:  # softmax - onehot
-        p = by_class(scored.gradient)
-        cells = in_memory(p)
-        miss = -cells[own]
-        cells[own] = np.exp(-scored.losses)
-        return p, miss
-    if sums is None:
-        p = by_class(softmax(block))
-    elif scorer.normalize == "renormalize":
-        p = by_class(block / sums[:, None])
-    else:
-        p = by_class(block)
-        return p, 1.0 - in_memory(p)[own]
-    cells = in_memory(p)
-    true = cells[own]
-    cells[own] = 0.0
-    miss = plain_sums(p)
-    cells[own] = true
-    return p, miss
-
-
 def _brier(p: Array, own: Indices, miss: Array) -> Array:
     """sum_c (p_c - onehot_c)**2 of each row."""
     squares = p * p
     in_memory(squares)[own] = miss * miss
     return plain_sums(squares)
-
-
-def _row_ids(row_ids: Sequence[RowId] | Ids, count: int) -> Ids:
-    """Ids as an array of integers, or of strings as objects.
-
-    Raises:
-        InvalidInput: not one for each row, or neither all integers nor all strings.
-    """
-    if isinstance(row_ids, np.ndarray) and row_ids.dtype.kind in "iu":
-        ids = row_ids
-    else:
-        values = row_ids.tolist() if isinstance(row_ids, np.ndarray) else row_ids
-        ids = np.fromiter(values, object, len(values))
-        for i, value in enumerate(ids):
-            if type(value) is not type(ids[0]) or type(value) not in (int, str):
-                pointer, name = cell("row_ids", i)
-                raise InvalidInput.at(
-                    pointer,
-                    Code.INVALID_OPTION,
-                    f"{name} is no id; row_ids are all integers or all strings",
-                )
-    fault = shape_fault("row_ids", ids, (count,), f"{count} rows")
-    if fault is not None:
-        raise InvalidInput([fault])
-    return ids
-
-
-def _same_shape(member: str, array: npt.NDArray[Any], rows: Rows) -> None:
-    fault = shape_fault(member, array, rows.samples, f"the shape of {rows.member} without classes")
-    if fault is not None:
-        raise InvalidInput([fault])

@@ -5,7 +5,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from service.errors import Code, InvalidInput
-from service.evaluation.calibration import bin_edges, classwise_errors
+from service.evaluation.bins import bin_edges
+from service.evaluation.calibration import classwise_errors
 from service.evaluation.classes import Supports, averages, confusion_matrix, per_class
 from service.evaluation.curves import curves_of
 from service.evaluation.decomposition import decompose

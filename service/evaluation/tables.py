@@ -1,24 +1,22 @@
 """What the report needs to know of whole rows of probabilities, tabulated block by block."""
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from service.evaluation.bins import RANKS, class_bins, rank_numbers
 from service.evaluation.sums import Array, ExactSums
+from service.numerics import in_memory
 
 Indices = npt.NDArray[np.int64]
-Scalar = TypeVar("Scalar", bound=np.generic)
 
-# Bins of the ranking: of p / (1 - p) on a logarithmic scale, PER_OCTAVE to each power of two.
-RANKS = 1024
-LOWEST, HIGHEST = -40, 24  # powers of two
-PER_OCTAVE = 16
 # Above these there are more cells than anybody reads, and more than rows to fill them.
 RANKED_CLASSES = 256
 CELLS = 1 << 18
-# Of probabilities, so many binary places are added up: first these, then as many again.
+# Of probabilities, so many binary places are added up; of small ones in cells as many again.
 PLACES = 36
+SMALL = 2.0**-12
 
 NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells_true")
 
@@ -26,11 +24,12 @@ NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells
 class Tables:
     """Sums by class and bin, and by cell and class; a cell is a predicted class and a bin.
 
-    Every probability enters as a multiple of 2**-36 (in cells: 2**-72), so that sums are exact
-    and cost one pass.
+    Every probability enters as a multiple of 2**-36 (in cells, below 2**-12: of 2**-72), so that
+    sums are exact and cost one pass.
 
         ranked[c, r]          weight of the rows whose p_c lies in bin r of the ranking
-        classwise[c, b]       sum of p_c over the rows where it lies in calibration bin b
+        classwise[c, b]       sum of p_c over the rows where it lies in calibration bin b; in the
+                              first, where most do, that over all rows
         cells[g, c]           sum of p_c over the rows in cell g
         ..._true              the same over the rows of class c, of their weight
 
@@ -69,28 +68,36 @@ class Tables:
         """
         if not self.sums:
             return
+        if not self.sums:
+            return
         each = np.arange(self.classes)[:, None]
+        flat = in_memory(p)
+        heavy = None if weights is None else _spread(weights, p)
+        heads = _rounded(flat, PLACES)
         if "ranked" in self.sums:
-            keys = rank_numbers(p, each)
-            self._add("ranked", keys, None, weights)
-            self._add("ranked_true", in_memory(keys)[own], None, weights)
+            keys = in_memory(rank_numbers(p, each))
+            self._add("ranked", keys, None, heavy)
+            self._add("ranked_true", keys[own], None, weights)
         if "classwise" in self.sums:
-            sigma = 1.5 * 2.0 ** (52 - PLACES)
-            heads = (p + sigma) - sigma
-            keys = class_bins(p, self.bins)
-            keys += self.bins * each
-            self._add("classwise", keys, heads, weights)
-            self._add("classwise_true", in_memory(keys)[own], None, weights)
+            first = each * self.bins
+            if heavy is None:
+                totals = heads.reshape(p.shape, order=_order(p)).sum(axis=1)
+                self._add("classwise", first[:, 0], totals, None)
+            else:
+                self._add("classwise", _spread(first, p), heads, heavy)
+            high = np.flatnonzero(flat * self.bins > 1.0)
+            keys = _spread(first, p)[high] + class_bins(flat[high], self.bins)
+            self._add("classwise", keys, heads[high], None if heavy is None else heavy[high])
+            keys = self.bins * labels + class_bins(flat[own], self.bins)
+            self._add("classwise_true", keys, None, weights)
         if "cells" in self.sums:
-            first = cells * self.classes
-            keys = first + each
-            self._add("cells", keys, heads, weights)
-            self._add("cells_true", first + labels, None, weights)
-            sigma *= 2.0**-PLACES
-            tails = p - heads
-            tails += sigma
-            tails -= sigma
-            self._add("cells", keys, tails, weights, places=2 * PLACES)
+            keys = _spread(cells * self.classes + each, p)
+            self._add("cells", keys, heads, heavy)
+            self._add("cells_true", cells * self.classes + labels, None, weights)
+            low = np.flatnonzero(flat < SMALL)
+            tails = _rounded(flat[low] - heads[low], 2 * PLACES)
+            some = None if heavy is None else heavy[low]
+            self._add("cells", keys[low], tails, some, places=2 * PLACES)
 
     def merge(self, other: "Tables") -> None:
         """Adds the rows that other tables of the same shape have seen."""
@@ -122,67 +129,28 @@ class Tables:
         weights: Array | None,
         places: int = PLACES,
     ) -> None:
-        """Adds values, or 1, to the sums of their keys, (n,) or (K, n), in the order of memory."""
+        """Adds values, or 1, to the sums of their keys, all (n,)."""
         sums = self.sums[name]
-        # of wide rows the probabilities lie row by row, and what broadcasting makes may not
-        order = _order(keys if values is None else values)
-        flat = keys.ravel(order)
-        if weights is None:
-            if values is None:
-                sums.count(flat)
-            else:
-                sums.add_units(flat, values.ravel(order), -places)
-            return
-        heavy = np.broadcast_to(weights, keys.shape).ravel(order)
-        if values is None:
-            sums.add(flat, heavy)
+        if weights is not None:
+            sums.add(keys, *((weights,) if values is None else (values, weights)))
+        elif values is not None:
+            sums.add_units(keys, values, -places)
         else:
-            sums.add(flat, values.ravel(order), heavy)
+            sums.count(keys)
 
 
-def in_memory(table: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-    """A contiguous (K, n) table, of few or of many classes, as one vector of the same memory."""
-    return table.reshape(-1, order=_order(table))
+def _rounded(values: Array, places: int) -> Array:
+    """To so many binary places, for values of at most 2**(51 - places)."""
+    sigma = 1.5 * 2.0 ** (52 - places)
+    rounded = values + sigma
+    rounded -= sigma
+    return rounded
 
 
-def own_places(table: npt.NDArray[Any], labels: Indices) -> Indices:
-    """Where the true classes are in `in_memory(table)`, (n,)."""
-    classes, count = table.shape
-    rows: Indices = np.arange(count)
-    places: Indices = labels * count + rows if _order(table) == "C" else rows * classes + labels
-    return places
+def _spread(values: npt.NDArray[Any], p: Array) -> npt.NDArray[Any]:
+    """What broadcasts to (K, n) probabilities as one vector, in the order of `in_memory(p)`."""
+    return np.broadcast_to(values, p.shape).ravel(_order(p))
 
 
-def _order(table: npt.NDArray[Any]) -> Literal["C", "F"]:
-    return "C" if table.flags.c_contiguous else "F"
-
-
-def rank_numbers(p: Array, classes: Indices) -> Indices:
-    """RANKS c + the bin of each probability in the ranking: never lower for a higher one.
-
-    bin = 16 octaves and linear steps of p / (1 - p), from 2**-40 to 2**24, in float32
-
-    Args:
-        p: (K, n) probabilities.
-        classes: (K, 1) their classes c.
-    """
-    single = p.astype(np.float32)
-    rest = np.float32(1.0) - single
-    with np.errstate(divide="ignore"):
-        odds = np.divide(single, rest, out=rest)
-    np.maximum(odds, np.float32(2.0**LOWEST), out=odds)
-    np.minimum(odds, np.float32(2.0**HIGHEST * (1 - 2.0**-24)), out=odds)
-    # the first bits of a float are its octave, the next ones the steps in it
-    bits = odds.view(np.int32)
-    bits >>= 23 - PER_OCTAVE.bit_length() + 1
-    bits += (RANKS * classes - (127 + LOWEST) * PER_OCTAVE).astype(np.int32)
-    numbers: Indices = bits.astype(np.int64)
-    return numbers
-
-
-def class_bins(p: Array, bins: int) -> Indices:
-    """The calibration bin of each probability, ceil(p B) in float64, from 0."""
-    steps = p * bins
-    steps *= 1.0 - 2.0**-53  # the float64 before it, whose whole part is that of ceil - 1
-    numbers: Indices = steps.astype(np.int64)
-    return numbers
+def _order(p: Array) -> Literal["C", "F"]:
+    return "C" if p.flags.c_contiguous else "F"

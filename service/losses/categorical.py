@@ -12,8 +12,13 @@ from service.losses.result import Array
 from service.losses.shares import LOG2_E, divided, log_in, log_shares, rest_of, through_sum
 from service.losses.truth import Indices
 from service.numerics import (
+    by_class,
     cross_entropy,
+    in_memory,
+    labelled_softmax,
     log_softmax,
+    places,
+    plain_sums,
     soft_cross_entropy,
     softmax,
 )
@@ -68,6 +73,41 @@ class Categorical(Predictions):
             return self._from_logits(block, labels, selection, scale)
         return self._from_probabilities(block, sums, labels, selection, scale)
 
+    def with_probabilities(
+        self, block: Array, sums: Array | None, selection: Selection
+    ) -> tuple[Scored, Array, Array]:
+        """Scores rows of hard labels, from logits or probabilities, and keeps the probabilities.
+
+        Args:
+            block: (n, K), as `read` gives it.
+            sums: (n,) of its probabilities, `None` for logits.
+            selection: which rows these are.
+
+        Returns:
+            The scored rows, their (K, n) probabilities, and (n,) 1 - p of the label, from the
+            other classes where rows sum to 1 by construction: the difference has no digits near 0.
+
+        Raises:
+            InvalidInput: an impossible label under `"reject"`.
+        """
+        assert self.labels is not None
+        labels = self.labels[selection]
+        if sums is None:
+            losses, p, miss = labelled_softmax(block, labels)
+            scored = self._bounded(block, labels, None, losses, None, None)
+            return self.admit(scored, None, selection), p, miss
+        scored = self.judge(block, sums, selection, None)
+        if self.normalize != "renormalize":
+            p = by_class(block)
+            return scored, p, 1.0 - in_memory(p)[places(p, labels)]
+        p = by_class(block / sums[:, None])
+        flat, cells = in_memory(p), places(p, labels)
+        own = flat[cells]
+        flat[cells] = 0.0
+        miss = plain_sums(p)
+        flat[cells] = own
+        return scored, p, miss
+
     def _with_z_loss(
         self, block: Array, labels: Indices | None, selection: Selection, scale: Array | None
     ) -> Scored:
@@ -102,6 +142,18 @@ class Categorical(Predictions):
             losses, gradient = soft_cross_entropy(
                 block, weights, temperature=self.temperature, bits=self.bits, scale=scale
             )
+        return self._bounded(block, labels, weights, losses, gradient, scale)
+
+    def _bounded(
+        self,
+        block: Array,
+        labels: Indices | None,
+        weights: Array | None,
+        losses: Array,
+        gradient: Array | None,
+        scale: Array | None,
+    ) -> Scored:
+        """Bounds losses where they are to be, or says which are infinite."""
         if self.zero_probability == "clip":
             return self._clip_logits(block, weights, losses, gradient, scale)
         impossible = None

@@ -78,13 +78,22 @@ class Predictions(ABC):
         Raises:
             InvalidInput: an impossible label under `"reject"`.
         """
-        deviation = float(np.abs(sums - 1.0).max()) if sums is not None and sums.size else 0.0
         labels = None if self.labels is None else self.labels[selection]
-        scored = self.score(block, sums, labels, selection, scale)
+        return self.admit(self.score(block, sums, labels, selection, scale), sums, selection)
+
+    def admit(self, scored: Scored, sums: Array | None, selection: Selection) -> Scored:
+        """The same samples with the deviation of their sums, unless the policies refuse them.
+
+        Raises:
+            InvalidInput: an impossible label under `"reject"`.
+        """
+        deviation = float(np.abs(sums - 1.0).max()) if sums is not None and sums.size else 0.0
         if self.zero_probability == "reject" and scored.impossible is not None:
             impossible = scored.impossible
-            if labels is not None and self.class_weights is not None:
-                impossible = impossible & (self.class_weights[labels] > 0)  # else the loss is 0
+            if self.labels is not None and self.class_weights is not None:
+                impossible = impossible & (
+                    self.class_weights[self.labels[selection]] > 0
+                )  # else the loss is 0
             self._reject(selection, impossible)
         return Scored(scored.losses, scored.gradient, scored.impossible, scored.clipped, deviation)
 

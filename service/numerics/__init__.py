@@ -4,7 +4,7 @@ No validation of meaning and no state: the kernels trust their caller.
 """
 
 from service.numerics.affine import Linear, linear
-from service.numerics.arrays import Array, by_class, row_blocks
+from service.numerics.arrays import Array, by_class, in_memory, places, row_blocks
 from service.numerics.binary import binary_cross_entropy, log_sigmoid, sigmoid, softplus
 from service.numerics.categorical import log_softmax, logsumexp, softmax
 from service.numerics.cross_entropy import cross_entropy, soft_cross_entropy
@@ -38,6 +38,7 @@ from service.numerics.errorfree import (
     two_sum,
 )
 from service.numerics.exact import ExactSum
+from service.numerics.labelled import labelled_softmax
 from service.numerics.logarithms import log1mexp
 
 __all__ = [
@@ -57,10 +58,12 @@ __all__ = [
     "entropy",
     "entropy_from_logs",
     "expm1_minus",
+    "in_memory",
     "jensen_shannon",
     "jensen_shannon_from_logs",
     "kullback_leibler",
     "kullback_leibler_from_logs",
+    "labelled_softmax",
     "linear",
     "log1mexp",
     "log1p_minus",
@@ -68,6 +71,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "pair_product",
+    "places",
     "plain_sums",
     "ratio",
     "row_blocks",

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 Integers = npt.NDArray[np.integer]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 BLOCK_ELEMENTS = 1 << 17
 """Elements of a block: 1 MiB of float64, about the L2 cache; smaller blocks cost more in calls."""
@@ -108,3 +110,20 @@ def by_class(rows: Floats) -> Array:
     if rows.shape[1] <= NARROW:
         return np.ascontiguousarray(rows.T, dtype=np.float64)
     return np.asarray(rows.T, dtype=np.float64)
+
+
+def in_memory(table: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """A contiguous (k, n) table, of few or of many classes, as one vector of the same memory."""
+    return table.reshape(-1, order="C" if table.flags.c_contiguous else "F")
+
+
+def places(table: npt.NDArray[Any], classes: Integers) -> npt.NDArray[np.intp]:
+    """Where one class of each row is in `in_memory(table)`, (n,).
+
+    One index into memory is several times faster than a pair of them.
+    """
+    k, n = table.shape
+    step, stride = (1, n) if table.flags.c_contiguous else (k, 1)
+    cells: npt.NDArray[np.intp] = np.arange(0, step * n, step)
+    cells += classes * stride
+    return cells

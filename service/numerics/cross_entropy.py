@@ -26,7 +26,7 @@ from service.numerics.errorfree import (
     quotient,
     two_product,
 )
-from service.numerics.exponentials import FAINT, exponentials, quotients
+from service.numerics.exponentials import FAINT, Exponentials, exponentials, quotients
 from service.numerics.logarithms import NAT_IN_BITS, log_one_plus, nats_to_unit
 
 Exponents = npt.NDArray[np.int64]
@@ -73,25 +73,31 @@ def cross_entropy(
     def work(rows: slice) -> None:
         z, y = logits[rows], labels[rows]
         out = gradient[rows] if in_place else scratch.like(z)
-        weights, own, others, total, references = exponentials(
-            z, temperature, y, class_first(out), quick_column_sums
-        )
-        losses[rows] = log_one_plus(others.high / own, bits=bits)
-        faint = np.flatnonzero(own < FAINT)
-        if faint.size:  # the quotient would overflow or have lost digits, and this cannot cancel
-            z_y = z[faint, y[faint]].astype(np.float64)
-            gaps = quotients(z_y[None], references[faint], temperature).high[0]
-            losses[rows][faint] = nats_to_unit(np.log(total.high[faint]) - gaps, bits=bits)
+        found = exponentials(z, temperature, y, class_first(out), quick_column_sums)
+        losses[rows] = label_losses(found, z, y, temperature=temperature, bits=bits)
         if scale is not None:
             factors, exponents = _gradient_factors(scale[rows], unit)
-            per_weight = quotient(factors, total)
-            _write(gradient[rows], weights, per_weight, exponents)
+            per_weight = quotient(factors, found.total)
+            _write(gradient[rows], found.weights, per_weight, exponents)
             cells = np.arange(y.size) * z.shape[1] + y.astype(np.intp)
-            of_label = 0.0 - others.high * per_weight
+            of_label = 0.0 - found.others.high * per_weight
             gradient[rows].reshape(-1)[cells] = np.ldexp(of_label, exponents)
 
     for_each_block(work, logits.shape, threads)
     return losses, None if scale is None else gradient
+
+
+def label_losses(
+    found: Exponentials, z: Floats, y: Integers, *, temperature: float, bits: bool
+) -> Array:
+    """(n,) losses log1p(S / w_y) from the exponentials of (n, k) rows with the labels taken out."""
+    losses = log_one_plus(found.others.high / found.own, bits=bits)
+    faint = np.flatnonzero(found.own < FAINT)
+    if faint.size:  # the quotient would overflow or have lost digits, and this cannot cancel
+        z_y = z[faint, y[faint]].astype(np.float64)
+        gaps = quotients(z_y[None], found.references[faint], temperature).high[0]
+        losses[faint] = nats_to_unit(np.log(found.total.high[faint]) - gaps, bits=bits)
+    return losses
 
 
 def soft_cross_entropy(

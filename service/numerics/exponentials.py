@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.numerics.arrays import Array, Floats, Integers, by_class
+from service.numerics.arrays import Array, Floats, Integers, by_class, in_memory, places
 from service.numerics.errorfree import Pair, column_sum, column_sums, two_product, two_sum
 
 LARGEST_TOTAL = 2.0**100
@@ -143,11 +143,7 @@ def _take_out(
     weights: Array, classes: Integers, sums: Callable[[Array], Pair]
 ) -> tuple[Array, Pair, Pair]:
     """Takes a class of each row out of the weights: it, the sum of the others, the sum of all."""
-    # Flat indices into whichever order is contiguous: several times faster than pairs of indices.
-    contiguous = weights if weights.flags.c_contiguous else weights.T
-    step, stride = (1, len(classes)) if contiguous is weights else (len(weights), 1)
-    cells = np.arange(len(classes)) * step + classes.astype(np.intp) * stride
-    flat = contiguous.reshape(-1)
+    flat, cells = in_memory(weights), places(weights, classes)
     own = flat.take(cells)
     flat[cells] = 0.0
     others = sums(weights)

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from service.evaluation.calibration import bin_edges, bin_numbers
+from service.evaluation.bins import bin_edges, bin_numbers
 from service.evaluation.figures import prior_baseline, ratio, skill
 
 

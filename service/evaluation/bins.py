@@ -1,0 +1,59 @@
+"""In which bin a probability lies: of the calibration, and of the ranking."""
+
+import numpy as np
+import numpy.typing as npt
+
+from service.evaluation.sums import Array
+from service.numerics import in_memory
+
+Indices = npt.NDArray[np.int64]
+
+# Bins of the ranking: PER_OCTAVE steps to each power of two, of p up to 1/2 from 2**LOWEST on, and
+# of 1 - p above down to 2**HIGHEST.
+RANKS = 1024
+LOWEST, HIGHEST = -40, -25
+PER_OCTAVE = 16
+
+
+def bin_edges(bins: int) -> Array:
+    """(bins + 1,) the edges k / bins, each correctly rounded."""
+    return np.arange(bins + 1) / bins
+
+
+def bin_numbers(confidences: Array, bins: int) -> Indices:
+    """The bin of each confidence: (lower, upper], the first with its lower edge."""
+    edges = bin_edges(bins)
+    numbers = class_bins(confidences, bins)
+    # the product with `bins` is rounded, and may end in the bin beside
+    numbers -= (confidences <= edges[numbers]) & (numbers > 0)
+    numbers += confidences > edges[numbers + 1]
+    return numbers
+
+
+def class_bins(p: Array, bins: int) -> Indices:
+    """The calibration bin of each probability, ceil(p B) in float64, from 0."""
+    steps = p * bins
+    steps *= 1.0 - 2.0**-53  # the float64 before it, whose whole part is that of ceil - 1
+    numbers: Indices = steps.astype(np.int64)
+    return numbers
+
+
+def rank_numbers(p: Array, classes: Indices) -> Indices:
+    """RANKS c + the bin of each probability in the ranking: never lower for a higher one.
+
+    Args:
+        p: (K, n) probabilities.
+        classes: (K, 1) their classes c.
+    """
+    numbers = np.maximum(p, 2.0**LOWEST).view(np.uint64)
+    # the first bits of a float are its octave, the next ones the steps in it
+    numbers >>= np.uint64(52 - PER_OCTAVE.bit_length() + 1)
+    found = numbers.view(np.int64)
+    found += RANKS * classes - (1023 + LOWEST) * PER_OCTAVE
+    cells, flat = in_memory(found), in_memory(p)
+    above = np.flatnonzero(flat > 0.5)  # of all the classes of a row hardly more than one
+    rest = np.maximum(1.0 - flat[above], 2.0**HIGHEST).view(np.int64)
+    rest >>= 52 - PER_OCTAVE.bit_length() + 1
+    first = cells[above] // RANKS * RANKS
+    cells[above] = first + (RANKS - 1 + (1023 + HIGHEST) * PER_OCTAVE) - rest
+    return found
