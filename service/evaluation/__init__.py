@@ -1,9 +1,11 @@
 """Evaluation of probability predictions: a mergeable state, and the report it finishes with."""
 
-from service.evaluation.comparison import Comparison, Difference, compare
+from service.evaluation.compared import Comparison, Difference
+from service.evaluation.comparison import compare
 from service.evaluation.evaluate import evaluate
 from service.evaluation.extras import Extra
 from service.evaluation.intake import Intake, Policies
+from service.evaluation.pairs import Pairs
 from service.evaluation.report import (
     Average,
     Calibration,
@@ -45,6 +47,7 @@ __all__ = [
     "Isotonic",
     "IsotonicBlock",
     "IsotonicScore",
+    "Pairs",
     "Policies",
     "Ranking",
     "Report",

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.sums import Array
+from service.evaluation.pieces import Array
 from service.numerics import in_memory
 
 Indices = npt.NDArray[np.int64]

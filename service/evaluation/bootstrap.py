@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, InvalidInput
+from service.evaluation.pieces import Array
 from service.evaluation.requested import Bootstrap
 from service.evaluation.slices import Value, factor
-from service.evaluation.sums import Array
 
 LEVELS = (0.025, 0.975)
 # Draws of one call: about a second.

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from service.evaluation.figures import in_one_unit, ratio, weights_of
 from service.evaluation.intervals import wilson
+from service.evaluation.pieces import Array
 from service.evaluation.report import Calibration, CalibrationBin
-from service.evaluation.sums import Array, ExactSums
+from service.evaluation.sums import ExactSums
 from service.evaluation.tables import Tables
 
 Indices = npt.NDArray[np.int64]

@@ -10,12 +10,12 @@ import numpy.typing as npt
 from service.errors import Faults
 from service.evaluation.bootstrap import MAX_REPLICATES, cluster_codes
 from service.evaluation.extras import Extra, check_extras, extras
+from service.evaluation.pieces import Array
 from service.evaluation.report import Label, Report, RowId
 from service.evaluation.rows import Ids
 from service.evaluation.scoring import score
 from service.evaluation.slices import Columns, Value
 from service.evaluation.state import State
-from service.evaluation.sums import Array
 from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
 

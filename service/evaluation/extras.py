@@ -10,10 +10,10 @@ from service.errors import Code, InvalidInput
 from service.evaluation.bootstrap import Clusters, bootstrap, check_draws
 from service.evaluation.calibration import Reliability
 from service.evaluation.isotonic import isotonic
+from service.evaluation.pieces import Array
 from service.evaluation.report import Calibration
 from service.evaluation.requested import Temperature
 from service.evaluation.rows import ScoredRows
-from service.evaluation.sums import Array
 from service.evaluation.temperature import fit_temperature
 
 Extra = Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap"]

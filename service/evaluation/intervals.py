@@ -1,4 +1,4 @@
-"""Intervals of 95 %: for means, and for shares."""
+"""Intervals of 95 %, for means and for shares, and tests."""
 
 import math
 from functools import lru_cache
@@ -80,3 +80,21 @@ def wilson(share: float, rows: float) -> tuple[float, float]:
     return max(0.0, (share + q / 2.0 - reach) / (1.0 + q)), min(
         1.0, (share + q / 2.0 + reach) / (1.0 + q)
     )
+
+
+def p_t(mean: float, error: float, df: float) -> float:
+    """Student's t test of a mean of 0, two-sided; nan without an error."""
+    from scipy.special import stdtr
+
+    if error == 0.0:
+        return 1.0 if mean == 0.0 else 0.0
+    return float(2.0 * stdtr(df, -abs(mean) / error))
+
+
+def p_sign(won: int, lost: int) -> float:
+    """Twice the probability of so few wins, or losses, of a fair coin; 1 without any."""
+    from scipy.special import bdtr
+
+    if won + lost == 0:
+        return 1.0
+    return min(1.0, float(2.0 * bdtr(min(won, lost), won + lost, 0.5)))

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from service.evaluation.pieces import Array
 from service.evaluation.requested import Isotonic, IsotonicBlock, IsotonicScore
-from service.evaluation.sums import Array
 
 
 def isotonic(confidences: Array, right: npt.NDArray[np.bool_], weights: Array | None) -> Isotonic:

@@ -9,7 +9,8 @@ import numpy as np
 
 from service.evaluation.figures import in_one_unit, ratio, root
 from service.evaluation.intervals import interval
-from service.evaluation.sums import Array, ExactSums, Groups, Scaled
+from service.evaluation.pieces import Array, Groups, Scaled
+from service.evaluation.sums import ExactSums
 
 # Below this many effective rows there is no spread to speak of, but for the rounding of s**2.
 SINGLE = 1.0 + 2.0**-40

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Fault, InvalidInput, cell
-from service.evaluation.moments import Moments
-from service.evaluation.sums import Array, ExactSums
+from service.evaluation.grouped import Grouped
 from service.losses.truth import shape_fault
 
 MAX_COLUMNS = 20
@@ -17,6 +16,7 @@ MAX_VALUES = 1000
 
 Indices = npt.NDArray[np.int64]
 Value = str | int | bool
+G = TypeVar("G", bound=Grouped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +102,24 @@ def factor(member: str, column: Sequence[Value] | npt.NDArray[Any] | Factor, cou
     return Factor(tuple(seen), codes)
 
 
-class Slices:
-    """What is known of the rows of each value of a column.
+class Slices(Generic[G]):
+    """Sums by the values of a column.
+
+    Args:
+        kind: of the sums, made for no group yet.
 
     Attributes:
-        values: the distinct ones, as they came.
-        losses: moments of the losses by value.
-        correct: weight of the rows predicted correctly, by value.
-        counts: numbers of rows by value.
+        values: the distinct ones, as they came, and their numbers.
+        sums: by value.
     """
 
-    __slots__ = ("correct", "counts", "losses", "values")
+    __slots__ = ("kind", "sums", "values")
     __hash__ = None  # type: ignore[assignment]  # slices change
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[G]) -> None:
+        self.kind = kind
         self.values: dict[Value, int] = {}
-        self.losses = Moments(0)
-        self.correct = ExactSums(0)
-        self.counts = ExactSums(0)
+        self.sums = kind(0)
 
     def admit(self, column: str, values: Sequence[Value]) -> None:
         """Checks that more values fit in.
@@ -136,33 +136,17 @@ class Slices:
             text = f"{name} is of another kind than in the batches before"
             raise InvalidInput.at(pointer, Code.INVALID_OPTION, text)
 
-    def add(self, factor: Factor, losses: Array, right: npt.NDArray[Any], weights: Any) -> None:
-        """Adds rows.
+    def codes(self, factor: Factor) -> Indices:
+        """(n,) the numbers here of the values of rows; new ones are given room."""
+        return np.array(self._codes(factor.values), np.int64)[factor.codes]
 
-        Args:
-            factor: their values.
-            losses: (n,).
-            right: (n,) whether they are predicted correctly.
-            weights: (n,), or `None` for 1.
-        """
-        codes = np.array(self._codes(factor.values), np.int64)[factor.codes]
-        self.losses.add(codes, losses, weights)
-        self.counts.count(codes)
-        if weights is None:
-            self.correct.count(codes[right])
-        else:
-            self.correct.add(codes[right], weights[right])
-
-    def merge(self, other: "Slices") -> None:
+    def merge(self, other: "Slices[G]") -> None:
         """Adds what other slices of the same column have seen."""
-        codes = self._codes(tuple(other.values))
-        self.losses.merge(other.losses, codes)
-        self.correct.merge(other.correct, codes)
-        self.counts.merge(other.counts, codes)
+        self.sums.merge(other.sums, self._codes(tuple(other.values)))
 
-    def in_order(self) -> "Slices":
+    def in_order(self) -> "Slices[G]":
         """The same slices with their values sorted."""
-        ordered = Slices()
+        ordered = Slices(self.kind)
         ordered._codes(sorted(self.values))
         ordered.merge(self)
         return ordered
@@ -170,37 +154,49 @@ class Slices:
     def to_json(self) -> dict[str, Any]:
         """The one form that equal slices share, in whatever order values came."""
         ordered = self.in_order()
-        return {
-            "values": list(ordered.values),
-            "losses": ordered.losses.to_json(),
-            "correct": ordered.correct.to_json(),
-            "counts": ordered.counts.to_json(),
-        }
+        return {"values": list(ordered.values), **ordered.sums.to_json()}
 
     @classmethod
-    def from_json(cls, column: str, stored: dict[str, Any]) -> "Slices":
+    def from_json(cls, kind: type[G], column: str, stored: dict[str, Any]) -> Self:
         """Reads back what `to_json` gave.
 
         Raises:
             ValueError: it is none.
         """
-        slices, values = cls(), stored["values"]
+        slices, values = cls(kind), stored["values"]
         if type(column) is not str or not {*map(type, values)} <= {str, int, bool}:
             raise ValueError("a column has a name, and values")
         slices.admit(column, values)
         slices._codes(values)
-        size = len(values)
-        slices.losses = Moments.from_json(stored["losses"], size)
-        slices.correct = ExactSums.from_json(stored["correct"], size)
-        slices.counts = ExactSums.from_json(stored["counts"], size)
+        slices.sums = kind.from_json(stored, len(values))
         return slices
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Slices) and self.to_json() == other.to_json()
 
     def _codes(self, values: Sequence[Value]) -> list[int]:
-        """The numbers of these values here; new ones are given room."""
         codes = [self.values.setdefault(value, len(self.values)) for value in values]
-        for sums in (self.losses, self.correct, self.counts):
-            sums.grow(len(self.values))
+        self.sums.grow(len(self.values))
         return codes
+
+
+def admit(
+    slices: dict[str, Slices[G]], kind: type[G], columns: Mapping[str, Sequence[Value]]
+) -> None:
+    """Makes room for columns of slices, after a look at whether they all fit in.
+
+    Args:
+        slices: by column, to which new ones are added.
+        kind: of their sums.
+        columns: the values by column; one without any needs no room.
+
+    Raises:
+        InvalidInput: they do not fit; nothing has been added.
+    """
+    if len(slices.keys() | columns.keys()) > MAX_COLUMNS:
+        text = f"there are more than {MAX_COLUMNS} columns of slices in all"
+        raise InvalidInput.at("/slices", Code.TOO_MANY_SLICES, text)
+    found = {name: slices.get(name) or Slices(kind) for name in columns if columns[name]}
+    for name, each in found.items():
+        each.admit(name, columns[name])
+    slices |= found

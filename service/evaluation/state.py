@@ -1,18 +1,19 @@
 """The mergeable state of an evaluation: one pass, its size independent of the number of rows."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 
-from service.errors import Code, InvalidInput, MalformedBody
+from service.errors import Code, InvalidInput
 from service.evaluation.calibration import Reliability
+from service.evaluation.grouped import Fares
 from service.evaluation.histograms import Histograms
 from service.evaluation.moments import Moments
 from service.evaluation.report import Label, Report
 from service.evaluation.rows import BadRow, ScoredRows
-from service.evaluation.slices import MAX_COLUMNS, Slices
+from service.evaluation.slices import Slices, admit
+from service.evaluation.stored import canonical, check_format, restored
 from service.evaluation.summary import summarize
 from service.evaluation.sums import ExactSums
 from service.evaluation.tables import Tables
@@ -57,7 +58,7 @@ class State:
     reliability: Reliability = field(init=False)
     tables: Tables = field(init=False)
     histograms: Histograms = field(init=False)
-    slices: dict[str, Slices] = field(default_factory=dict)
+    slices: dict[str, Slices[Fares]] = field(default_factory=dict)
     sums: dict[str, ExactSums] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +85,8 @@ class State:
         """
         if batch.tables is None or batch.tables.bins != self.bins:
             raise ValueError("the rows were scored for another number of bins")
-        self._admit({name: factor.values for name, factor in batch.slices.items()})
+        columns = {name: factor.values for name, factor in batch.slices.items()}
+        admit(self.slices, Fares, columns)
         labels, predicted, weights = batch.labels, batch.predicted, batch.weights
         right = labels == predicted
         right_weights = None if weights is None else weights[right]
@@ -102,7 +104,8 @@ class State:
             sums["confusion"].weigh(labels * self.classes + predicted, weights)
         for name, factor in batch.slices.items():
             if factor.values:  # none where no row of the batch enters
-                self.slices[name].add(factor, batch.losses, right, weights)
+                slices = self.slices[name]
+                slices.sums.add(slices.codes(factor), batch.losses, right, weights)
         self.weighted |= weights is not None
         self.count += labels.size
         self._tally(batch)
@@ -117,7 +120,8 @@ class State:
         """
         if self._settings() != other._settings():
             raise ValueError("the states are of different classes, bins or numbers of worst rows")
-        self._admit({name: tuple(slices.values) for name, slices in other.slices.items()})
+        columns = {name: tuple(slices.values) for name, slices in other.slices.items()}
+        admit(self.slices, Fares, columns)
         self.losses.merge(other.losses)
         self.reliability.merge(other.reliability)
         self.tables.merge(other.tables)
@@ -148,7 +152,7 @@ class State:
             "slices": {name: slices.to_json() for name, slices in self.slices.items()},
             "sums": {name: sums.to_json() for name, sums in self.sums.items()},
         }
-        return json.dumps(stored, sort_keys=True, separators=(",", ":")).encode()
+        return canonical(stored)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -157,15 +161,7 @@ class State:
         Raises:
             MalformedBody: the bytes are not a state, or not in its canonical form.
         """
-        try:
-            stored = json.loads(data)
-            state = cls._from_json(stored)
-            canonical = state.to_bytes() == data
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise MalformedBody(Code.INVALID_STATE, "not the state of an evaluation") from error
-        if not canonical:
-            raise MalformedBody(Code.INVALID_STATE, "an evaluation state that was altered")
-        return state
+        return restored(data, cls._from_json)
 
     def finish(self, curves: bool = False) -> Report:
         """The report of all rows so far.
@@ -189,20 +185,6 @@ class State:
         names = None if self.names is None else list(self.names)
         return {"names": names, **{name: getattr(self, name) for name in SETTINGS}}
 
-    def _admit(self, columns: dict[str, tuple[Any, ...]]) -> None:
-        """Makes room for columns of slices, after a look at whether they all fit in.
-
-        Raises:
-            InvalidInput: they do not.
-        """
-        if len(self.slices.keys() | columns.keys()) > MAX_COLUMNS:
-            text = f"there are more than {MAX_COLUMNS} columns of slices in all"
-            raise InvalidInput.at("/slices", Code.TOO_MANY_SLICES, text)
-        found = {name: self.slices.get(name) or Slices() for name in columns if columns[name]}
-        for name, slices in found.items():
-            slices.admit(name, columns[name])
-        self.slices |= found
-
     def _tally(self, other: "ScoredRows | State") -> None:
         self.ignored += other.ignored
         self.infinite += other.infinite
@@ -217,8 +199,7 @@ class State:
 
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Self:
-        if stored["format"] != FORMAT:
-            raise ValueError(f"format {stored['format']!r}; this version of Xent reads {FORMAT}")
+        check_format(stored, FORMAT)
         for name in (*SETTINGS, *TALLIES):
             if type(stored[name]) is not int or not 0 <= stored[name] < 1 << 53:
                 raise ValueError(f"{name} is no number of things")
@@ -240,7 +221,7 @@ class State:
         state.tables.read_json(stored["tables"])
         state.histograms.read_json(stored["histograms"])
         state.slices = {
-            name: Slices.from_json(name, slices) for name, slices in stored["slices"].items()
+            name: Slices.from_json(Fares, name, slices) for name, slices in stored["slices"].items()
         }
         state.sums = {
             name: ExactSums.from_json(stored["sums"][name], sums.size)

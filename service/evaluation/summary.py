@@ -11,6 +11,7 @@ from service.evaluation.classes import Supports, averages, confusion_matrix, per
 from service.evaluation.curves import curves_of
 from service.evaluation.decomposition import decompose
 from service.evaluation.figures import in_one_unit, prior_baseline, ratio, skill, weights_of
+from service.evaluation.grouped import Fares
 from service.evaluation.ranking import rank_histograms, ranking
 from service.evaluation.report import Report, SliceReport, TopK, WorstRow
 from service.evaluation.slices import Slices
@@ -97,15 +98,16 @@ def _confusion(state: "State") -> tuple[tuple[float, ...], ...] | None:
     return confusion_matrix(weights_of(cells, one, state.weighted), state.classes)
 
 
-def _slices(slices: Slices, weighted: bool) -> tuple[SliceReport, ...]:
+def _slices(slices: Slices[Fares], weighted: bool) -> tuple[SliceReport, ...]:
     """The values of a column in order."""
     slices = slices.in_order()
+    sums = slices.sums.sums
     (support, correct, counts), one = in_one_unit(
-        slices.losses["support"], slices.correct, slices.counts
+        sums["losses"]["support"], sums["correct"], sums["counts"]
     )
     rows = zip(
         slices.values,
-        slices.losses.means(low=0.0),
+        sums["losses"].means(low=0.0),
         counts,
         weights_of(support, one, weighted),
         map(ratio, correct, support),

@@ -4,7 +4,6 @@ A float64 is an integer times a power of two, and integers add without rounding.
 integers of equal group and power, Python's integers take over from there.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -12,24 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from service.evaluation.pending import PENDING, Pending
+from service.evaluation.pieces import (
+    TABLE,
+    Array,
+    Groups,
+    Scaled,
+    by_key,
+    counted,
+    cut,
+    moderate,
+    product,
+)
 from service.numerics.errorfree import two_product
-
-Array = npt.NDArray[np.float64]
-Groups = npt.NDArray[np.integer]
-Scaled = tuple[Array, npt.NDArray[np.int32]]
-"""Numbers as fractions * 2**exponents."""
 
 # Rows that are added at a time: their columns stay in the cache, and the sums below in float64.
 CHUNK = 1 << 15
-# Values of sizes between these are cut at powers of two. CHUNK multiples of 2**(e - PIECE), each
-# at most 2**e, have a sum of 53 bits; the powers are multiples of STEP, so that tables are few.
-LARGE, SMALL = 2.0**32, 2.0**-140
-PIECE = 53 - 15
-STEP = 4
-# Above this many groups, or pairs of group and exponent, sorting costs less than a table of them.
-TABLE = 1 << 20
-# Tables of 53 bits that int64 can add before they go to Python's integers.
-PENDING = 1 << 9
 
 
 class ExactSums:
@@ -41,7 +38,7 @@ class ExactSums:
         size: the number of groups; groups are numbered from 0.
     """
 
-    __slots__ = ("_adds", "_exponent", "_infinite", "_integers", "_pending", "size")
+    __slots__ = ("_exponent", "_infinite", "_integers", "_pending", "size")
     __hash__ = None  # type: ignore[assignment]  # a sum changes
 
     def __init__(self, size: int) -> None:
@@ -49,8 +46,7 @@ class ExactSums:
         self._exponent = 0
         self._integers: defaultdict[int, int] = defaultdict(int)
         self._infinite: defaultdict[int, int] = defaultdict(int)
-        self._pending: dict[int, npt.NDArray[np.int64]] = {}
-        self._adds = 0
+        self._pending = Pending()
 
     @property
     def exponent(self) -> int:
@@ -76,7 +72,7 @@ class ExactSums:
             groups: (n,) group numbers.
         """
         if self.size > TABLE:
-            for group, count in zip(*_counted(groups), strict=True):
+            for group, count in zip(*counted(groups), strict=True):
                 self._integers[group] += count << -self._exponent
         elif groups.size:
             self._tabulate(groups, None, 0)
@@ -118,14 +114,7 @@ class ExactSums:
             groups: (n,) group numbers.
             factors: (n,) finite numbers each, as `np.frexp` gives them.
         """
-        terms = [factors[0]]
-        for fraction, exponent in factors[1:]:
-            terms = [
-                _normal(part, exponents + exponent)
-                for fractions, exponents in terms
-                for part in two_product(fractions, fraction)  # nothing over- or underflows
-            ]
-        for term in terms:
+        for term in product(factors):
             self._add_scaled(groups, *term)
 
     def grow(self, size: int) -> None:
@@ -204,7 +193,7 @@ class ExactSums:
     def _add_chunk(self, groups: Groups, values: Array, weights: Array | None) -> None:
         infinite = np.isinf(values)
         if infinite.any():
-            for group, count in zip(*_counted(groups[infinite]), strict=True):
+            for group, count in zip(*counted(groups[infinite]), strict=True):
                 self._infinite[group] += count
             finite = ~infinite
             groups, values = groups[finite], values[finite]
@@ -213,36 +202,18 @@ class ExactSums:
             return
         if weights is None:
             self._add_levels(groups, values)
-        elif _moderate(values) and (weights is values or _moderate(weights)):
+        elif moderate(values) and (weights is values or moderate(weights)):
             for part in two_product(values, weights):
                 self._add_levels(groups, part)
         else:
             self.add_product(groups, np.frexp(values), np.frexp(weights))
 
     def _add_levels(self, groups: Groups, values: Array) -> None:
-        """Adds values in whole multiples of one power of two after another.
-
-        Each pass rounds them to multiples of it, adds those and goes on with what the rounding
-        left (Rump, Ogita & Oishi, "Accurate floating-point summation", SIAM J. Sci. Comput. 31,
-        2008: ExtractVector). The sums are exact, whatever the powers.
-        """
-        largest = max(float(values.max()), -float(values.min()))
-        while SMALL < largest < LARGE and self.size <= TABLE:
-            # at most 2**e, e from frexp, and rounded up
-            level = -((PIECE - math.frexp(largest)[1]) // STEP) * STEP
-            sigma = 1.5 * 2.0 ** (52 + level)
-            heads = values + sigma
-            heads -= sigma
-            self._tabulate(groups, heads, level)
-            values = values - heads
-            left = values != 0.0
-            count = np.count_nonzero(left)
-            if count == 0:
-                return
-            if count < values.size // 2:
-                groups, values = groups[left], values[left]
-            largest = 2.0 ** (level - 1)
-        self._add_scaled(groups, *np.frexp(values))
+        for some, part, level in cut(groups, values, CHUNK):
+            if level is None or self.size > TABLE:
+                self._add_scaled(some, *np.frexp(part))
+            else:
+                self._tabulate(some, part, level)
 
     def _add_scaled(
         self, groups: Groups, fractions: Array, exponents: npt.NDArray[np.int32]
@@ -258,40 +229,24 @@ class ExactSums:
         keys = groups * span + (exponents - lowest)
         upper = fractions * 2.0**27
         whole = np.floor(upper)
-        found, highs, lows = _tables(keys, self.size * span, whole, (upper - whole) * 2.0**26)
+        found, highs, lows = by_key(keys, self.size * span, whole, (upper - whole) * 2.0**26)
         self._reach(lowest - 53)
         for key, high, low in zip(found, highs, lows, strict=True):
             group, above = divmod(key, span)
             self._integers[group] += ((high << 26) + low) << (lowest - 53 - self._exponent + above)
 
-    def _tabulate(self, groups: Groups, values: Array | None, level: int) -> None:
-        """Adds values that are multiples of 2**level, or 1 for each row, to the pending table."""
-        pending = self._pending.get(level)
-        if pending is None:
-            pending = self._pending[level] = np.zeros(self.size, np.int64)
-        if self.size > 2 * groups.size:  # a table of its own would cost more than the rows
-            whole = 1 if values is None else (values * 2.0**-level).astype(np.int64)
-            np.add.at(pending, groups, whole)
-        else:
-            if values is not None and self.size == 1:
-                table = values.sum()  # adds to one cell would wait for each other
-            else:
-                table = np.bincount(groups, values, minlength=self.size)
-            pending += table if values is None else (table * 2.0**-level).astype(np.int64)
-        self._adds += 1
-        if self._adds == PENDING:
-            self._settle()
-
     def _settle(self) -> None:
         """Hands what is pending to Python's integers."""
-        for exponent, table in self._pending.items():
-            groups = np.flatnonzero(table)
+        for exponent, groups, integers in self._pending.drain():
             self._reach(exponent)
             shift = exponent - self._exponent
-            for group, integer in zip(groups.tolist(), table[groups].tolist(), strict=True):
+            for group, integer in zip(groups, integers, strict=True):
                 self._integers[group] += integer << shift
-        self._pending.clear()
-        self._adds = 0
+
+    def _tabulate(self, groups: Groups, values: Array | None, level: int) -> None:
+        self._pending.add(self.size, groups, values, level)
+        if self._pending.adds == PENDING:
+            self._settle()
 
     def _reach(self, exponent: int) -> None:
         """Makes room for multiples of 2**exponent."""
@@ -308,34 +263,3 @@ def _is_group(group: object, size: int) -> bool:
 def _canonical(integer: int, exponent: int) -> tuple[str, int]:
     zeros = (integer & -integer).bit_length() - 1
     return format(integer >> zeros, "x"), exponent + zeros
-
-
-def _moderate(values: Array) -> bool:
-    """Whether products of such values are exact in two parts."""
-    sizes = np.abs(values)
-    return bool(((sizes < 2.0**400) & ((sizes > 2.0**-400) | (sizes == 0.0))).all())
-
-
-def _normal(fractions: Array, exponents: npt.NDArray[np.int32]) -> Scaled:
-    fractions, shift = np.frexp(fractions)
-    return fractions, exponents + shift
-
-
-def _counted(groups: Groups) -> tuple[list[int], list[int]]:
-    """The groups that occur and how often."""
-    found, counts = np.unique(groups, return_counts=True)
-    return found.tolist(), counts.tolist()
-
-
-def _tables(
-    keys: Groups, size: int, highs: Array, lows: Array
-) -> tuple[list[int], list[int], list[int]]:
-    """The keys that occur, and the sums of whole numbers by key."""
-    if size > TABLE:
-        found, keys = np.unique(keys, return_inverse=True)
-        size = found.size
-    else:
-        found = np.flatnonzero(np.bincount(keys, minlength=1))
-    tables = (np.bincount(keys, part, minlength=size).astype(np.int64) for part in (highs, lows))
-    high, low = (table if table.size == found.size else table[found] for table in tables)
-    return found.tolist(), high.tolist(), low.tolist()

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.evaluation.bins import RANKS, class_bins, rank_numbers
-from service.evaluation.sums import Array, ExactSums
+from service.evaluation.pieces import Array
+from service.evaluation.sums import ExactSums
 from service.numerics import in_memory
 
 Indices = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.sums import Array
+from service.evaluation.pieces import Array
 from service.numerics import soft_cross_entropy, softmax
 
 LARGEST = 2.0**20

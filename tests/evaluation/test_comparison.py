@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from service.errors import Code, InvalidInput
-from service.evaluation import State, compare, evaluate, score
+from service.errors import Code, InvalidInput, MalformedBody
+from service.evaluation import Pairs, State, compare, evaluate, score
 from service.evaluation.bootstrap import Clusters, bootstrap
 
 
@@ -155,6 +155,60 @@ def test_weights_weigh_the_differences(pair, digits):
     assert found.delta == pytest.approx(after - before, rel=1e-9)
     assert (found.baseline, found.candidate) == (before, after)
     assert found.clusters == found.count == np.count_nonzero(weights)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_pairs_in_parts_give_the_same_bits(digits, weighted):
+    rng = np.random.default_rng(4)
+    calm = np.log(digits.probabilities) / 2
+    calm[:3, digits.labels[:3]] = -np.inf
+    weights = digits.sample_weights if weighted else np.ones(150)
+    column = rng.integers(0, 4, 150)
+
+    def pairs(rows):
+        shared = {
+            "labels": digits.labels[rows],
+            "sample_weights": weights[rows] if weighted else None,
+            "slices": {"part": column[rows]},
+            "bins": None,
+        }
+        before, classes = score(probabilities=digits.probabilities[rows], **shared)
+        made = Pairs(classes)
+        made.add(before, score(logits=calm[rows], **shared)[0])
+        return made
+
+    for start in (0, 3):  # with and without infinite losses
+        rows = np.arange(start, 150)
+        whole, merged = pairs(rows), Pairs(10)
+        for part in np.array_split(rng.permutation(rows), 7):
+            merged.merge(Pairs.from_bytes(pairs(part).to_bytes()))
+        assert merged.to_bytes() == whole.to_bytes()
+        assert repr(merged.finish(0.1)) == repr(whole.finish(0.1))
+        assert math.isinf(whole.finish().delta) == (start == 0)
+        assert repr(whole.finish()) == repr(
+            compare(
+                baseline_probabilities=digits.probabilities[rows],
+                candidate_logits=calm[rows],
+                labels=digits.labels[rows],
+                sample_weights=weights[rows] if weighted else None,
+                slices={"part": column[rows]},
+            )
+        )
+
+
+def test_pairs_that_were_altered_or_differ_in_classes_are_refused():
+    pairs = Pairs(2, ("a", "b"))
+    data = pairs.to_bytes()
+    assert Pairs.from_bytes(data) == pairs
+    for bad in (b"", b"{}", data.replace(b'"count":0', b'"count": 0'), State(2).to_bytes()):
+        with pytest.raises(MalformedBody) as caught:
+            Pairs.from_bytes(bad)
+        assert caught.value.code == Code.INVALID_STATE
+    with pytest.raises(ValueError, match="classes"):
+        pairs.merge(Pairs(2))
+    with pytest.raises(InvalidInput) as empty:
+        pairs.finish()
+    assert empty.value.code == Code.EMPTY_REDUCTION
 
 
 @pytest.mark.parametrize(

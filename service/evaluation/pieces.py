@@ -1,0 +1,100 @@
+"""Numbers in pieces that add up without rounding."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from service.numerics.errorfree import two_product
+
+Array = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.integer]
+Scaled = tuple[Array, npt.NDArray[np.int32]]
+"""Numbers as fractions * 2**exponents."""
+
+# Values of sizes between these are cut at powers of two. As many multiples of 2**(e - PIECE) as are
+# added at a time, each at most 2**e, have a sum of 53 bits; the powers are multiples of STEP, so
+# that tables are few.
+LARGE, SMALL = 2.0**32, 2.0**-140
+STEP = 4
+# Above this many groups, or pairs of group and exponent, sorting costs less than a table of them.
+TABLE = 1 << 20
+
+
+def cut(groups: Groups, values: Array, most: int) -> Iterator[tuple[Groups, Array, int | None]]:
+    """Values in whole multiples of one power of two after another.
+
+    Each pass rounds them to multiples of it and goes on with what the rounding left (Rump, Ogita &
+    Oishi, "Accurate floating-point summation", SIAM J. Sci. Comput. 31, 2008: ExtractVector).
+
+    Args:
+        groups: (n,) group numbers, n > 0.
+        values: (n,) finite.
+        most: n at most; a power of two.
+
+    Yields:
+        Groups, multiples of 2**level, the sum of which is exact in any order, and that level;
+        `None` for the last, which are any numbers.
+    """
+    piece = 54 - most.bit_length()
+    largest = max(float(values.max()), -float(values.min()))
+    while SMALL < largest < LARGE:
+        # at most 2**e, e from frexp, and rounded up
+        level = -((piece - math.frexp(largest)[1]) // STEP) * STEP
+        sigma = 1.5 * 2.0 ** (52 + level)
+        heads = values + sigma
+        heads -= sigma
+        yield groups, heads, level
+        values = values - heads
+        left = values != 0.0
+        count = np.count_nonzero(left)
+        if count == 0:
+            return
+        if count < values.size // 2:
+            groups, values = groups[left], values[left]
+        largest = 2.0 ** (level - 1)
+    yield groups, values, None
+
+
+def product(factors: Sequence[Scaled]) -> list[Scaled]:
+    """The exact product of (n,) finite numbers, as a sum of parts."""
+    terms = [factors[0]]
+    for fraction, exponent in factors[1:]:
+        terms = [
+            _normal(part, exponents + exponent)
+            for fractions, exponents in terms
+            for part in two_product(fractions, fraction)  # nothing over- or underflows
+        ]
+    return terms
+
+
+def moderate(values: Array) -> bool:
+    """Whether products of such values are exact in two parts."""
+    sizes = np.abs(values)
+    return bool(((sizes < 2.0**400) & ((sizes > 2.0**-400) | (sizes == 0.0))).all())
+
+
+def _normal(fractions: Array, exponents: npt.NDArray[np.int32]) -> Scaled:
+    fractions, shift = np.frexp(fractions)
+    return fractions, exponents + shift
+
+
+def counted(groups: Groups) -> tuple[list[int], list[int]]:
+    """The groups that occur and how often."""
+    found, counts = np.unique(groups, return_counts=True)
+    return found.tolist(), counts.tolist()
+
+
+def by_key(
+    keys: Groups, size: int, highs: Array, lows: Array
+) -> tuple[list[int], list[int], list[int]]:
+    """The keys that occur, and the sums of whole numbers by key."""
+    if size > TABLE:
+        found, keys = np.unique(keys, return_inverse=True)
+        size = found.size
+    else:
+        found = np.flatnonzero(np.bincount(keys, minlength=1))
+    tables = (np.bincount(keys, part, minlength=size).astype(np.int64) for part in (highs, lows))
+    high, low = (table if table.size == found.size else table[found] for table in tables)
+    return found.tolist(), high.tolist(), low.tolist()
