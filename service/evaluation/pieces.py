@@ -13,7 +13,7 @@ Groups = npt.NDArray[np.integer]
 Scaled = tuple[Array, npt.NDArray[np.int32]]
 """Numbers as fractions * 2**exponents."""
 
-# Values of sizes between these are cut at powers of two. As many multiples of 2**(e - PIECE) as are
+# Values of sizes between these are cut at powers of two. As many multiples of 2**(e - piece) as are
 # added at a time, each at most 2**e, have a sum of 53 bits; the powers are multiples of STEP, so
 # that tables are few.
 LARGE, SMALL = 2.0**32, 2.0**-140
