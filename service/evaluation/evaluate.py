@@ -11,6 +11,7 @@ from service.errors import Faults
 from service.evaluation.bootstrap import MAX_REPLICATES, cluster_codes
 from service.evaluation.extras import Extra, check_extras, extras
 from service.evaluation.pieces import Array
+from service.evaluation.ranking import with_exact_ranking
 from service.evaluation.report import Label, Report, RowId
 from service.evaluation.rows import Ids
 from service.evaluation.scoring import score
@@ -18,10 +19,14 @@ from service.evaluation.slices import Columns, Value
 from service.evaluation.state import State
 from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
+from service.losses.rows import certain
+from service.numerics import softmax
 
 MAX_BINS = 1000
 MAX_WORST = 1000
 MAX_K = 100
+
+Kept = npt.NDArray[np.intp] | None
 
 
 def evaluate(
@@ -65,7 +70,8 @@ def evaluate(
         worst: how many of the worst rows to report, 0 to 1,000.
         top_k: up to which k to report the accuracy of the k most probable classes, 1 to 100.
         include: what to add: `"curves"`, and of what needs all rows at once, 1,000,000 of them
-            at most, `"equal_mass"`, `"isotonic"`, `"temperature"`, `"bootstrap"`.
+            at most, `"equal_mass"`, `"isotonic"`, `"temperature"`, `"bootstrap"`, `"ranking"` (the
+            exact one).
         clusters: (N,) strings, integers or booleans, for the bootstrap; rows of the same one hang
             together.
         replicates: of the bootstrap, 100 to 100,000.
@@ -77,18 +83,7 @@ def evaluate(
     Raises:
         InvalidInput: naming the first bad cell of each offending member.
     """
-    faults = Faults()
-    options = (
-        ("bins", bins, 1, MAX_BINS),
-        ("worst", worst, 0, MAX_WORST),
-        ("top_k", top_k, 1, MAX_K),
-        ("replicates", replicates, 100, MAX_REPLICATES),
-        ("seed", seed, 0, 2**63 - 1),
-    )
-    for name, value, low, high in options:
-        with faults.collecting():
-            within(name, value, low, high)
-    faults.check()
+    _check_options(bins=bins, worst=worst, top_k=top_k, replicates=replicates, seed=seed)
     batch, count = score(
         logits=logits,
         probabilities=probabilities,
@@ -109,19 +104,50 @@ def evaluate(
     if not set(include) - {"curves"}:
         return report
     check_extras(include, batch.labels.size, count)
-    rows = _as_logits(logits, probabilities)
-    if sample_weights is not None and batch.ignored:
-        rows = rows[np.flatnonzero(sample_weights)]
-    more = extras(include, batch, rows, bins, codes, replicates, seed)
-    return replace(report, **more)
+    kept = None if sample_weights is None else np.flatnonzero(sample_weights)
+    if "ranking" in include:
+        p = _as_probabilities(logits, probabilities, normalize, kept)
+        report = with_exact_ranking(report, p, batch.labels, batch.weights)
+    rows = _as_logits(logits, probabilities, kept)
+    return replace(report, **extras(include, batch, rows, bins, codes, replicates, seed))
 
 
-def _as_logits(logits: Numbers | None, probabilities: Numbers | None) -> Array:
+def _check_options(**options: int) -> None:
+    bounds = {
+        "bins": (1, MAX_BINS),
+        "worst": (0, MAX_WORST),
+        "top_k": (1, MAX_K),
+        "replicates": (100, MAX_REPLICATES),
+        "seed": (0, 2**63 - 1),
+    }
+    faults = Faults()
+    for name, value in options.items():
+        with faults.collecting():
+            within(name, value, *bounds[name])
+    faults.check()
+
+
+def _as_logits(logits: Numbers | None, probabilities: Numbers | None, kept: Kept) -> Array:
     """Rows whose softmax is what was sent."""
     if logits is not None:
-        rows = logits.astype(np.float64)
-    else:
-        assert probabilities is not None
-        with np.errstate(divide="ignore"):
-            rows = np.log(probabilities.astype(np.float64))
-    return rows.reshape(-1, rows.shape[-1])
+        return _entering(logits, kept)
+    assert probabilities is not None
+    with np.errstate(divide="ignore"):
+        rows: Array = np.log(_entering(probabilities, kept))
+    return rows
+
+
+def _as_probabilities(
+    logits: Numbers | None, probabilities: Numbers | None, normalize: Normalize, kept: Kept
+) -> Array:
+    """Rows of probabilities that depend on nothing but what was sent."""
+    if logits is not None:
+        return softmax(certain(_entering(logits, kept)))
+    assert probabilities is not None
+    rows = _entering(probabilities, kept)
+    return rows / rows.sum(axis=1, keepdims=True) if normalize == "renormalize" else rows
+
+
+def _entering(given: Numbers, kept: Kept) -> Array:
+    rows: Array = np.ascontiguousarray(given, np.float64).reshape(-1, given.shape[-1])
+    return rows if kept is None else rows[kept]

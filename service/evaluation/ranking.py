@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
 
 from service.evaluation.bins import RANKS
 from service.evaluation.figures import in_one_unit, ratio
-from service.evaluation.report import Ranking
+from service.evaluation.pieces import Array, Groups
+from service.evaluation.report import Ranking, Report
 from service.evaluation.tables import Tables
 
 Step = tuple[int, int]
@@ -73,10 +77,57 @@ def rank_histograms(tables: Tables) -> list[ClassRanking] | None:
     return found
 
 
-def ranking(classes: list[ClassRanking]) -> Ranking:
+def exact_ranking(p: Array, labels: Groups, weights: Array | None) -> list[ClassRanking]:
+    """The figures of each class from all its probabilities; only equal ones are ties.
+
+    Args:
+        p: (n, K), n > 0.
+        labels: (n,) true classes.
+        weights: (n,) > 0, or `None` for 1.
+    """
+    ones = np.ones(labels.size) if weights is None else weights / weights.max()
+    found = []
+    for c in range(p.shape[1]):
+        order = np.argsort(p[:, c])[::-1]
+        scores, own = p[order, c], labels[order] == c
+        last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of equal scores
+        true = np.cumsum(np.where(own, ones[order], 0.0))[last]
+        other = np.cumsum(np.where(own, 0.0, ones[order]))[last]
+        found.append(_of_curve(true, other))
+    return found
+
+
+def _of_curve(true: Array, other: Array) -> ClassRanking:
+    """From the weights of positive and of negative rows down to each score, (m,) both."""
+    added, false = np.diff(true, prepend=0.0), np.diff(other, prepend=0.0)
+    pairs = float(true[-1] * other[-1])
+    ordered = math.fsum(added * (other[-1] - other + false / 2.0))
+    return ClassRanking(
+        roc_auc=ordered / pairs if pairs else math.nan,
+        error=0.0,
+        average_precision=math.fsum(added * (true / (true + other))) / float(true[-1])
+        if true[-1]
+        else math.nan,
+    )
+
+
+def with_exact_ranking(report: Report, p: Array, labels: Groups, weights: Array | None) -> Report:
+    """The report with ROC AUC and average precision from all probabilities, (n, K) of its rows."""
+    ranked = exact_ranking(p, labels, weights)
+    return replace(
+        report,
+        ranking=ranking(ranked, "exact"),
+        per_class=tuple(
+            replace(each, roc_auc=found.roc_auc, average_precision=found.average_precision)
+            for each, found in zip(report.per_class, ranked, strict=True)
+        ),
+    )
+
+
+def ranking(classes: list[ClassRanking], method: Literal["exact", "histogram"]) -> Ranking:
     """The means over the classes that have the figure."""
     return Ranking(
-        method="histogram",
+        method=method,
         roc_auc=_mean(each.roc_auc for each in classes),
         roc_auc_error=_mean(each.error for each in classes),
         average_precision=_mean(each.average_precision for each in classes),

@@ -42,14 +42,14 @@ class Ranking:
     """How well the probability of a class puts its rows before the others; means over classes.
 
     Attributes:
-        method: `"histogram"`: probabilities in the same one of 1,024 bins of log
-            odds are taken for ties.
+        method: `"exact"`, on request: only equal probabilities are ties; `"histogram"`: those in
+            the same one of 1,024 bins are.
         roc_auc: one class against the rest, the mean over the classes with rows of both kinds.
         roc_auc_error: how far the ties of the histogram may have moved it at most.
         average_precision: the mean over the classes that have rows.
     """
 
-    method: Literal["histogram"]
+    method: Literal["exact", "histogram"]
     roc_auc: float
     roc_auc_error: float
     average_precision: float
@@ -90,8 +90,8 @@ class ClassReport:
         log_loss: mean loss of the rows of this class, in nat; nan where there is none.
         standard_error: of that mean; nan of fewer than two rows.
         interval: of 95 %, for that mean.
-        roc_auc: of its probability, its rows against all others; `None` above 256 classes.
-        average_precision: of its probability; `None` above 256 classes.
+        roc_auc: of its probability, its rows against all others; `None` where `ranking` is.
+        average_precision: of its probability; `None` where `ranking` is.
         ece: calibration error of its probability; `None` where there are too many classes.
     """
 
@@ -208,7 +208,7 @@ class Report:
         top_k: the share of rows whose true class is among the k most probable, k = 1, 2, ...
         macro: plain averages of precision, recall and F1 over the classes.
         weighted: the same, weighted by support.
-        ranking: ROC AUC and average precision; `None` above 256 classes.
+        ranking: ROC AUC and average precision; `None` above 256 classes, unless `include` has it.
         brier: weighted mean of sum_c (p_c - onehot_c)**2, in [0, 2].
         brier_decomposition: of the Brier score; `None` where there are too many classes.
         log_loss_decomposition: of the log loss; `None` where there are too many classes.

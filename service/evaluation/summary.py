@@ -58,7 +58,7 @@ def summarize(state: "State", curves: bool) -> Report:
         top_k=tuple(TopK(k + 1, ratio(sum(ranks[: k + 1]), total)) for k in range(len(ranks))),
         macro=macro,
         weighted=weighted,
-        ranking=None if ranked is None else ranking(ranked),
+        ranking=None if ranked is None else ranking(ranked, "histogram"),
         brier=brier_score,
         brier_decomposition=None if scores is None else scores[0],
         log_loss_decomposition=None if scores is None else scores[1],

@@ -119,6 +119,17 @@ def test_digits_agree_with_scikit_learn(digits, kind):
         np.mean(golden["roc_auc"]), abs=report.ranking.roc_auc_error + 1e-12
     )
     assert report.ranking.roc_auc_error < 1e-3
+    exact = evaluate(
+        probabilities=digits.probabilities,
+        labels=digits.labels,
+        sample_weights=weights,
+        include=["ranking"],
+    )
+    assert (exact.ranking.method, exact.ranking.roc_auc_error) == ("exact", 0.0)
+    for name in ("roc_auc", "average_precision"):
+        values = [getattr(each, name) for each in exact.per_class]
+        assert values == pytest.approx(golden[name], rel=1e-12)
+        assert getattr(exact.ranking, name) == pytest.approx(np.mean(golden[name]), rel=1e-12)
     precisions = [c.average_precision for c in report.per_class]
     assert precisions == pytest.approx(golden["average_precision"], abs=2e-2)
     assert [list(row) for row in report.confusion_matrix] == golden["confusion_matrix"]

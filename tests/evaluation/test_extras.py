@@ -142,3 +142,38 @@ def test_a_wrong_certainty_is_infinitely_bad():
     found = evaluate(probabilities=p, labels=np.array([1, 0, 0]), include=["isotonic"]).isotonic
     assert found.log_score.score == math.inf
     assert found.brier.score == pytest.approx((1 + 0.16) / 3)
+
+
+def test_ties_are_ranked_in_the_middle_and_absent_classes_left_out():
+    rng = np.random.default_rng(6)
+    p = np.array([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.4, 0.4, 0.2]])[rng.integers(0, 3, 80)]
+    labels = rng.integers(0, 2, 80)
+    report = evaluate(probabilities=p, labels=labels, include=["ranking"])
+    for c in (0, 1):
+        own = labels == c
+        wins = stats.mannwhitneyu(p[own, c], p[~own, c]).statistic
+        found = report.per_class[c]
+        assert found.roc_auc == pytest.approx(wins / (own.sum() * (~own).sum()), rel=1e-12)
+        precision = [(own & (p[:, c] >= cut)).sum() / (p[:, c] >= cut).sum() for cut in (0.6, 0.4)]
+        recall = [(own & (p[:, c] >= cut)).sum() / own.sum() for cut in (0.6, 0.4)]
+        area = precision[0] * recall[0] + precision[1] * (recall[1] - recall[0])
+        area += own.mean() * (1 - recall[1])
+        assert found.average_precision == pytest.approx(area, rel=1e-12)
+    absent = report.per_class[2]
+    assert math.isnan(absent.roc_auc)
+    assert math.isnan(absent.average_precision)
+    mean = (report.per_class[0].roc_auc + report.per_class[1].roc_auc) / 2
+    assert report.ranking.roc_auc == pytest.approx(mean, rel=1e-12)
+
+
+def test_the_exact_ranking_does_not_depend_on_weights_of_one_or_rows_of_weight_zero():
+    rng = np.random.default_rng(7)
+    z, labels = rng.normal(size=(60, 300)), rng.integers(0, 300, 60)
+    z[3, 5] = np.inf
+    weights = np.ones(60)
+    weights[::5] = 0
+    kept = weights > 0
+    alone = evaluate(logits=z[kept], labels=labels[kept], include=["ranking"])
+    weighed = evaluate(logits=z, labels=labels, sample_weights=weights, include=["ranking"])
+    assert alone.ranking == weighed.ranking
+    assert evaluate(logits=z, labels=labels).ranking is None

@@ -61,7 +61,10 @@ class EvaluateRequest(Request):
     worst: Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")] = 10
     top_k: Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")] = 5
     include: Annotated[
-        list[Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap"]] | None,
+        list[
+            Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]
+        ]
+        | None,
         Field(description="What to add; all but curves to 1,000,000 rows"),
     ] = None
     clusters: Clusters = None
@@ -87,8 +90,8 @@ class AverageAnswer(Answer):
 class RankingAnswer(Answer):
     """How well the probability of a class puts its rows before the others."""
 
-    method: Literal["histogram"] = Field(
-        description="histogram: probabilities in the same of 1,024 bins of log odds are ties"
+    method: Literal["exact", "histogram"] = Field(
+        description="exact: only equal ones are ties; histogram: those of one of 1,024 bins"
     )
     roc_auc: Number = Field(description="One class against the rest, mean over the classes")
     roc_auc_error: Number = Field(description="How far the histogram may have moved it at most")
