@@ -1,5 +1,7 @@
 """In which bin a probability lies: of the calibration, and of the ranking."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -57,3 +59,12 @@ def rank_numbers(p: Array, classes: Indices) -> Indices:
     first = cells[above] // RANKS * RANKS
     cells[above] = first + (RANKS - 1 + (1023 + HIGHEST) * PER_OCTAVE) - rest
     return found
+
+
+def rank_edge(rank: int) -> float:
+    """The least probability of a bin of the ranking that has rows; 0 of the lowest."""
+    if rank <= -LOWEST * PER_OCTAVE - PER_OCTAVE:
+        octave, step = divmod(rank, PER_OCTAVE)
+        return math.ldexp(1.0 + step / PER_OCTAVE, octave + LOWEST) if rank else 0.0
+    octave, step = divmod(RANKS - rank, PER_OCTAVE)
+    return math.nextafter(1.0 - math.ldexp(1.0 + step / PER_OCTAVE, octave + HIGHEST), 1.0)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
+from service.evaluation.bins import RANKS, rank_edge
 from service.evaluation.figures import in_one_unit, ratio
 from service.evaluation.histograms import Histograms, loss_edges
 from service.evaluation.report import Label
@@ -15,7 +16,7 @@ from service.evaluation.requested import (
     RiskCoverage,
     RiskPoint,
 )
-from service.evaluation.tables import HIGHEST, LOWEST, PER_OCTAVE, RANKS, Tables
+from service.evaluation.tables import Tables
 
 # Points of a curve that are nearer than this to the last one shown, in every figure, are left out.
 NEAR = 1.0 / 256.0
@@ -62,7 +63,7 @@ def _risk_coverage(histograms: Histograms) -> RiskCoverage:
             wrong += answered[place] - right[place]
             risk = ratio(wrong, mass)
             areas.append(ratio(answered[place], total) * risk)
-            found.append((threshold(place), ratio(mass, total), risk))
+            found.append((rank_edge(place), ratio(mass, total), risk))
     return RiskCoverage(math.fsum(areas), tuple(RiskPoint(*point) for point in _apart(found)))
 
 
@@ -87,17 +88,9 @@ def _points(ranked: Sequence[int], true: Sequence[int]) -> list[tuple[float, ...
     own = accumulate(true[place] for place in places)
     taken = accumulate(ranked[place] for place in places)
     return _apart(
-        (threshold(place), ratio(o, positive), ratio(t - o, negative), ratio(o, t))
+        (rank_edge(place), ratio(o, positive), ratio(t - o, negative), ratio(o, t))
         for place, o, t in zip(places, own, taken, strict=True)
     )
-
-
-def threshold(rank: int) -> float:
-    """The lower edge of a bin of the ranking, as a probability; 0 of the lowest."""
-    octave, step = divmod(rank, PER_OCTAVE)
-    odds = 2.0 ** (octave + LOWEST) * (1.0 + step / PER_OCTAVE)
-    assert odds < 2.0**HIGHEST
-    return odds / (1.0 + odds) if rank else 0.0
 
 
 def _apart(points: Iterable[tuple[float, ...]]) -> list[tuple[float, ...]]:

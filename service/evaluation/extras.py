@@ -16,11 +16,7 @@ from service.evaluation.requested import Temperature
 from service.evaluation.rows import ScoredRows
 from service.evaluation.temperature import fit_temperature
 
-<<<<<<< HEAD
-Extra = Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap"]
-=======
-Extra = Literal["equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]
->>>>>>> 7b61ccc (Rank exactly on request, by all probabilities instead of their bins)
+Extra = Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]
 EXTRAS: tuple[Extra, ...] = get_args(Extra)
 MAX_ROWS = 1_000_000
 # Of the temperature, whose every step takes the softmax of all of them, and of sorting them.
@@ -38,14 +34,8 @@ def check_extras(include: Sequence[str], rows: int, classes: int) -> None:
             words = ", ".join(f'"{word}"' for word in EXTRAS)
             text = f"include[{place}] is one of {words}"
             raise InvalidInput.at(f"/include/{place}", Code.INVALID_OPTION, text)
-<<<<<<< HEAD
-        elements = rows * classes if name == "temperature" else 0
+        elements = rows * classes if name in ("temperature", "ranking") else 0
         if name != "curves" and (rows > MAX_ROWS or elements > MAX_ELEMENTS):
-=======
-        if rows > MAX_ROWS or (
-            name in ("temperature", "ranking") and rows * classes > MAX_ELEMENTS
-        ):
->>>>>>> 7b61ccc (Rank exactly on request, by all probabilities instead of their bins)
             text = (
                 f"{name} is for {MAX_ROWS} rows, temperature and ranking for "
                 f"{MAX_ELEMENTS} elements, at most; there are {rows} rows of {classes} classes"

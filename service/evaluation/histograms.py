@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.sums import Array, ExactSums
-from service.evaluation.tables import RANKS, rank_numbers
+from service.evaluation.bins import RANKS, rank_numbers
+from service.evaluation.pieces import Array
+from service.evaluation.sums import ExactSums
 
 Indices = npt.NDArray[np.int64]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from service.evaluation import State, evaluate, score
-from service.evaluation.curves import NEAR, threshold
+from service.evaluation.bins import RANKS, rank_edge, rank_numbers
+from service.evaluation.curves import NEAR
 from service.evaluation.histograms import LOSS_BINS, loss_edges, loss_numbers
-from service.evaluation.tables import RANKS, rank_numbers
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,8 @@ def distance(x, y, points):
 
 
 def reach(p, point):
-    """Whether probabilities reach a threshold, by their odds in float32."""
-    with np.errstate(divide="ignore"):
-        odds = np.float32(p) / (1 - np.float32(p))
-    return odds >= point / (1 - point) * (1 - 1e-6)
+    """Whether probabilities reach a threshold."""
+    return p >= point
 
 
 class TestLosses:
@@ -110,11 +108,16 @@ class TestClasses:
         assert second.points == ()
 
     def test_thresholds_are_the_edges_of_the_ranking(self):
-        edges = np.array([threshold(rank) for rank in range(1, RANKS)])
-        middles = (edges[1:] + edges[:-1]) / 2
-        apart = np.float32(edges[1:]) - np.float32(edges[:-1]) > 1e-6  # float32 tells them apart
-        numbers = rank_numbers(middles[None], np.zeros((1, 1), int))[0]
-        assert numbers[apart].tolist() == (np.flatnonzero(apart) + 1).tolist()
+        ranks = [*range(1, 625), *range(640, RANKS)]  # none lies between
+        edges = np.array([rank_edge(rank) for rank in ranks])
+
+        def numbers(p):
+            return rank_numbers(p[None], np.zeros((1, 1), int))[0].tolist()
+
+        assert numbers(edges) == ranks
+        below = [rank - 1 for rank in ranks]
+        below[624] = 624
+        assert numbers(np.nextafter(edges, 0.0)) == below
 
     def test_above_256_classes_there_are_none(self):
         found = evaluate(logits=np.eye(257), labels=np.arange(257), include=["curves"])

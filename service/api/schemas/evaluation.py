@@ -4,12 +4,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from service.api.schemas.report import (
+    AverageAnswer,
+    BootstrapAnswer,
+    CalibrationAnswer,
+    ClassAnswer,
+    CurvesAnswer,
+    DecompositionAnswer,
+    Interval,
+    IsotonicAnswer,
+    RankingAnswer,
+    SliceAnswer,
+    TemperatureAnswer,
+    TopKAnswer,
+    WorstAnswer,
+)
 from service.api.schemas.scoring import Classes, Clip, Normalize, SampleWeights, ZeroProbability
-from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request
+from service.api.schemas.types import Answer, Labels, Listed, Matrix, Number, Request
 from service.errors import Code, Fault, InvalidInput, cell
 from service.evaluation.slices import MAX_COLUMNS
-
-Interval = tuple[Number, Number]
 
 
 def _columns(value: object) -> object:
@@ -61,9 +74,7 @@ class EvaluateRequest(Request):
     worst: Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")] = 10
     top_k: Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")] = 5
     include: Annotated[
-        list[
-            Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]
-        ]
+        list[Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]]
         | None,
         Field(description="What to add; all but curves to 1,000,000 rows"),
     ] = None
@@ -72,204 +83,11 @@ class EvaluateRequest(Request):
     seed: Annotated[int, Field(ge=0, description="Of the bootstrap")] = 0
 
 
-class TopKAnswer(Answer):
-    """How often the true class is among the k most probable ones."""
-
-    k: int
-    accuracy: Number = Field(description="Share of rows; of equal classes the lower come first")
-
-
-class AverageAnswer(Answer):
-    """Over the classes that are true or predicted somewhere; 0/0 counts as 0."""
-
-    precision: Number
-    recall: Number
-    f1: Number
-
-
-class RankingAnswer(Answer):
-    """How well the probability of a class puts its rows before the others."""
-
-    method: Literal["exact", "histogram"] = Field(
-        description="exact: only equal ones are ties; histogram: those of one of 1,024 bins"
-    )
-    roc_auc: Number = Field(description="One class against the rest, mean over the classes")
-    roc_auc_error: Number = Field(description="How far the histogram may have moved it at most")
-    average_precision: Number = Field(
-        description="sum of precision times the recall added at each score, mean over the classes"
-    )
-
-
-class DecompositionAnswer(Answer):
-    """Score = reliability - resolution + uncertainty + within, by predicted class and bin."""
-
-    reliability: Number = Field(description="Of mean forecast and labels, group by group; 0 best")
-    resolution: Number = Field(description="Of the labels of a group and of all; more is better")
-    uncertainty: Number = Field(description="The score of always predicting the label frequencies")
-    within: Number = Field(description="What varies inside the groups")
-    groups: int = Field(description="Groups that have rows")
-
-
-class ClassAnswer(Answer):
-    """How one class fared."""
-
-    label: Label
-    support: Number = Field(description="Weight of the rows of this class")
-    precision: Number = Field(description="NaN where no row is predicted as this class")
-    recall: Number = Field(description="Accuracy of its rows; NaN where no row is of this class")
-    f1: Number = Field(description="2 correct / (support + predicted)")
-    log_loss: Number = Field(description="Mean loss of its rows, in nat")
-    standard_error: Number = Field(description="Of that mean; NaN of fewer than two rows")
-    interval: Interval = Field(
-        description="Of 95 %, for that mean, by Student's t adjusted for skew"
-    )
-    roc_auc: Number | None = Field(None, description="Its rows against all others; to 256 classes")
-    average_precision: Number | None = Field(None, description="Of its probability; to 256 classes")
-    ece: Number | None = Field(None, description="Calibration error of its probability")
-
-
-class SliceAnswer(Answer):
-    """How the rows of one value of a column fared."""
-
-    value: str | int | bool
-    count: int
-    weight: Number
-    log_loss: Number = Field(description="Mean loss of these rows, in nat")
-    standard_error: Number = Field(description="Of that mean; NaN of fewer than two rows")
-    interval: Interval = Field(
-        description="Of 95 %, for that mean, by Student's t adjusted for skew"
-    )
-    accuracy: Number
-
-
-class BinAnswer(Answer):
-    """Rows whose confidence lies in (lower, upper]; the first bin takes its lower edge too."""
-
-    lower: float
-    upper: float
-    count: int
-    weight: Number
-    mean_confidence: Number = Field(description="NaN in an empty bin")
-    accuracy: Number = Field(description="NaN in an empty bin")
-    interval: Interval = Field(description="Wilson's of 95 %, for the accuracy")
-
-
-class CalibrationAnswer(Answer):
-    """Whether the confidence in the predicted class is matched by its accuracy."""
-
-    ece: Number = Field(description="sum over the bins of share * |accuracy - mean_confidence|")
-    ece_debiased: Number = Field(description="The same less what chance adds to it")
-    classwise_ece: Number | None = Field(
-        None, description="Mean over the classes of the error of their own probabilities"
-    )
-    bins: list[BinAnswer]
-
-
-class WorstAnswer(Answer):
-    """One of the rows with the largest losses."""
-
-    row: int | str = Field(description="Its number from 0, or its id")
-    loss: Number
-    label: Label = Field(description="The true class")
-    probability: Number = Field(description="Of the true class")
-
-
-class IsotonicScoreAnswer(Answer):
-    """Score = miscalibration - discrimination + uncertainty."""
-
-    score: Number = Field(description="Of the confidence as forecast of being right")
-    miscalibration: Number = Field(description="What the best monotone recalibration would gain")
-    discrimination: Number = Field(description="Its gain over the accuracy as forecast")
-    uncertainty: Number = Field(description="The score of always forecasting the accuracy")
-
-
-class IsotonicBlockAnswer(Answer):
-    """Rows of neighbouring confidences with the same recalibration."""
-
-    lower: float
-    upper: float
-    count: int
-    weight: Number
-    accuracy: Number
-
-
-class IsotonicAnswer(Answer):
-    """Calibration of the predicted class without bins (CORP)."""
-
-    brier: IsotonicScoreAnswer
-    log_score: IsotonicScoreAnswer
-    curve: list[IsotonicBlockAnswer]
-
-
-class TemperatureAnswer(Answer):
-    """The temperature that makes the log loss least."""
-
-    temperature: float = Field(description="Divides the logits; above 1: too confident")
-    log_loss: Number = Field(description="With it, on these very rows")
-    gain: Number = Field(description="How much less that is")
-    bounded: bool = Field(description="Whether the loss would fall on beyond the bounds of T")
-
-
-class BootstrapAnswer(Answer):
-    """The uncertainty of the log loss from resampled rows, or clusters of rows."""
-
-    standard_error: Number = Field(description="Where the clusters are independent, not the rows")
-    interval: Interval = Field(description="Of 95 %, by the studentized bootstrap")
-    clusters: int
-    replicates: int
-    seed: int
-
-
-class LossBinAnswer(Answer):
-    """Rows whose loss lies in [lower, upper); the last bin takes infinite losses too."""
-
-    lower: Number
-    upper: Number
-    weight: Number
-    log_loss: Number = Field(description="What they add to the log loss")
-
-
-class RiskPointAnswer(Answer):
-    """What answering only the surer rows costs and gains."""
-
-    confidence: float = Field(description="The least that is answered")
-    coverage: Number = Field(description="Share of the weight that is answered")
-    risk: Number = Field(description="Share of wrong predictions in it")
-
-
-class RiskCoverageAnswer(Answer):
-    """The error among the answered rows at every coverage, the surest rows first."""
-
-    aurc: Number = Field(description="Area under the curve: mean of the risk over all rows")
-    points: list[RiskPointAnswer]
-
-
-class ClassPointAnswer(Answer):
-    """Rows whose probability of a class reaches a threshold, taken for rows of the class."""
-
-    threshold: float
-    recall: Number = Field(description="Share of the rows of the class that are taken for it")
-    false_positive_rate: Number = Field(description="Share of all others that are")
-    precision: Number = Field(description="Share of rows of the class among those taken")
-
-
-class ClassCurveAnswer(Answer):
-    """The ROC and the precision-recall curve of a class, one against the rest."""
-
-    label: Label
-    points: list[ClassPointAnswer] = Field(description="By falling thresholds")
-
-
-class CurvesAnswer(Answer):
-    """What the curves of a report go through."""
-
-    losses: list[LossBinAnswer] = Field(description="Bins of the loss that have rows")
-    risk_coverage: RiskCoverageAnswer = Field(description="By confidence in the predicted class")
-    classes: list[ClassCurveAnswer] | None = Field(None, description="To 256 classes")
-
-
 class ReportAnswer(Answer):
-    """The evaluation report, its log loss first."""
+    """The evaluation report, its log loss first.
+
+    docs/evaluation.md#the-evaluation-report-figure-by-figure
+    """
 
     log_loss: Number = Field(description="Mean of -log p(true class), in nat")
     standard_error: Number = Field(description="Of the log loss; NaN of fewer than two rows")
@@ -282,7 +100,7 @@ class ReportAnswer(Answer):
     prior_baseline: Number = Field(description="The log loss of predicting the label frequencies")
     skill: Number = Field(description="1 - log_loss / prior_baseline")
     accuracy: Number = Field(description="Share of rows whose most probable class is the true one")
-    top_k: list[TopKAnswer]
+    top_k: list[TopKAnswer] = Field(description="For k = 1, 2, ...")
     macro: AverageAnswer = Field(description="Plain averages over the classes")
     weighted: AverageAnswer = Field(description="Averages by support")
     ranking: RankingAnswer | None = Field(None, description="To 256 classes")
@@ -293,7 +111,7 @@ class ReportAnswer(Answer):
     log_loss_decomposition: DecompositionAnswer | None = Field(
         None, description="While K^2 bins are at most 262,144"
     )
-    per_class: list[ClassAnswer]
+    per_class: list[ClassAnswer] = Field(description="In class order")
     slices: dict[str, list[SliceAnswer]] | None = Field(
         None, description="By column that was sent, its values in order"
     )
@@ -301,7 +119,7 @@ class ReportAnswer(Answer):
         None, description="Weight by true (rows) and predicted (columns) class; to 1,000 classes"
     )
     calibration: CalibrationAnswer = Field(description="In bins of equal width")
-    worst: list[WorstAnswer]
+    worst: list[WorstAnswer] = Field(description="The largest losses first")
     infinite: int = Field(description="Rows whose true class has probability 0")
     overflowed: int = Field(description="Rows whose finite loss exceeds float64")
     clipped: int = Field(description="Rows whose loss was bounded")
@@ -348,22 +166,28 @@ class CompareRequest(Request):
 
 
 class DifferenceAnswer(Answer):
-    """The difference in log loss over the rows of a class or of a value of a column."""
+    """The difference in log loss over the rows of a class or of a value of a column.
 
-    label: str | int | bool
-    count: int
+    docs/evaluation.md#comparison-of-two-models
+    """
+
+    label: str | int | bool = Field(description="The class, or the value of the column")
+    count: int = Field(description="Rows")
     delta: Number = Field(description="Candidate less baseline, in nat; below 0 is better")
     standard_error: Number = Field(description="Row by row; NaN of fewer than two rows")
     interval: Interval = Field(description="Of 95 %, by Student's t adjusted for skew")
 
 
 class CompareAnswer(Answer):
-    """Whether the candidate is better than the baseline, the verdict first."""
+    """Whether the candidate is better than the baseline, the verdict first.
+
+    docs/evaluation.md#comparison-of-two-models
+    """
 
     better: bool = Field(description="Whether all of the interval lies below -margin")
     delta: Number = Field(description="Log loss of candidate less baseline, in nat; < 0 is better")
     interval: Interval = Field(description="Of 95 %, for the difference")
-    margin: float
+    margin: float = Field(description="That was asked for, in nat")
     method: Literal["adjusted_t", "bootstrap"] = Field(
         description="Of the interval: Student's t adjusted for the skew, or the bootstrap"
     )
@@ -378,7 +202,7 @@ class CompareAnswer(Answer):
     clusters: int = Field(description="Taken for independent; the rows where none were sent")
     won: int = Field(description="Rows on which the candidate has the smaller loss")
     lost: int = Field(description="Rows on which it has the larger one")
-    per_class: list[DifferenceAnswer]
+    per_class: list[DifferenceAnswer] = Field(description="Over the rows of each class")
     slices: dict[str, list[DifferenceAnswer]] | None = Field(
         None, description="By column that was sent, its values in order"
     )

@@ -1,0 +1,265 @@
+"""The parts of the evaluation report."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from service.api.schemas.types import Answer, Label, Number
+
+Interval = tuple[Number, Number]
+
+
+class TopKAnswer(Answer):
+    """How often the true class is among the k most probable ones.
+
+    docs/evaluation.md#top_k-macro-weighted
+    """
+
+    k: int = Field(description="Classes that are looked at")
+    accuracy: Number = Field(description="Share of rows; of equal classes the lower come first")
+
+
+class AverageAnswer(Answer):
+    """Over the classes that are true or predicted somewhere; 0/0 counts as 0.
+
+    docs/evaluation.md#top_k-macro-weighted
+    """
+
+    precision: Number = Field(description="Of the precisions of the classes")
+    recall: Number = Field(description="Of their recalls")
+    f1: Number = Field(description="Of their F1 scores")
+
+
+class RankingAnswer(Answer):
+    """How well the probability of a class puts its rows before the others.
+
+    docs/evaluation.md#ranking
+    """
+
+    method: Literal["exact", "histogram"] = Field(
+        description="exact: only equal ones are ties; histogram: those of one of 1,024 bins"
+    )
+    roc_auc: Number = Field(description="One class against the rest, mean over the classes")
+    roc_auc_error: Number = Field(description="How far the histogram may have moved it at most")
+    average_precision: Number = Field(
+        description="sum of precision times the recall added at each score, mean over the classes"
+    )
+
+
+class DecompositionAnswer(Answer):
+    """Score = reliability - resolution + uncertainty + within, by predicted class and bin.
+
+    docs/evaluation.md#brier_decomposition-log_loss_decomposition
+    """
+
+    reliability: Number = Field(description="Of mean forecast and labels, group by group; 0 best")
+    resolution: Number = Field(description="Of the labels of a group and of all; more is better")
+    uncertainty: Number = Field(description="The score of always predicting the label frequencies")
+    within: Number = Field(description="What varies inside the groups")
+    groups: int = Field(description="Groups that have rows")
+
+
+class ClassAnswer(Answer):
+    """How one class fared.
+
+    docs/evaluation.md#per_class
+    """
+
+    label: Label = Field(description="The name of the class, or its index")
+    support: Number = Field(description="Weight of the rows of this class")
+    precision: Number = Field(description="NaN where no row is predicted as this class")
+    recall: Number = Field(description="Accuracy of its rows; NaN where no row is of this class")
+    f1: Number = Field(description="2 correct / (support + predicted)")
+    log_loss: Number = Field(description="Mean loss of its rows, in nat")
+    standard_error: Number = Field(description="Of that mean; NaN of fewer than two rows")
+    interval: Interval = Field(
+        description="Of 95 %, for that mean, by Student's t adjusted for skew"
+    )
+    roc_auc: Number | None = Field(None, description="Its rows against all others; to 256 classes")
+    average_precision: Number | None = Field(None, description="Of its probability; to 256 classes")
+    ece: Number | None = Field(None, description="Calibration error of its probability")
+
+
+class SliceAnswer(Answer):
+    """How the rows of one value of a column fared.
+
+    docs/evaluation.md#slices
+    """
+
+    value: str | int | bool = Field(description="Of the column")
+    count: int = Field(description="Rows")
+    weight: Number = Field(description="Their weight")
+    log_loss: Number = Field(description="Mean loss of these rows, in nat")
+    standard_error: Number = Field(description="Of that mean; NaN of fewer than two rows")
+    interval: Interval = Field(
+        description="Of 95 %, for that mean, by Student's t adjusted for skew"
+    )
+    accuracy: Number = Field(description="Share of them that is predicted correctly")
+
+
+class BinAnswer(Answer):
+    """Rows whose confidence lies in (lower, upper]; the first bin takes its lower edge too.
+
+    docs/evaluation.md#calibration
+    """
+
+    lower: float = Field(description="Smallest confidence")
+    upper: float = Field(description="Largest confidence")
+    count: int = Field(description="Rows")
+    weight: Number = Field(description="Their weight")
+    mean_confidence: Number = Field(description="NaN in an empty bin")
+    accuracy: Number = Field(description="NaN in an empty bin")
+    interval: Interval = Field(description="Wilson's of 95 %, for the accuracy")
+
+
+class CalibrationAnswer(Answer):
+    """Whether the confidence in the predicted class is matched by its accuracy.
+
+    docs/evaluation.md#calibration
+    """
+
+    ece: Number = Field(description="sum over the bins of share * |accuracy - mean_confidence|")
+    ece_debiased: Number = Field(description="The same less what chance adds to it")
+    classwise_ece: Number | None = Field(
+        None, description="Mean over the classes of the error of their own probabilities"
+    )
+    bins: list[BinAnswer] = Field(description="Of equal width, empty ones too, or of equal mass")
+
+
+class WorstAnswer(Answer):
+    """One of the rows with the largest losses.
+
+    docs/evaluation.md#worst
+    """
+
+    row: int | str = Field(description="Its number from 0, or its id")
+    loss: Number = Field(description="Of the row alone, in nat, without its weight")
+    label: Label = Field(description="The true class")
+    probability: Number = Field(description="Of the true class")
+
+
+class IsotonicScoreAnswer(Answer):
+    """Score = miscalibration - discrimination + uncertainty.
+
+    docs/evaluation.md#equal_mass-isotonic-temperature-bootstrap
+    """
+
+    score: Number = Field(description="Of the confidence as forecast of being right")
+    miscalibration: Number = Field(description="What the best monotone recalibration would gain")
+    discrimination: Number = Field(description="Its gain over the accuracy as forecast")
+    uncertainty: Number = Field(description="The score of always forecasting the accuracy")
+
+
+class IsotonicBlockAnswer(Answer):
+    """Rows of neighbouring confidences with the same recalibration.
+
+    docs/evaluation.md#equal_mass-isotonic-temperature-bootstrap
+    """
+
+    lower: float = Field(description="Smallest confidence")
+    upper: float = Field(description="Largest confidence")
+    count: int = Field(description="Rows")
+    weight: Number = Field(description="Their weight")
+    accuracy: Number = Field(description="Share of them that is predicted correctly")
+
+
+class IsotonicAnswer(Answer):
+    """Calibration of the predicted class without bins (CORP).
+
+    docs/evaluation.md#equal_mass-isotonic-temperature-bootstrap
+    """
+
+    brier: IsotonicScoreAnswer = Field(description="Of the event of being right")
+    log_score: IsotonicScoreAnswer = Field(description="Of the same event, in nat")
+    curve: list[IsotonicBlockAnswer] = Field(description="Steps, by confidence")
+
+
+class TemperatureAnswer(Answer):
+    """The temperature that makes the log loss least.
+
+    docs/evaluation.md#equal_mass-isotonic-temperature-bootstrap
+    """
+
+    temperature: float = Field(description="Divides the logits; above 1: too confident")
+    log_loss: Number = Field(description="With it, on these very rows")
+    gain: Number = Field(description="How much less that is")
+    bounded: bool = Field(description="Whether the loss would fall on beyond the bounds of T")
+
+
+class BootstrapAnswer(Answer):
+    """The uncertainty of the log loss from resampled rows, or clusters of rows.
+
+    docs/evaluation.md#equal_mass-isotonic-temperature-bootstrap
+    """
+
+    standard_error: Number = Field(description="Where the clusters are independent, not the rows")
+    interval: Interval = Field(description="Of 95 %, by the studentized bootstrap")
+    clusters: int = Field(description="That were drawn from; the rows where none were sent")
+    replicates: int = Field(description="How often they were drawn")
+    seed: int = Field(description="Of the draws")
+
+
+class LossBinAnswer(Answer):
+    """Rows whose loss lies in [lower, upper); the last bin takes infinite losses too.
+
+    docs/evaluation.md#curves
+    """
+
+    lower: Number = Field(description="Of the bin")
+    upper: Number = Field(description="Of the bin")
+    weight: Number = Field(description="Their weight")
+    log_loss: Number = Field(description="What they add to the log loss")
+
+
+class RiskPointAnswer(Answer):
+    """What answering only the surer rows costs and gains.
+
+    docs/evaluation.md#curves
+    """
+
+    confidence: float = Field(description="The least that is answered")
+    coverage: Number = Field(description="Share of the weight that is answered")
+    risk: Number = Field(description="Share of wrong predictions in it")
+
+
+class RiskCoverageAnswer(Answer):
+    """The error among the answered rows at every coverage, the surest rows first.
+
+    docs/evaluation.md#curves
+    """
+
+    aurc: Number = Field(description="Area under the curve: mean of the risk over all rows")
+    points: list[RiskPointAnswer] = Field(description="From few answers to all")
+
+
+class ClassPointAnswer(Answer):
+    """Rows whose probability of a class reaches a threshold, taken for rows of the class.
+
+    docs/evaluation.md#curves
+    """
+
+    threshold: float = Field(description="The least probability that is taken")
+    recall: Number = Field(description="Share of the rows of the class that are taken for it")
+    false_positive_rate: Number = Field(description="Share of all others that are")
+    precision: Number = Field(description="Share of rows of the class among those taken")
+
+
+class ClassCurveAnswer(Answer):
+    """The ROC and the precision-recall curve of a class, one against the rest.
+
+    docs/evaluation.md#curves
+    """
+
+    label: Label = Field(description="The name of the class, or its index")
+    points: list[ClassPointAnswer] = Field(description="By falling thresholds")
+
+
+class CurvesAnswer(Answer):
+    """What the curves of a report go through.
+
+    docs/evaluation.md#curves
+    """
+
+    losses: list[LossBinAnswer] = Field(description="Bins of the loss that have rows")
+    risk_coverage: RiskCoverageAnswer = Field(description="By confidence in the predicted class")
+    classes: list[ClassCurveAnswer] | None = Field(None, description="To 256 classes")
