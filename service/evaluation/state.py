@@ -20,7 +20,7 @@ from service.evaluation.tables import Tables
 
 # A matrix of this many classes has a million cells; nobody reads a larger one.
 CONFUSION_CLASSES = 1000
-FORMAT = 3
+FORMAT = 4
 SETTINGS = ("classes", "bins", "worst", "top_k")
 TALLIES = ("count", "ignored", "infinite", "overflowed", "clipped", "renormalized")
 
