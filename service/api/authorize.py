@@ -4,6 +4,7 @@ import ipaddress
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 
 from starlette.types import Scope
 
@@ -107,6 +108,7 @@ class Authorizer:
             raise Misdirected(Code.HOST_NOT_ALLOWED, text)
 
 
+@lru_cache(256)  # the names that clients send are few, and reading an address is slow
 def is_loopback(host: str) -> bool:
     """Whether a name or address, without a port, is one of this machine alone."""
     with suppress(ValueError):
