@@ -4,8 +4,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from fastapi.routing import APIRoute
-from starlette.types import Receive, Send
-from starlette.types import Scope as Connection
+from starlette import types as asgi
 
 from service.registry import Scope
 
@@ -41,7 +40,7 @@ class Guarded(APIRoute):
         access: Access = declared[0][SECURITY][0] if declared else "public"
         return access
 
-    async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """Serves a request of the framework's own way; `Dispatch` asks as well.
 
         Raises:
