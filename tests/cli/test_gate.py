@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 from service import classifier, evaluation
@@ -72,3 +73,24 @@ def test_our_own_file_is_imported_with_its_held_out_scores(tmp_path):
     assert found.name == "back"
     assert (found.held_out.scores == classifier.shipped_models()["iris"].held_out.scores).all()
     assert "back" in run("models", back).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("y,p_a,p_b\na,0.9,0.1\nc,0.4,0.6\n", ("row 1", "column y", "none of the 2 classes")),
+        ("y,p_a,p_b\na,0.9,0.1\nb,0.4,0.7\n", ("probabilities[1]", "sum 1.1")),
+        ("y,p_a,p_b\na,0.9,0.1\nb,x,0.6\n", ("row 1", "column p_a", "no decimal number")),
+        ("y,p_a,p_b\na,0.9,0.1\nb,0.4\n", ("line 3", "2 cells")),
+        ("p_a,p_b\n0.9,0.1\n", ("no column y", "p_a, p_b")),
+        ("y,p_a,p_b\n", ("rows",)),
+    ],
+)
+def test_a_bad_file_of_predictions_is_told_by_row_and_column(tmp_path, text, words):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("y,p_a,p_b\na,0.9,0.1\nb,0.4,0.6\n")
+    bad.write_text(text)
+    options = ("--label", "y", "--probabilities", "p_*")
+    for command in (("evaluate", bad), ("compare", good, bad)):
+        said = run(*command, *options, code=1).output
+        assert all(word in said for word in words), said
