@@ -30,7 +30,7 @@ from service.api.metrics import Metrics
 from service.api.once import sweep
 from service.api.openapi import document
 from service.api.operation import Operation
-from service.api.problems import EXPLANATIONS, problem, problem_of
+from service.api.problems import EXPLANATIONS, problem, problem_of, scored_of
 from service.api.routes.aliases import add_aliases
 from service.api.routes.docs import add_docs
 from service.api.routes.export import add_export
@@ -40,6 +40,7 @@ from service.api.routes.models import add_models
 from service.api.routes.operations import add_metrics, add_operations
 from service.api.routes.plots import add_plots
 from service.api.routes.scoring import add_scoring
+from service.api.routes.streams import add_streams
 from service.api.trainer import training
 from service.api.training import Training, add_training
 from service.classifier import shipped_models
@@ -117,6 +118,7 @@ def create_app(
         settings, registry, app.state.admission, drain, "service.app:train_beside"
     )
     add_scoring(app.router)
+    add_streams(app.router)
     add_losses(app.router)
     add_models(app.router, registry, app.state.find)
     add_export(app.router, app.state.find)
@@ -210,7 +212,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 def _refused(scope: Scope, state: State, error: XentError) -> Response:
     if EXPLANATIONS[error.code].status in REFUSALS:
         state.metrics.rejected(error.code)
-    return problem_of(error, request_id(scope))
+    return problem_of(error, request_id(scope), scored_of(scope["state"]))
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:

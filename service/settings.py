@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     )
     max_json_bytes: int = Field(32 * MIB, ge=1, description="Bytes of a JSON body")
     max_tensor_bytes: int = Field(256 * MIB, ge=1, description="Bytes of a safetensors body")
+    max_line_bytes: int = Field(1 * MIB, ge=1, description="Bytes of a line of an NDJSON stream")
+    max_part_bytes: int = Field(8 * MIB, ge=1, description="Bytes of a part of a tensor stream")
     max_elements: int = Field(20_000_000, ge=1, description="Array elements of one request")
     max_classes: int = Field(131_072, ge=1, description="Classes, K, of one request")
     max_registry_bytes: int = Field(

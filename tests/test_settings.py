@@ -25,6 +25,8 @@ CASES = {
     "allowed_hosts": ("a.example, b", ("a.example", "b"), []),
     "max_json_bytes": ("1000", 1000, ["0", "-5", "1e6", "32 MiB"]),
     "max_tensor_bytes": ("1000", 1000, ["0", "-5"]),
+    "max_line_bytes": ("1000", 1000, ["0", "-5"]),
+    "max_part_bytes": ("1000", 1000, ["0", "-5"]),
     "max_elements": ("5", 5, ["0", "x"]),
     "max_classes": ("7", 7, ["0", "x"]),
     "max_registry_bytes": ("1000", 1000, ["0", "x"]),

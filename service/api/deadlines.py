@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
@@ -14,11 +15,35 @@ from service.settings import Settings
 SLOWEST = 16 * 1024
 
 
+class ReadAhead(FlowControl):
+    """Reads no further while requests that came early wait for their turn.
+
+    Attributes:
+        held: whether reading has been stopped; whoever looks sets it back.
+    """
+
+    def __init__(self, transport: asyncio.Transport, waiting: Any) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+        self.held = False
+
+    def pause_reading(self) -> None:
+        """Reads no further: there is more than the application takes."""
+        self.held = True
+        super().pause_reading()
+
+    def resume_reading(self) -> None:
+        """Goes on reading, unless requests wait."""
+        if not self._waiting:
+            super().resume_reading()
+
+
 class Deadlines:
     """Two timers, one for what the client sends and one for what it reads.
 
-    A request that comes whole in one packet starts no timer. While the server holds the client
-    back, the time does not count.
+    A request that comes whole in one packet starts no timer. A period in which the server has held
+    the client back, as it does with every stream that comes faster than it is scored, does not
+    count.
 
     Args:
         loop: of the connection.
@@ -33,7 +58,7 @@ class Deadlines:
         loop: asyncio.AbstractEventLoop,
         settings: Settings,
         transport: asyncio.Transport,
-        flow: FlowControl,
+        flow: ReadAhead,
         expire: Callable[[], None],
     ) -> None:
         self._loop = loop
@@ -93,12 +118,13 @@ class Deadlines:
 
     def _start_body(self) -> None:
         self.received = 0
+        self._flow.held = False
         self._reading = self._loop.call_later(self._settings.body_timeout, self._body_late)
 
     def _body_late(self) -> None:
         self._reading = None
         enough = SLOWEST * self._settings.body_timeout
-        if self._flow.read_paused or self.received >= enough:
+        if self._flow.read_paused or self._flow.held or self.received >= enough:
             self._start_body()
         else:
             self._expire()

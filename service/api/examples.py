@@ -17,7 +17,7 @@ class Example:
         summary: what it shows.
         path: to be called, parameters filled in; `{id}` and `{key}`, here and in headers, stand for
             these members of an answer before.
-        body: the request object, or `None`.
+        body: the request object; of a stream the objects of its lines; or `None`.
         status: of the answer.
         answer: the answer object, or `None` where it is empty.
         method: of the request; absent, it is POST with a body and GET without.
@@ -28,7 +28,7 @@ class Example:
     name: str
     summary: str
     path: str
-    body: dict[str, Any] | None
+    body: dict[str, Any] | list[Any] | None
     status: int
     answer: dict[str, Any] | None
     method: str = ""
@@ -43,7 +43,7 @@ class Example:
             {
                 "method": sent.get("method") or ("GET" if sent.get("body") is None else "POST"),
                 "url": sent["path"],
-                "json": sent.get("body"),
+                **_content(sent.get("body")),
                 "headers": {"X-Request-Id": "example", **sent.get("headers", {})},
             }
             for sent in (*self.given, own)
@@ -69,6 +69,15 @@ def _filled(text: str, known: dict[str, str]) -> str:
     for name, value in known.items():
         text = text.replace(f"{{{name}}}", value)
     return text
+
+
+def ndjson(lines: list[Any]) -> str:
+    """The lines of a stream."""
+    return "".join(orjson.dumps(line).decode() + "\n" for line in lines)
+
+
+def _content(body: dict[str, Any] | list[Any] | None) -> dict[str, Any]:
+    return {"content": ndjson(body)} if isinstance(body, list) else {"json": body}
 
 
 def examples() -> dict[str, list[Example]]:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.drain import Drain
 from service.api.metrics import Metrics
-from service.api.problems import problem, problem_of
+from service.api.problems import problem, problem_of, scored_of
 from service.api.tracing import log_request, name_of, trace_of
 from service.errors import Code, Unavailable
 from service.settings import Settings
@@ -79,7 +79,8 @@ class Guard:
             if status:
                 raise
             text = "the server ended before the request was done; send it again"
-            await problem_of(Unavailable(Code.DRAINING, text), name)(inner, hear, answer)
+            ending = problem_of(Unavailable(Code.DRAINING, text), name, scored_of(scope["state"]))
+            await ending(inner, hear, answer)
         except Exception:
             _log.exception("unhandled", extra={"request_id": name})
             if status:

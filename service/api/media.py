@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from service.errors import Code, XentError
-from service.wire import ENCODINGS, TENSORS
+from service.wire import ENCODINGS, LINES, PARTS, TENSORS
 
 JSON = "application/json"
 OCTETS = "application/octet-stream"
@@ -50,6 +50,21 @@ def form_of(headers: Headers) -> tuple[Form, int | None]:
     return _form(*rest), int(length) if length.isdigit() else None
 
 
+def stream_form(headers: Headers) -> tuple[str, str | None]:
+    """The media type of a stream, and its encoding, or `None`.
+
+    Raises:
+        NotServed: none that is read.
+    """
+    content_type, encoding = _values(headers, b"content-type", b"content-encoding")
+    kind, _, parameters = content_type.decode("latin-1").lower().partition(";")
+    charset = parameters.replace(" ", "").replace('"', "")
+    if kind.strip() not in (LINES, PARTS) or charset not in ("", "charset=utf-8"):
+        text = f"send the stream as Content-Type: {LINES}, in UTF-8, or {PARTS}"
+        raise NotServed(Code.UNSUPPORTED_MEDIA_TYPE, text)
+    return kind.strip(), _encoding_in(encoding)
+
+
 def check_accept(headers: Headers, kind: str = JSON) -> None:
     """Refuses a request that would not take the media type of its answer.
 
@@ -76,16 +91,20 @@ def _values(headers: Headers, *names: bytes) -> list[bytes]:
 @lru_cache(maxsize=256)  # clients send the same few headers again and again
 def _form(content_type: bytes, content_encoding: bytes, accept: bytes, encodings: bytes) -> Form:
     tensors = _is_tensors(content_type.decode("latin-1"))
+    return Form(
+        tensors,
+        _wants_tensors(accept.decode("latin-1"), tensors),
+        _encoding_in(content_encoding),
+        _encoding_out(encodings.decode("latin-1")),
+    )
+
+
+def _encoding_in(content_encoding: bytes) -> str | None:
     encoding = content_encoding.decode("latin-1").strip().lower() or "identity"
     if encoding not in ("identity", *ENCODINGS):
         text = f"a body may be sent with Content-Encoding {' or '.join(ENCODINGS)}, or without"
         raise NotServed(Code.UNSUPPORTED_ENCODING, text)
-    return Form(
-        tensors,
-        _wants_tensors(accept.decode("latin-1"), tensors),
-        None if encoding == "identity" else encoding,
-        _encoding_out(encodings.decode("latin-1")),
-    )
+    return None if encoding == "identity" else encoding
 
 
 def _is_tensors(content_type: str) -> bool:

@@ -5,14 +5,16 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from service.api.access import SCHEME, SECURITY
-from service.api.examples import Example, examples
+from service.api.examples import Example, examples, ndjson
 from service.api.media import JSON
 from service.api.operation import problem_response
 from service.api.problems import MEDIA_TYPE
 from service.api.schemas.operations import Problem
-from service.wire import TENSORS
+from service.api.schemas.streams import StreamStart
+from service.wire import LINES, TENSORS
 
 TAGS = {
     "scoring": "Softmax, losses and gradients of what is sent; nothing is kept.",
@@ -39,7 +41,8 @@ def document(app: FastAPI) -> dict[str, Any]:
             tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         )
         schemas = schema["components"]["schemas"]
-        schemas.update(_problem_schemas())
+        for model in (Problem, StreamStart):  # which no route names to FastAPI
+            schemas.update(_schemas_of(model))
         schema["components"]["securitySchemes"] = {SECURITY: SCHEME}
         shown = examples()
         for methods in schema["paths"].values():
@@ -56,10 +59,10 @@ def document(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _problem_schemas() -> dict[str, Any]:
-    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    nested = schema.pop("$defs")
-    return {"Problem": schema, **nested}
+def _schemas_of(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    nested = schema.pop("$defs", {})
+    return {model.__name__: schema, **nested}
 
 
 def _add_refusals(responses: dict[str, Any]) -> None:
@@ -75,7 +78,7 @@ def _drop_foreign_errors(operation: dict[str, Any]) -> None:
 
 def _add_tensors(operation: dict[str, Any]) -> None:
     """The other form of bodies, where there is one: the same object as a tensor file."""
-    if "requestBody" not in operation:
+    if JSON not in operation.get("requestBody", {}).get("content", {}):
         return
     text = "The array members as tensors; the others as JSON in __metadata__."
     answers = [a for status, a in operation["responses"].items() if status < "300"]
@@ -91,8 +94,10 @@ def _add_examples(operation: dict[str, Any], shown: Iterable[Example]) -> None:
     for example in shown:
         entry = {"summary": example.summary}
         if example.body is not None:
-            content = operation["requestBody"]["content"][JSON]
-            content.setdefault("examples", {})[example.name] = {**entry, "value": example.body}
+            lines = ndjson(example.body) if isinstance(example.body, list) else None
+            kind, value = (JSON, example.body) if lines is None else (LINES, lines)
+            content = operation["requestBody"]["content"][kind]
+            content.setdefault("examples", {})[example.name] = {**entry, "value": value}
         if example.answer is None:
             continue
         media_type = JSON if example.status < 400 else MEDIA_TYPE

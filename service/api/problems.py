@@ -18,6 +18,7 @@ from service.errors import (
     Unavailable,
     XentError,
 )
+from service.wire import dump_json
 
 MEDIA_TYPE = "application/problem+json"
 # A name of 64 characters may take six bytes for each; with this the whole stays below 16 kB.
@@ -381,6 +382,7 @@ def problem(
     faults: tuple[Fault, ...] = (),
     count: int = 0,
     headers: Mapping[str, str] | None = None,
+    scored: Mapping[str, Any] | None = None,
 ) -> Response:
     """A problem document (RFC 9457): at most 20 faults, never the input.
 
@@ -393,6 +395,7 @@ def problem(
         faults: the offending members, of which the first 20 are shown, fewer where names are long.
         count: of all offending members.
         headers: further headers of the answer.
+        scored: what of a stream had been scored.
     """
     detail, status = _short(detail), EXPLANATIONS[code].status
     document: dict[str, Any] = {
@@ -406,7 +409,9 @@ def problem(
         "request_id": request_id,
         "error": detail,
     }
-    return Response(orjson.dumps(document), status, headers, MEDIA_TYPE)
+    if scored is not None:
+        document["scored"] = scored
+    return Response(dump_json(document), status, headers, MEDIA_TYPE)
 
 
 def _shown(faults: tuple[Fault, ...]) -> list[orjson.Fragment]:
@@ -422,12 +427,16 @@ def _shown(faults: tuple[Fault, ...]) -> list[orjson.Fragment]:
     ]
 
 
-def problem_of(error: XentError, request_id: str) -> Response:
-    """The problem document of an error."""
+def problem_of(
+    error: XentError, request_id: str, scored: Mapping[str, Any] | None = None
+) -> Response:
+    """The problem document of an error; `scored` of a stream that it has ended."""
+    given: dict[str, Any] = {"scored": scored}
     if isinstance(error, InvalidInput):
-        faults, count = error.faults, error.count
-        return problem(error.code, error.detail, request_id, faults=faults, count=count)
-    return problem(error.code, error.detail, request_id, headers=_headers_of(error))
+        given |= {"faults": error.faults, "count": error.count}
+    else:
+        given["headers"] = _headers_of(error)
+    return problem(error.code, error.detail, request_id, **given)
 
 
 def _headers_of(error: XentError) -> dict[str, str]:
@@ -444,6 +453,12 @@ def _headers_of(error: XentError) -> dict[str, str]:
         wrong = f', error="insufficient_scope", scope="{error.scope}"'
         return {"WWW-Authenticate": challenge + wrong}
     return {}
+
+
+def scored_of(state: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What of a stream has been scored, where the request of that state is one."""
+    scored = state.get("scored")
+    return None if scored is None else scored()
 
 
 def _short(text: str) -> str:

@@ -9,12 +9,11 @@ import asyncio
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.api.deadlines import Deadlines
+from service.api.deadlines import Deadlines, ReadAhead
 from service.api.metrics import Metrics
-from service.api.problems import problem
+from service.api.problems import problem, scored_of
 from service.api.strict import Refused, check_head, head_without_offer, last_answer
 from service.api.tracing import log_request, name_of
 from service.errors import Code
@@ -27,19 +26,6 @@ SLICE = 16 * 1024
 LINGER_SECONDS = 1.0
 
 _NOTHING = memoryview(b"")
-
-
-class ReadAhead(FlowControl):
-    """Reads no further while requests that came early wait for their turn."""
-
-    def __init__(self, transport: asyncio.Transport, waiting: Any) -> None:
-        super().__init__(transport)
-        self._waiting = waiting
-
-    def resume_reading(self) -> None:
-        """Goes on reading, unless requests wait."""
-        if not self._waiting:
-            super().resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
@@ -250,7 +236,7 @@ class Protocol(HttpToolsProtocol):
         # shared with the application, where the request has reached it
         state = self.cycle.scope["state"] if self._running() else {}
         name = state.get("request_id") or name_of(self.headers or [])
-        response, method = problem(code, text, name), self._method
+        response, method = problem(code, text, name, scored=scored_of(state)), self._method
         default = self.server_state.default_headers
         self.transport.write(last_answer(response, name, method, default))
         self._metrics.rejected(code)

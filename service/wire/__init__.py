@@ -3,9 +3,10 @@
 import sys
 
 from service.wire.arrays import labels_from, numbers_from
-from service.wire.compression import ENCODINGS, compress, decompress
+from service.wire.compression import ENCODINGS, Inflater, compress, decompress
 from service.wire.csv import CSV, Table, columns_of_csv, label_names, parse_csv
-from service.wire.json import dump_json, parse_object
+from service.wire.framing import LINES, PARTS, Cutter, Lines, Parts
+from service.wire.json import dump_json, parse_object, try_parse_objects
 from service.wire.parquet import columns_of_parquet, parse_parquet
 from service.wire.safetensors import TENSORS, dump_tensors, parse_tensors
 from service.wire.tensorfile import header_bytes
@@ -13,12 +14,19 @@ from service.wire.tensorfile import header_bytes
 if sys.version_info < (3, 14):
     from service.wire.simd import parse_arrays
 else:  # no wheels of that parser yet
-    from service.wire.json import parse_lists as parse_arrays
+    from service.wire.framing import LINES, PARTS, Cutter, Lines, Parts
+from service.wire.json import parse_lists as parse_arrays
 
 __all__ = [
     "CSV",
     "ENCODINGS",
+    "LINES",
+    "PARTS",
     "TENSORS",
+    "Cutter",
+    "Inflater",
+    "Lines",
+    "Parts",
     "Table",
     "columns_of_csv",
     "columns_of_parquet",
@@ -35,4 +43,5 @@ __all__ = [
     "parse_object",
     "parse_parquet",
     "parse_tensors",
+    "try_parse_objects",
 ]

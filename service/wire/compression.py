@@ -7,6 +7,8 @@ says nothing.
 
 import sys
 import zlib
+from collections.abc import Iterator
+from typing import Any
 
 from service.errors import Code, MalformedBody, TooLarge
 
@@ -22,6 +24,8 @@ ENCODINGS = ("gzip", "zstd")
 # more of it (up to the limit of the body) only in proportion to what was sent.
 FREE_BYTES = 16 * 2**20
 MAX_RATIO = 100
+# So much of a stream is expanded at a time.
+PIECE = 2**18
 
 _GZIP = 16 + zlib.MAX_WBITS
 # A receiver of the HTTP coding need not support more than 8 MB of window (RFC 9659), and a frame
@@ -52,18 +56,63 @@ def decompress(body: bytes | memoryview, encoding: str, limit: int, setting: str
     except (zlib.error, zstd.ZstdError) as error:
         raise _malformed(f"is not {encoding}: {error}") from None
     if len(content) > allowed:
-        text = f"the body expands beyond the limit {setting} of {limit} bytes"
         if allowed < limit:
-            text = (
-                f"the body expands to more than {MAX_RATIO} times its size; beyond {FREE_BYTES} "
-                "bytes that is refused, send it uncompressed"
-            )
+            raise _out_of_proportion()
+        text = f"the body expands beyond the limit {setting} of {limit} bytes"
         raise TooLarge(Code.BODY_TOO_LARGE, text)
     if not ended:
-        raise _malformed(f"is cut short: its {encoding} stream has no end")
+        raise _cut_short(encoding)
     if rest:
-        raise _malformed(f"goes on after the end of its {encoding} stream; send a single one")
+        raise _goes_on(encoding)
     return content
+
+
+class Inflater:
+    """Expands a body piece by piece as it arrives, under the rules of `decompress` but the limit.
+
+    Args:
+        encoding: one of `ENCODINGS`.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._stream: Any = _decompressor(encoding)
+        self._came = self._went = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What the data expands to, in pieces of at most `PIECE` bytes.
+
+        Raises:
+            MalformedBody: not of that encoding, damaged, or followed by something else.
+            TooLarge: out of all proportion to what was sent.
+        """
+        self._came += len(data)
+        while True:
+            if self._stream.eof:
+                if data:
+                    raise _goes_on(self._encoding)
+                return
+            try:
+                piece = self._stream.decompress(data, PIECE)
+            except (zlib.error, zstd.ZstdError) as error:
+                raise _malformed(f"is not {self._encoding}: {error}") from None
+            self._went += len(piece)
+            if self._went > max(FREE_BYTES, MAX_RATIO * self._came):
+                raise _out_of_proportion()
+            data = self._stream.unused_data or getattr(self._stream, "unconsumed_tail", b"")
+            if piece:
+                yield piece
+            elif not data:
+                return
+
+    def end(self) -> None:
+        """Checks that the stream is whole.
+
+        Raises:
+            MalformedBody: it is cut short.
+        """
+        if not self._stream.eof:
+            raise _cut_short(self._encoding)
 
 
 def compress(content: bytes, encoding: str) -> bytes:
@@ -80,14 +129,32 @@ def compress(content: bytes, encoding: str) -> bytes:
 
 def _expand(body: bytes | memoryview, encoding: str, size: int) -> tuple[bytes, bool, bytes]:
     """At most `size` bytes of content, whether the stream ended, and what follows it."""
+    stream = _decompressor(encoding)
+    content = stream.decompress(body, size)
+    return content, stream.eof, stream.unused_data
+
+
+def _decompressor(encoding: str) -> Any:
     if encoding == "gzip":
-        inflater = zlib.decompressobj(_GZIP)
-        content = inflater.decompress(body, size)
-        return content, inflater.eof, inflater.unused_data
+        return zlib.decompressobj(_GZIP)
     options = {int(zstd.DecompressionParameter.window_log_max): _WINDOW_LOG}
-    decompressor = zstd.ZstdDecompressor(options=options)
-    content = decompressor.decompress(body, size)
-    return content, decompressor.eof, decompressor.unused_data
+    return zstd.ZstdDecompressor(options=options)
+
+
+def _out_of_proportion() -> TooLarge:
+    text = (
+        f"the body expands to more than {MAX_RATIO} times its size; beyond {FREE_BYTES} bytes that "
+        "is refused, send it uncompressed"
+    )
+    return TooLarge(Code.BODY_TOO_LARGE, text)
+
+
+def _cut_short(encoding: str) -> MalformedBody:
+    return _malformed(f"is cut short: its {encoding} stream has no end")
+
+
+def _goes_on(encoding: str) -> MalformedBody:
+    return _malformed(f"goes on after the end of its {encoding} stream; send a single one")
 
 
 def _malformed(text: str) -> MalformedBody:

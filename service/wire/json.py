@@ -59,6 +59,18 @@ def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
     return value
 
 
+def try_parse_objects(lines: list[bytes]) -> list[dict[str, Any]] | None:
+    """The objects of many short lines, or None where `parse_object` has to look at one of them."""
+    try:
+        values = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
+        return None
+    if {*map(type, values)} != {dict}:
+        return None
+    names = sum(map(len, _STRINGS.findall(b"\n".join(lines))))
+    return values if names == sum(map(_count_members, values)) else None
+
+
 def parse_lists(body: bytes, numbers: frozenset[str], labels: frozenset[str]) -> dict[str, Any]:
     """What `service.wire.simd.parse_arrays` gives where its parser is not: every array a list.
 

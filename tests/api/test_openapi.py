@@ -112,7 +112,9 @@ class TestDocument:
             done = [answer for code, answer in operation["responses"].items() if code < "300"]
             assert any(a["content"]["application/json"].get("examples") for a in done), name
             if "requestBody" in operation:
-                shown = operation["requestBody"]["content"]["application/json"]["examples"]
+                content = operation["requestBody"]["content"]
+                shown = content.get("application/json", content.get("application/x-ndjson"))
+                shown = shown["examples"]
                 bad = operation["responses"]["422"]["content"]["application/problem+json"]
                 assert shown, name
                 refusals += len(bad.get("examples", {}))
@@ -153,10 +155,12 @@ class TestExamples:
         method = example.requests[-1]["method"]
         declared = contract.operation(method, example.path.partition("?")[0])
         assert declared["operationId"] == operation
-        if example.body is not None:
-            schema = declared["requestBody"]["content"]["application/json"]["schema"]
-            if example.status < 400:
-                contract.conforms(schema, example.body)
+        if example.body is not None and example.status < 400:
+            lines = isinstance(example.body, list)
+            kind = "application/x-ndjson" if lines else "application/json"
+            schema = declared["requestBody"]["content"][kind]["schema"]
+            for body in example.body if lines else [example.body]:
+                contract.conforms(schema, body)
         if example.answer is None:
             assert "content" not in declared["responses"][str(example.status)]
             return

@@ -92,9 +92,9 @@ def calls(document: dict[str, Any]) -> list[Call]:
     """Every POST of the document, with its first example."""
     found = []
     for path, methods in document["paths"].items():
-        if "post" not in methods:
+        content = methods.get("post", {}).get("requestBody", {}).get("content", {}).get(JSON)
+        if content is None:
             continue
-        content = methods["post"]["requestBody"]["content"][JSON]
         schema = content["schema"]["$ref"].rpartition("/")[2]
         example = next(iter(content["examples"].values()))["value"]
         members = tuple(document["components"]["schemas"][schema]["properties"])

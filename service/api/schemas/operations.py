@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from service.api.schemas.types import Answer
+from service.api.schemas.types import Answer, Number
 
 
 class HealthAnswer(Answer):
@@ -59,6 +59,15 @@ class FaultAnswer(Answer):
     detail: str
 
 
+class ScoredAnswer(Answer):
+    """What of a stream had been scored when it ended."""
+
+    lines: int | None = Field(None, description="Those before this one and itself are done with")
+    parts: int | None = Field(None, description="The same, of a tensor stream")
+    rows: int = Field(description="Scored, in these")
+    log_loss: Number | None = Field(None, description="Of these rows, in nat")
+
+
 class Problem(Answer):
     """A problem document, RFC 9457."""
 
@@ -71,3 +80,4 @@ class Problem(Answer):
     error_count: int = Field(description="All of them")
     request_id: str
     error: str = Field(description="The same as detail")
+    scored: ScoredAnswer | None = Field(None, description="Of a stream that ended early")
