@@ -39,6 +39,7 @@ class Code(StrEnum):
     INVALID_COMPRESSION = "invalid_compression"
     INVALID_CSV = "invalid_csv"
     INVALID_PARQUET = "invalid_parquet"
+    INVALID_ARROW = "invalid_arrow"
     INVALID_ONNX = "invalid_onnx"
     INVALID_STATE = "invalid_state"
     INVALID_MODEL_FILE = "invalid_model_file"

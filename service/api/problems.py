@@ -66,6 +66,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.INVALID_PARQUET: Explanation(
         400, "Not Parquet", "The file is not one Parquet table of plain columns."
     ),
+    Code.INVALID_ARROW: Explanation(
+        400, "Not Arrow", "The file is not one whole Arrow file or stream of plain columns."
+    ),
     Code.INVALID_ONNX: Explanation(
         400,
         "Not an ONNX model of ours",

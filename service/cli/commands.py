@@ -21,8 +21,9 @@ class Commands(click.Group):
 
     LATER: ClassVar = {
         "train": "training",
-        **dict.fromkeys(("predict", "evaluate", "models"), "models"),
+        **dict.fromkeys(("predict", "models"), "models"),
         **dict.fromkeys(("export", "import"), "exchange"),
+        "evaluate": "evaluate",
         "compare": "gate",
         **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
         **dict.fromkeys(("keys", "audit"), "keys"),

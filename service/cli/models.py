@@ -1,8 +1,6 @@
-"""`xent predict`, `evaluate`, `models`: files in, files out."""
+"""`xent predict`, `models`: files in, files out."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,9 @@ import numpy as np
 from service import classifier, evaluation
 from service.classifier import Label, Model
 from service.cli import show
-from service.cli.options import FILE, OUT, as_json, label_column, weight_column
-from service.cli.tables import column_names, labels_of, read_model, read_table
+from service.cli.options import FILE, OUT, as_json
+from service.cli.tables import class_of, column_names, labels_of, read_model, read_table
 from service.errors import Code, InvalidInput
-from service.evaluation import pictures
 from service.wire import dump_json
 
 
@@ -72,41 +69,6 @@ def predict(
 
 
 @click.command()
-@click.argument("source")
-@click.argument("rows", type=FILE, required=False)
-@label_column
-@weight_column
-@click.option("--probabilities", help="Without ROWS: a pattern of SOURCE's columns, as 'p_*'.")
-@click.option("--html", type=OUT, help="Where to write the report as a page with pictures, too.")
-@as_json
-def evaluate(
-    source: str,
-    rows: Path | None,
-    label: str,
-    weights: str | None,
-    probabilities: str | None,
-    html: Path | None,
-    as_json: bool,
-) -> None:
-    """The log loss of a model on labelled ROWS, or of the predictions in the file SOURCE.
-
-    A class is called as its column is, without what the pattern's * does not stand for.
-    """
-    if (rows is None) == (probabilities is None):
-        raise click.UsageError("give MODEL and ROWS, or a file of predictions and --probabilities")
-    more: tuple[evaluation.Extra, ...] = () if html is None else ("curves",)
-    if rows is not None:
-        report = _evaluate_model(read_model(source), rows, label, weights, more)
-    else:
-        report = _evaluate_predictions(Path(source), str(probabilities), label, weights, more)
-    printed = replace(report, curves=None)
-    click.echo(dump_json(printed).decode() if as_json else show.report(printed))
-    if html is not None:
-        title = Path(source).name if rows is None else f"{Path(source).name} on {rows.name}"
-        html.write_text(pictures.render(report, title), "utf-8")
-
-
-@click.command()
 @click.argument("files", type=FILE, nargs=-1)
 @as_json
 def models(files: tuple[Path, ...], as_json: bool) -> None:
@@ -121,9 +83,10 @@ def models(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(show.models(found))
 
 
-def _evaluate_model(
+def evaluate_model(
     model: Model, rows: Path, label: str, weights: str | None, include: Sequence[evaluation.Extra]
 ) -> evaluation.Report:
+    """The report on the predictions of a model for labelled rows."""
     wanted = [*model.feature_names, *([] if weights is None else [weights])]
     table = read_table(rows, texts=[label], numbers=wanted)
     width = len(model.feature_names)
@@ -132,25 +95,6 @@ def _evaluate_model(
         table.numbers[:, :width],
         np.array(model.classes)[labels_of(table.texts[label], model.classes, label)],
         None if weights is None else table.numbers[:, width],
-        include=include,
-    )
-
-
-def _evaluate_predictions(
-    path: Path,
-    pattern: str,
-    label: str,
-    weights: str | None,
-    include: Sequence[evaluation.Extra],
-) -> evaluation.Report:
-    if not path.is_file():
-        raise click.UsageError(f"there is no file {path}")
-    probabilities, classes, labels, sample_weights = predictions_of(path, pattern, label, weights)
-    return evaluation.evaluate(
-        probabilities=probabilities,
-        labels=labels,
-        classes=classes,
-        sample_weights=sample_weights,
         include=include,
     )
 
@@ -170,13 +114,7 @@ def predictions_of(
         detail = "no column has a name that --probabilities matches"
         raise InvalidInput.at("/columns", Code.MISSING_MEMBER, detail)
     width = len(columns)
-    classes: list[Label] = [_class_of(name, pattern) for name in columns]
+    classes: list[Label] = [class_of(name, pattern) for name in columns]
     labels = np.array(classes)[labels_of(table.texts[label], classes, label)]
     sample_weights = None if weights is None else table.numbers[:, width]
     return table.numbers[:, :width], classes, labels, sample_weights
-
-
-def _class_of(column: str, pattern: str) -> str:
-    before, star, after = pattern.partition("*")
-    single = star and not re.search(r"[*?\[]", before + after)
-    return column[len(before) : len(column) - len(after)] if single else column

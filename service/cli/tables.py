@@ -1,5 +1,6 @@
 """Files named on the command line, as tables and models."""
 
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -62,3 +63,10 @@ def labels_of(texts: Sequence[str], classes: Sequence[Label], column: str) -> np
             detail = f"row {row}, column {column[:64]}, is none of the {len(classes)} classes"
             raise InvalidInput.at(f"/rows/{row}", Code.UNKNOWN_LABEL, detail)
     return np.array([indices[text] for text in texts], dtype=np.int64)
+
+
+def class_of(column: str, pattern: str) -> str:
+    """The class that a column is about: what the star of a pattern with one star stands for."""
+    before, star, after = pattern.partition("*")
+    single = star and not re.search(r"[*?\[]", before + after)
+    return column[len(before) : len(column) - len(after)] if single else column

@@ -74,13 +74,13 @@ def parse_csv(
     try:
         header = next(reader, None)
         if not header:
-            raise _malformed("its first line must name the columns")
+            raise malformed("its first line must name the columns")
         columns = check_columns(header, texts, numbers, ignored)
-        return _read(_whole_rows(reader, header), header, columns, sorted(texts), max_elements)
+        return _read(whole_rows(reader, header), header, columns, sorted(texts), max_elements)
     except UnicodeDecodeError:
-        raise _malformed("it is not UTF-8") from None
+        raise malformed("it is not UTF-8") from None
     except csv.Error as error:
-        raise _malformed(f"line {reader.line_num}: {error}") from None
+        raise malformed(f"line {reader.line_num}: {error}") from None
 
 
 def columns_of_csv(body: bytes | memoryview) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ def columns_of_csv(body: bytes | memoryview) -> tuple[str, ...]:
     except (UnicodeDecodeError, csv.Error):
         header = None
     if not header:
-        raise _malformed("its first line must name the columns")
+        raise malformed("its first line must name the columns")
     return tuple(header)
 
 
@@ -148,13 +148,13 @@ def label_names(texts: Sequence[str]) -> npt.NDArray[np.int64] | npt.NDArray[np.
 Row = tuple[int, list[str]]
 
 
-def _whole_rows(reader: Iterator[list[str]], header: Sequence[str]) -> Iterator[Row]:
+def whole_rows(reader: Iterator[list[str]], header: Sequence[str]) -> Iterator[Row]:
     """The rows with the numbers of their lines, each as long as the header."""
     for cells in reader:
         line: int = reader.line_num  # type: ignore[attr-defined]
         if len(cells) != len(header):
             held = f"has {len(cells)} cells" if cells else "is empty"
-            raise _malformed(f"line {line} {held}; the first line has {len(header)}")
+            raise malformed(f"line {line} {held}; the first line has {len(header)}")
         yield line, cells
 
 
@@ -178,11 +178,11 @@ def _read(
                 _refuse(row, line, name, Code.MISSING_VALUE, "is empty")
             words[name].append(cells[place])
         chosen = cells if whole else [cells[place] for place in places]
-        values = _numbers(chosen)
+        values = numbers_of(chosen)
         if values is None:
             for name, text in zip(names, chosen, strict=True):
-                if _numbers([text]) is None:
-                    _refuse(row, line, name, *_what_is_wrong(text))
+                if numbers_of([text]) is None:
+                    _refuse(row, line, name, *what_is_wrong(text))
         else:
             found.extend(values)
     # an array is writable, and a result is not
@@ -191,7 +191,7 @@ def _read(
     return Table(names, matrix.reshape(-1, len(names)) if names else matrix, words)
 
 
-def _numbers(cells: list[str]) -> list[float] | None:
+def numbers_of(cells: list[str]) -> list[float] | None:
     """Finite decimal numbers, or None where one of them is not."""
     if not _PLAIN.fullmatch(",".join(cells)):
         return None
@@ -202,7 +202,8 @@ def _numbers(cells: list[str]) -> list[float] | None:
     return values if _INFINITE.isdisjoint(values) else None
 
 
-def _what_is_wrong(text: str) -> tuple[Code, str]:
+def what_is_wrong(text: str) -> tuple[Code, str]:
+    """Why a cell is no number."""
     if not text.strip():
         return Code.MISSING_VALUE, "is empty; a missing value has to be filled in or left out"
     try:
@@ -220,5 +221,6 @@ def _refuse(row: int, line: int, name: str, code: Code, what: str) -> NoReturn:
     raise InvalidInput.at(pointer, code, f"{where}, {what}")
 
 
-def _malformed(text: str) -> MalformedBody:
+def malformed(text: str) -> MalformedBody:
+    """The error of a file that is no CSV."""
     return MalformedBody(Code.INVALID_CSV, f"the file is not CSV: {text}")

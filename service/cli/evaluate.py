@@ -1,0 +1,134 @@
+"""`xent evaluate`: the report on a model and labelled rows, or on files of predictions."""
+
+import glob
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service import evaluation
+from service.cli import show
+from service.cli.bulk import Bulk, Columns
+from service.cli.models import evaluate_model
+from service.cli.options import OUT, as_json, label_column, weight_column
+from service.cli.progress import progress
+from service.cli.tables import read_model
+from service.errors import XentError
+from service.evaluation import Policies, pictures
+from service.wire import dump_json
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True)
+@label_column
+@weight_column
+@click.option("--probabilities", help="Of files of predictions: a pattern of columns, as 'p_*'.")
+@click.option("--logits", help="The same, where the columns are raw scores.")
+@click.option(
+    "--normalize",
+    type=click.Choice(["reject", "renormalize", "off"]),
+    default="reject",
+    show_default=True,
+    help="Rows of probabilities whose sum is off 1.",
+)
+@click.option("--row-id", help="Column that names the rows; otherwise their numbers do.")
+@click.option("--slice", "slices", multiple=True, help="Column to report on apart; repeatable.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "collect"]),
+    default="stop",
+    show_default=True,
+    help="A bad row ends it, or is left out and counted.",
+)
+@click.option("--html", type=OUT, help="Where to write the report as a page with pictures, too.")
+@as_json
+def evaluate(
+    sources: tuple[str, ...],
+    label: str,
+    weights: str | None,
+    probabilities: str | None,
+    logits: str | None,
+    html: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """The log loss of a model on labelled rows, or of predictions in files, put together.
+
+    SOURCES is MODEL ROWS or, with --probabilities or --logits, any number of files or patterns of
+    them: Parquet (.parquet, .pq), Arrow (.arrow, .feather, .ipc, .arrows), NDJSON (.ndjson,
+    .jsonl), otherwise CSV. A class is called as its column is, without what the pattern's * does
+    not stand for. Files are read batch by batch, whatever their size.
+    """
+    if probabilities is None and logits is None:
+        if len(sources) != 2:
+            text = "give MODEL and ROWS, or files of predictions and --probabilities or --logits"
+            raise click.UsageError(text)
+        model, rows = sources
+        if not Path(rows).is_file():
+            raise click.UsageError(f"there is no file {rows}")
+        title = f"{Path(model).name} on {Path(rows).name}"
+        include: tuple[evaluation.Extra, ...] = () if html is None else ("curves",)
+        report = evaluate_model(read_model(model), Path(rows), label, weights, include)
+        failed = False
+    elif probabilities is not None and logits is not None:
+        raise click.UsageError("--probabilities and --logits exclude each other")
+    else:
+        member = "logits" if probabilities is None else "probabilities"
+        columns = Columns(
+            member, probabilities or logits or "", label, weights, given["row_id"], given["slices"]
+        )
+        paths = files_of(sources)
+        title = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
+        policies = Policies(normalize=given["normalize"])
+        report, failed = _evaluate_files(columns, policies, given["on_error"], paths, html)
+    printed = replace(report, curves=None)
+    click.echo(dump_json(printed).decode() if as_json else show.report(printed))
+    if html is not None:
+        html.write_text(pictures.render(report, title), "utf-8")
+    if failed:
+        sys.exit(1)
+
+
+def files_of(sources: tuple[str, ...]) -> list[Path]:
+    """The files of names and patterns, in order, each once."""
+    found: list[str] = []
+    for source in sources:
+        matching = [source] if Path(source).is_file() else sorted(glob.glob(source, recursive=True))
+        if not any(Path(name).is_file() for name in matching):
+            raise click.UsageError(f"there is no file {source}")
+        found += [name for name in matching if Path(name).is_file()]
+    return [Path(name) for name in dict.fromkeys(found)]
+
+
+def _evaluate_files(
+    columns: Columns, policies: Policies, on_error: str, paths: list[Path], html: Path | None
+) -> tuple[evaluation.Report, bool]:
+    """The report, and whether a file could not be read to its end."""
+    bulk = Bulk(columns, policies, on_error == "collect")
+    failure: XentError | None = None
+    with progress("scoring") as done:
+        try:
+            bulk.read(paths, done)
+        except XentError as error:
+            failure = error
+    state = None if bulk.intake is None else bulk.intake.state
+    if failure is not None:
+        if on_error == "stop" or state is None or not state.count:
+            raise failure
+        click.echo(f"Error: {failure.detail}", err=True)
+        click.echo("the report is of the rows before", err=True)
+    for text in bulk.faults:
+        click.echo(f"left out: {text}", err=True)
+    if bulk.rejected:
+        click.echo(f"{bulk.rejected} rows were left out", err=True)
+    if state is None:
+        state = evaluation.State(1)
+    report = state.finish(curves=html is not None)
+    if columns.row_id is None and len(paths) > 1:
+        places = [bulk.place(int(row.row)) for row in report.worst]
+        named = (f"{name}:{row}" for name, row in places)
+        worst = [replace(row, row=n) for row, n in zip(report.worst, named, strict=True)]
+        report = replace(report, worst=tuple(worst))
+    return report, failure is not None

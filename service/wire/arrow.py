@@ -1,0 +1,141 @@
+"""Parquet and Arrow files, batch by batch: columns to arrays without an object for a cell."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.errors import MAX_NAME, Code, InvalidInput, MalformedBody, Missing, cell
+from service.wire.batches import ROWS, Batch, Words
+
+MAGIC = b"ARROW1"
+
+
+@contextmanager
+def _reading(code: Code, what: str) -> Iterator[Any]:
+    """The package, its errors as ours."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet
+    except ImportError:
+        raise Missing.package("parquet", "Parquet and Arrow") from None
+    try:
+        yield pa
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise MalformedBody(code, f"the file is not {what}, is damaged, or is cut short") from error
+
+
+class ParquetFile:
+    """A Parquet file; see `service.wire.batches.Source`."""
+
+    def __init__(self, path: Path) -> None:
+        with _reading(Code.INVALID_PARQUET, "Parquet") as pa:
+            self._file = pa.parquet.ParquetFile(path)
+            self.names = tuple(self._file.schema_arrow.names)
+            self._rows = self._file.metadata.num_rows
+
+    def batches(self, numbers: Sequence[str], texts: Sequence[str]) -> Iterator[Batch]:
+        """See `Source`."""
+        with _reading(Code.INVALID_PARQUET, "Parquet") as pa:
+            columns = list(dict.fromkeys((*numbers, *texts)))
+            check_types(self._file.schema_arrow, numbers, texts, pa)
+            found = self._file.iter_batches(ROWS, columns=columns, use_threads=False)
+            first = 0
+            for batch in found:
+                share = (first + batch.num_rows) / max(1, self._rows)
+                yield batch_of(batch, first, numbers, texts, share)
+                first += batch.num_rows
+
+
+class ArrowFile:
+    """An Arrow file or stream (IPC); see `service.wire.batches.Source`."""
+
+    def __init__(self, path: Path) -> None:
+        with _reading(Code.INVALID_ARROW, "Arrow") as pa:
+            self._source = pa.memory_map(str(path))
+            self._random = self._source.read(len(MAGIC)) == MAGIC
+            self._source.seek(0)
+            opened = pa.ipc.open_file if self._random else pa.ipc.open_stream
+            self._reader = opened(self._source)
+            self.names = tuple(self._reader.schema.names)
+
+    def batches(self, numbers: Sequence[str], texts: Sequence[str]) -> Iterator[Batch]:
+        """See `Source`."""
+        with _reading(Code.INVALID_ARROW, "Arrow") as pa:
+            check_types(self._reader.schema, numbers, texts, pa)
+            first = 0
+            for whole, share in self._records():
+                for start in range(0, whole.num_rows, ROWS):
+                    batch = whole.slice(start, ROWS)
+                    yield batch_of(batch, first, numbers, texts, share)
+                    first += batch.num_rows
+
+    def _records(self) -> Iterator[tuple[Any, float]]:
+        if self._random:
+            count = self._reader.num_record_batches
+            for number in range(count):
+                yield self._reader.get_batch(number), (number + 1) / count
+            return
+        for batch in self._reader:
+            yield batch, self._source.tell() / max(1, self._source.size())
+
+
+def check_types(schema: Any, numbers: Sequence[str], texts: Sequence[str], pa: Any) -> None:
+    """Refuses columns that cannot be what they are to be.
+
+    Raises:
+        InvalidInput: naming the first.
+    """
+    kinds = pa.types
+    for name in numbers:
+        kind = schema.field(name).type
+        if not (kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_boolean(kind)):
+            raise _refused(name, Code.NOT_A_NUMBER, f"does not hold numbers, but {kind}")
+    for name in texts:
+        kind = schema.field(name).type
+        kind = kind.value_type if kinds.is_dictionary(kind) else kind
+        strings = kinds.is_string(kind) or kinds.is_large_string(kind)
+        if not (strings or kinds.is_integer(kind) or kinds.is_boolean(kind)):
+            text = f"holds neither strings nor integers, but {kind}"
+            raise _refused(name, Code.NOT_A_LABEL, text)
+
+
+def batch_of(
+    batch: Any, first: int, numbers: Sequence[str], texts: Sequence[str], share: float
+) -> Batch:
+    """A record batch as arrays."""
+    matrix = np.empty((len(numbers), batch.num_rows))
+    for place, name in enumerate(numbers):
+        matrix[place] = _numbers(batch.column(name))
+    words = {name: _words(batch.column(name)) for name in texts}
+    return Batch(np.arange(first, first + batch.num_rows), matrix.T, words, share)
+
+
+def _numbers(column: Any) -> npt.NDArray[Any]:
+    """NaN for what is missing."""
+    if column.null_count or column.type.bit_width < 8 or column.type.bit_width == 16:
+        column = column.cast("float64")
+    values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _words(column: Any) -> Words:
+    """Each distinct value once as a string; -1 for what is missing."""
+    if not hasattr(column, "dictionary"):
+        column = column.dictionary_encode()
+    values = [str(value) for value in column.dictionary.to_pylist()]
+    codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    if len(set(values)) == len(values):
+        return Words(tuple(values), codes)
+    distinct = Words.of(values)  # a dictionary may name a value twice
+    return Words(distinct.values, np.where(codes < 0, -1, distinct.codes[codes]))
+
+
+def _refused(name: str, code: Code, what: str) -> InvalidInput:
+    pointer, _ = cell("columns", name)
+    return InvalidInput.at(pointer, code, f"column {name[:MAX_NAME]} {what}")

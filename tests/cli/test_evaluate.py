@@ -1,0 +1,214 @@
+"""Files of predictions of every format: one report, bad cells with file, row and column."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+from pyarrow import parquet
+
+from service import evaluation
+from service.cli import main
+from service.wire import arrow, text
+
+RNG = np.random.default_rng(4)
+RAW = RNG.normal(size=(500, 3)) * 2
+P = np.exp(RAW) / np.exp(RAW).sum(axis=1, keepdims=True)
+CLASSES = ("bee", "cat", "dog")
+Y = RNG.integers(0, 3, 500)
+WEIGHTS = RNG.integers(0, 3, 500) / 2
+WEIGHTS[7] = 1.0  # a row that is to be spoiled, and read
+PLACES = [f"{i % 4}" for i in range(500)]
+COLUMNS = {
+    **{f"p_{name}": P[:, k].tolist() for k, name in enumerate(CLASSES)},
+    "y": [CLASSES[k] for k in Y],
+    "w": WEIGHTS.tolist(),
+    "place": PLACES,
+    "id": [f"row-{i}" for i in range(500)],
+}
+FORMATS = ("csv", "ndjson", "parquet", "arrow", "arrows")
+
+
+def write(path, columns):
+    """The columns as a file of the format that its suffix says."""
+    form, table = path.suffix[1:], None
+    names, rows = list(columns), list(zip(*columns.values(), strict=True))
+    if form == "csv":
+        shown = [
+            ["" if c is None else c if isinstance(c, str) else repr(c) for c in r] for r in rows
+        ]
+        path.write_text("\n".join(",".join(row) for row in [names, *shown]) + "\n")
+    elif form == "ndjson":
+        path.write_text("".join(json.dumps(dict(zip(names, r, strict=True))) + "\n" for r in rows))
+    else:
+        table = pa.table(columns)
+    if form == "parquet":
+        parquet.write_table(table, path, row_group_size=150)
+    elif table is not None:
+        new = pa.ipc.new_file if form == "arrow" else pa.ipc.new_stream
+        with new(str(path), table.schema) as writer:
+            writer.write_table(table, max_chunksize=150)
+    return path
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def judged(*arguments, code=0):
+    found = run(*arguments, "--label", "y", "--json", code=code)
+    return json.loads(found.stdout), found.stderr
+
+
+def some(begin, end, **changed):
+    columns = {name: list(values[begin:end]) for name, values in COLUMNS.items()}
+    for name, (row, value) in changed.items():
+        columns[name][row] = value
+    return columns
+
+
+def whole(**more):
+    report = evaluation.evaluate(
+        probabilities=P, labels=np.array(CLASSES)[Y], classes=CLASSES, **more
+    )
+    from service.wire import dump_json
+
+    return json.loads(dump_json(report))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_gives_the_report_of_the_function(form, tmp_path, monkeypatch):
+    monkeypatch.setattr(arrow, "ROWS", 70)
+    monkeypatch.setattr(text, "ROWS", 70)
+    path = write(tmp_path / f"p.{form}", COLUMNS)
+    options = ("--probabilities", "p_*", "--weights", "w", "--slice", "place", "--row-id", "id")
+    found, _ = judged(path, *options)
+    assert found == whole(sample_weights=WEIGHTS, slices={"place": PLACES}, row_ids=COLUMNS["id"])
+
+
+def test_files_of_several_formats_are_put_together_and_name_their_rows(tmp_path):
+    parts = [("a.csv", 0, 100), ("b.parquet", 100, 350), ("c.ndjson", 350, 500)]
+    for name, begin, end in parts:
+        write(tmp_path / name, some(begin, end))
+    found, _ = judged(tmp_path / "*.csv", tmp_path / "[bc].*", "--probabilities", "p_*")
+    wanted = whole()
+    for row in wanted["worst"]:
+        name, begin, _ = next(part for part in parts if part[1] <= row["row"] < part[2])
+        row["row"] = f"{name}:{row['row'] - begin}"
+    assert found == wanted
+
+
+def test_logits_and_renormalized_rows(tmp_path):
+    logits = {f"z{k}": RAW[:, k].tolist() for k in range(3)}
+    path = write(tmp_path / "z.csv", {**logits, "y": [str(k) for k in Y]})
+    found, _ = judged(path, "--logits", "z*")
+    wanted = evaluation.evaluate(logits=RAW, labels=Y)
+    assert (found["log_loss"], found["brier"]) == (wanted.log_loss, wanted.brier)
+    scaled = {name: [2 * v for v in COLUMNS[name]] for name in COLUMNS if name.startswith("p_")}
+    path = write(tmp_path / "p.csv", {**COLUMNS, **scaled})
+    run(path, "--label", "y", "--probabilities", "p_*", code=1)
+    found, _ = judged(path, "--probabilities", "p_*", "--normalize", "renormalize")
+    assert found["log_loss"] == pytest.approx(whole()["log_loss"], rel=1e-12)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    ("changed", "column", "words"),
+    [
+        ({"p_cat": (7, None)}, "p_cat", ("missing", "empty")),
+        ({"y": (7, None)}, "y", ("missing", "empty")),
+        ({"y": (7, "eel")}, "y", ("none of the 3 classes",)),
+        ({"w": (7, -1.0)}, "w", ("a weight is >= 0",)),
+        ({"p_dog": (7, 1.5)}, "p_dog", ("a probability lies in [0, 1]",)),
+        ({"p_bee": (7, 0.9), "p_cat": (7, 0.9)}, None, ("--normalize renormalize",)),
+    ],
+    ids=["null", "no label", "unknown class", "weight", "probability", "sum"],
+)
+def test_a_bad_cell_is_named_and_can_be_left_out(form, changed, column, words, tmp_path):
+    path = write(tmp_path / f"p.{form}", some(0, 20, **changed))
+    options = ("--probabilities", "p_*", "--weights", "w")
+    refused = run(path, "--label", "y", *options, code=1).stderr
+    line = {"csv": " (line 9)", "ndjson": " (line 8)"}.get(form, "")
+    where = f"p.{form}: row 7{line}" + ("" if column is None else f", column {column},")
+    assert where in refused
+    assert any(word in refused for word in words)
+    found, shown = judged(path, *options, "--on-error", "collect")
+    assert where in shown
+    assert "1 rows were left out" in shown
+    good = [*range(7), *range(8, 20)]
+    assert found["count"] + found["ignored"] == 19
+    assert (
+        found["log_loss"]
+        == evaluation.evaluate(
+            probabilities=P[good], labels=Y[good], sample_weights=WEIGHTS[good]
+        ).log_loss
+    )
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_is_cut_short_is_an_error_and_what_was_read_of_it_is_not_lost(form, tmp_path):
+    path = write(tmp_path / f"p.{form}", COLUMNS)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    whole_one = write(tmp_path / "a.csv", some(0, 50))
+    options = ("--probabilities", "p_*", "--label", "y")
+    refused = run(path, *options, code=1).stderr
+    assert f"p.{form}: " in refused
+    found = run(
+        whole_one,
+        path,
+        *options,
+        "--json",
+        "--on-error",
+        "collect",
+        code=0 if form == "ndjson" else 1,
+    )
+    assert json.loads(found.stdout)["count"] >= 50
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--probabilities", "q_*"), "no column has a name that --probabilities matches"),
+        (("--probabilities", "p_*", "--weights", "v"), "there is no column v"),
+        (("--probabilities", "p_*", "--slice", "v"), "there is no column v"),
+        (("--logits", "y*"), "no column has a name"),
+    ],
+)
+@pytest.mark.parametrize("form", FORMATS)
+def test_missing_columns(form, options, said, tmp_path):
+    path = write(tmp_path / f"p.{form}", some(0, 9))
+    assert said in run(path, "--label", "y", *options, code=1).stderr
+
+
+def test_columns_of_another_type_and_files_that_are_none(tmp_path):
+    path = write(tmp_path / "p.parquet", {**some(0, 9), "p_cat": ["a"] * 9})
+    wanted = "column p_cat does not hold numbers, but string"
+    assert wanted in run(path, "--label", "y", "--probabilities", "p_*", code=1).stderr
+    for name in ("x.parquet", "x.arrow", "x.ndjson", "x.csv"):
+        (tmp_path / name).write_bytes(b"\xff\xfe nothing")
+        run(tmp_path / name, "--label", "y", "--probabilities", "p_*", code=1)
+    run(tmp_path / "no.csv", "--label", "y", "--probabilities", "p_*", code=2)
+    run(path, "--label", "y", code=2)
+    run(path, "--label", "y", "--logits", "a", "--probabilities", "b", code=2)
+
+
+def test_a_terminal_sees_how_far_it_is(tmp_path):
+    path = write(tmp_path / "p.csv", {name: column * 40 for name, column in COLUMNS.items()})
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "service", "evaluate", str(path), "--label", "y"]
+    ran = subprocess.run(
+        [*command, "--probabilities", "p_*"], stderr=follower, stdout=subprocess.PIPE, check=True
+    )
+    os.close(follower)
+    shown = os.read(leader, 65536).decode()
+    os.close(leader)
+    assert shown.endswith("\r\x1b[K")
+    assert ran.stdout.startswith(b"log loss")
