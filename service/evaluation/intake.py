@@ -24,8 +24,8 @@ Batch = Mapping[str, Any]
 """Members of `evaluate` that have a value for each row: predictions as (n, K), the others (n,)."""
 
 # What is scored at once: enough that the fixed price of a batch does not show, and no more memory.
-ELEMENTS = 2**20
-ROWS = 2**16
+ELEMENTS = 2**21
+ROWS = 2**17
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from service.errors import Fault
 
-ROWS = 2**16
+ROWS = 2**17
 
 
 @dataclass(frozen=True, slots=True, eq=False)
