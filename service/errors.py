@@ -16,6 +16,7 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
     ├── TooLarge        over a limit; the text names the limit, its setting and its value
     ├── Stale           it has changed since the caller looked
     ├── Unconditional   does not say what it has seen of what it would change
+    ├── Damaged         what was stored is not what is there
     ├── StoreFull       no room for what would be kept
     └── Unavailable     not now: over capacity, or about to end
 
@@ -87,6 +88,10 @@ class Code(StrEnum):
     UNKNOWN_ALIAS = "unknown_alias"
     UNKNOWN_PICTURE = "unknown_picture"
     NOTHING_BEFORE = "nothing_before"
+    ALIASED = "aliased"
+    MODEL_DELETED = "model_deleted"
+    NOT_DELETED = "not_deleted"
+    DAMAGED_ARTIFACT = "damaged_artifact"
     STALE = "stale"
     CONDITION_MISSING = "condition_missing"
     INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key"
@@ -287,6 +292,10 @@ class Stale(XentError):
 
 class Unconditional(XentError):
     """Would change what is there without saying what of it was seen."""
+
+
+class Damaged(XentError):
+    """What was stored is not what is there; none of it is given out."""
 
 
 class StoreFull(XentError):

@@ -234,6 +234,28 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.NOTHING_BEFORE: Explanation(
         409, "Nothing before", "The alias has never stood for another version."
     ),
+    Code.ALIASED: Explanation(
+        409,
+        "An alias stands for it",
+        "A version that an alias stands for is not deleted: move the alias, or delete it, first.",
+    ),
+    Code.MODEL_DELETED: Explanation(
+        409,
+        "Model is deleted",
+        "The name belongs to a model that is deleted and can be restored; purge it to use the name "
+        "again.",
+    ),
+    Code.NOT_DELETED: Explanation(
+        409,
+        "Not deleted",
+        "Purging removes bytes for good, and is done only to what was deleted before.",
+    ),
+    Code.DAMAGED_ARTIFACT: Explanation(
+        500,
+        "Damaged model file",
+        "The stored file of a version does not have the digest that it was stored with. It is not "
+        "served, and the fault is logged; restore the database from a copy, or delete the version.",
+    ),
     Code.STALE: Explanation(
         412,
         "Changed since then",

@@ -33,7 +33,7 @@ from service.api.media import (
 from service.api.once import CreatesOnce, Once, key_of, once_of
 from service.api.operation import problem_responses, query_of, summary_of
 from service.api.request import Incomplete, read_body, too_large
-from service.api.routes.models import MODEL, described
+from service.api.routes.models import MODEL
 from service.api.schemas.training import TrainAnswer, TrainRequest
 from service.api.trainer import InitialVersion, Made
 from service.classifier.model import NAME
@@ -339,7 +339,7 @@ async def _gone(receive: Receive) -> None:
 
 
 def _answer(model: classifier.Model, made: Made, form: Form) -> Response:
-    shown = {**described(model), "model": model.name}
+    shown = {**classifier.described(model), "model": model.name}
     headers = {"Server-Timing": made.timing.decode()}
     if made.dry_run:
         shown = {**shown, "dry_run": True}

@@ -2,7 +2,7 @@
 
 from service.classifier.abstention import Abstain, Abstention
 from service.classifier.artifact import from_bytes, read_model, to_bytes
-from service.classifier.card import card, imported
+from service.classifier.card import card, described, imported
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
 from service.classifier.distance import Distance, fit_distance
 from service.classifier.evaluate import evaluate
@@ -54,6 +54,7 @@ __all__ = [
     "Tell",
     "Trained",
     "card",
+    "described",
     "evaluate",
     "fit",
     "fit_distance",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from service.classifier.inference import CONFIDENCE, Inference
+from service.classifier.model import Model
 from service.classifier.options import Options
 from service.classifier.prediction import Label
 from service.classifier.trace import Step
@@ -118,3 +119,14 @@ def _spelled(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0.0 else "-Infinity"
     return value
+
+
+def described(model: Model) -> dict[str, Any]:
+    """What a version is, as it is answered and listed."""
+    return {
+        "name": model.name,
+        "version": model.version,
+        "classes": model.classes,
+        "features": model.feature_names,
+        **model.metadata,
+    }

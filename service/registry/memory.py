@@ -34,21 +34,32 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model by name: its newest version and its aliases."""
+    """A model by name.
+
+    Attributes:
+        latest: the last number that was given out.
+        newest: the newest version that is not deleted; None where there is none, or the model is.
+        aliases: what they stand for.
+        gone: the versions that are deleted.
+        deleted: whether the model is, so that its name waits to be restored or purged.
+    """
 
     latest: int
+    newest: int | None
     aliases: Mapping[str, Alias]
+    gone: frozenset[int] = frozenset()
+    deleted: bool = False
 
     def number(self, version: int | str | None) -> int | None:
         """The number that a version or alias stands for; None where there is none."""
         if isinstance(version, str) and NUMBER.fullmatch(version):
             version = int(version)
         if isinstance(version, int):
-            return version if 1 <= version <= self.latest else None
+            return version if 1 <= version <= self.latest and version not in self.gone else None
         set_to = self.aliases.get(version or DEFAULT)
         if set_to is not None:
             return set_to.number
-        return self.latest if version in (None, DEFAULT) else None
+        return self.newest if version in (None, DEFAULT) else None
 
 
 class Recent:
@@ -87,6 +98,13 @@ class Recent:
             self._bytes += bytes_of(model)
             while self._bytes > self._capacity and self._models:
                 self._bytes -= bytes_of(self._models.popitem(last=False)[1])
+
+    def drop(self, name: str, entry: Entry) -> None:
+        """Lets go of the versions of a model that are there no longer."""
+        with self._lock:
+            for key in [key for key in self._models if key[0] == name]:
+                if entry.newest is None or key[1] in entry.gone:
+                    self._bytes -= bytes_of(self._models.pop(key))
 
 
 def bytes_of(model: Model) -> int:

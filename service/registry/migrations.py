@@ -1,13 +1,16 @@
 """The schema, as a numbered list of steps; each is done once, in one transaction."""
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, Engine, func, insert, inspect, select, update
 
 from service.errors import Code, Unavailable
+from service.registry.cards import write_missing_cards
 from service.registry.schema import schema_version
 
 # What is here was done to somebody's database: a change of the schema is a new step at the end.
-# {bytes} is the one type that the two databases spell differently.
-STEPS: tuple[tuple[str, ...], ...] = (
+# {bytes} and {bytewise} are what the two databases spell differently.
+STEPS: tuple[tuple[str | Callable[[Connection], None], ...], ...] = (
     (
         "CREATE TABLE changes (value BIGINT NOT NULL)",
         "INSERT INTO changes (value) VALUES (0)",
@@ -72,6 +75,22 @@ STEPS: tuple[tuple[str, ...], ...] = (
             detail TEXT NOT NULL
         )""",
     ),
+    (
+        "ALTER TABLE models ADD COLUMN newest INTEGER",
+        "ALTER TABLE models ADD COLUMN deleted BIGINT",
+        "UPDATE models SET newest = latest",
+        'CREATE INDEX models_bytewise ON models (name COLLATE "{bytewise}")',
+        """CREATE TABLE cards (
+            name VARCHAR(63) NOT NULL,
+            number INTEGER NOT NULL,
+            deleted BIGINT,
+            card {bytes} NOT NULL,
+            PRIMARY KEY (name, number),
+            FOREIGN KEY (name, number) REFERENCES versions (name, number)
+        )""",
+        "CREATE INDEX cards_deleted ON cards (name, number) WHERE deleted IS NOT NULL",
+        write_missing_cards,
+    ),
 )
 LOCK = 0x58656E74  # of this list in PostgreSQL: "Xent"
 
@@ -99,8 +118,12 @@ def migrate(reader: Engine, writer: Engine) -> None:
             connection.execute(insert(schema_version).values(step=0))
         for statements in STEPS[done:]:
             for statement in statements:
-                kind = "BYTEA" if postgresql else "BLOB"
-                connection.exec_driver_sql(statement.replace("{bytes}", kind))
+                if callable(statement):
+                    statement(connection)
+                    continue
+                kind, order = ("BYTEA", "C") if postgresql else ("BLOB", "BINARY")
+                text = statement.replace("{bytes}", kind).replace("{bytewise}", order)
+                connection.exec_driver_sql(text)
         connection.execute(update(schema_version).values(step=len(STEPS)))
 
 

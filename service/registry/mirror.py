@@ -1,18 +1,15 @@
 """What one process knows of the registered models, kept in step with the database."""
 
+import hashlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
-from service.classifier import Model
-from service.errors import Code, NotFound, Unavailable, XentError
+from service.classifier import Model, from_bytes
+from service.errors import Code, Damaged, NotFound, Unavailable, XentError
 from service.registry.memory import DEFAULT, Entry, Recent
 from service.registry.store import Store, not_in_a_loop
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
 POLL_SECONDS = 1.0
 TURN_SECONDS = 3.0
@@ -36,6 +33,7 @@ class Mirror:
         self._entries: Mapping[str, Entry] = {}
         self._seen = -1  # the last change that the entries know of
         self._refreshing = threading.Lock()
+        self._damaged: set[tuple[str, int]] = set()
         self._ending = threading.Event()
         self._poller: threading.Thread | None = None
         self._lost = False  # whether the log has been told that the database cannot be used
@@ -66,13 +64,18 @@ class Mirror:
         if self._poller is None:  # nobody looks for changes
             self.look()
         entry = self._entries.get(name)
-        if entry is not None:
+        if entry is not None and entry.newest is not None:
             return entry
         if self._seen < 0:
             text = "the store could not be read yet; only the models that ship are known"
             raise Unavailable(Code.STORE_UNAVAILABLE, text)
         text = "there is no model of that name; GET /v1/models lists those that there are"
         raise NotFound(Code.UNKNOWN_MODEL, text)
+
+    def is_deleted(self, name: str) -> bool:
+        """Whether a model of that name waits to be restored or purged, as far as is known."""
+        entry = self._entries.get(name)
+        return entry is not None and entry.deleted
 
     def model(self, name: str, number: int) -> Model | None:
         """A version, from memory or else from the database; None where there is none.
@@ -87,18 +90,19 @@ class Mirror:
         """Keeps a model that was just stored."""
         self._recent.put(model)
 
-    def together(
-        self, connection: "Connection", wanted: set[tuple[str, int]]
-    ) -> dict[tuple[str, int], Model]:
-        """Versions by name and number; those that are not in memory are read at once."""
-        from service.registry import queries
+    def checked(self, name: str, number: int, artifact: bytes, digest: str) -> bytes:
+        """A stored file, which is the one that was stored.
 
-        found = {key: model for key in wanted if (model := self._recent.get(*key)) is not None}
-        files = queries.artifacts_of(connection, wanted - found.keys())
-        for model in queries.read_all(files):
-            self._recent.put(model)
-            found[model.name, model.version] = model
-        return found
+        Raises:
+            Damaged: it is another; the first time that is also logged.
+        """
+        if hashlib.sha256(artifact).hexdigest() == digest:
+            return artifact
+        if (name, number) not in self._damaged:
+            self._damaged.add((name, number))
+            _LOG.error("damaged model file", extra={"model": name, "version": number})
+        text = f"the stored file of version {number} of {name} is damaged; it is not served"
+        raise Damaged(Code.DAMAGED_ARTIFACT, text)
 
     def look(self) -> None:
         """Learns what others have changed, where a second is too old.
@@ -130,6 +134,9 @@ class Mirror:
             if self._seen >= 0:  # at the start nobody waits for all of them
                 self._read_ahead(changed)
             self._entries = {**self._entries, **changed}
+            for name, entry in changed.items():
+                if entry.gone or entry.newest is None:
+                    self._recent.drop(name, entry)
             self._seen = change
 
     @contextmanager
@@ -146,6 +153,8 @@ class Mirror:
     def _read_ahead(self, entries: Mapping[str, Entry]) -> None:
         """Reads what aliases stand for, so that scoring goes on without the database."""
         for name, entry in entries.items():
+            if entry.newest is None:
+                continue
             served = {entry.number(DEFAULT), *(alias.number for alias in entry.aliases.values())}
             for number in served - {None}:
                 if self._ending.is_set() or self._recent.nearly_full:
@@ -180,6 +189,6 @@ class Mirror:
             found = queries.artifact_of(connection, name, number)
         if found is None:
             return None
-        model = queries.read(*found)
+        model = from_bytes(self.checked(name, number, *found))
         self._recent.put(model)
         return model

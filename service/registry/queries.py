@@ -2,16 +2,16 @@
 
 import hashlib
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from service.classifier import Model, from_bytes, to_bytes
-from service.errors import Code, Unavailable
+from service.classifier import Model, to_bytes
+from service.errors import Code, Conflict
 from service.registry.audit import record
+from service.registry.cards import add_card
 from service.registry.memory import Alias, Entry
-from service.registry.schema import aliases, changes, models, versions
+from service.registry.schema import aliases, cards, changes, models, versions
 
 
 def last_change(connection: Connection) -> int:
@@ -28,7 +28,6 @@ def next_change(connection: Connection) -> int:
 def entries_since(connection: Connection, change: int) -> dict[str, Entry]:
     """The models that have changed after a change, by name."""
     changed = models.c.change > change
-    rows = connection.execute(select(models.c.name, models.c.latest).where(changed)).all()
     own = (
         select(
             aliases.c.name, aliases.c.alias, aliases.c.number, aliases.c.previous, aliases.c.change
@@ -39,18 +38,38 @@ def entries_since(connection: Connection, change: int) -> dict[str, Entry]:
     found: dict[str, dict[str, Alias]] = {}
     for name, alias, number, previous, moved in connection.execute(own):
         found.setdefault(name, {})[alias] = Alias(number, previous, moved)
-    return {name: Entry(latest, found.get(name, {})) for name, latest in rows}
+    gone: dict[str, set[int]] = {}
+    deleted = select(cards.c.name, cards.c.number).join(models, models.c.name == cards.c.name)
+    for name, number in connection.execute(deleted.where(changed, cards.c.deleted.is_not(None))):
+        gone.setdefault(name, set()).add(number)
+    rows = select(models.c.name, models.c.latest, models.c.newest, models.c.deleted).where(changed)
+    return {
+        name: Entry(
+            latest,
+            newest,
+            found.get(name, {}),
+            frozenset(gone.get(name, ())),
+            deleted is not None,
+        )
+        for name, latest, newest, deleted in connection.execute(rows)
+    }
 
 
 def add_version(connection: Connection, model: Model) -> Model:
-    """Stores a model as the next version of its name."""
+    """Stores a model as the next version of its name.
+
+    Raises:
+        Conflict: the model of that name is deleted, but not purged.
+    """
     change = next_change(connection)
-    latest = connection.execute(
-        select(models.c.latest).where(models.c.name == model.name)
-    ).scalar_one_or_none()
-    numbered = replace(model, version=(latest or 0) + 1)
-    values = {"latest": numbered.version, "change": change}
-    if latest is None:
+    row = connection.execute(
+        select(models.c.latest, models.c.deleted).where(models.c.name == model.name)
+    ).one_or_none()
+    if row is not None and row.deleted is not None:
+        raise deleted_model(model.name)
+    numbered = replace(model, version=1 if row is None else row.latest + 1)
+    values = {"latest": numbered.version, "newest": numbered.version, "change": change}
+    if row is None:
         connection.execute(insert(models).values(name=model.name, **values))
     else:
         connection.execute(update(models).where(models.c.name == model.name).values(**values))
@@ -64,9 +83,16 @@ def add_version(connection: Connection, model: Model) -> Model:
             created=time.time_ns() // 1000,
         )
     )
+    add_card(connection, numbered)
     subject = f"models/{numbered.name}/versions/{numbered.version}"
     record(connection, change, "version.create", subject)
     return numbered
+
+
+def deleted_model(name: str) -> Conflict:
+    """The error of a name that waits to be restored or purged."""
+    text = f"the model {name} is deleted; restore it, or purge it to use its name again"
+    return Conflict(Code.MODEL_DELETED, text)
 
 
 def artifact_of(connection: Connection, name: str, number: int) -> tuple[bytes, str] | None:
@@ -78,39 +104,15 @@ def artifact_of(connection: Connection, name: str, number: int) -> tuple[bytes, 
     return None if row is None else (bytes(row.artifact), row.digest)
 
 
-def artifacts_of(
-    connection: Connection, wanted: Iterable[tuple[str, int]]
-) -> list[tuple[bytes, str]]:
-    """The files of versions in no order, with their SHA-256, by one question."""
-    statement = select(versions.c.artifact, versions.c.digest).where(
-        tuple_(versions.c.name, versions.c.number).in_(wanted)
-    )
-    return [(bytes(artifact), digest) for artifact, digest in connection.execute(statement)]
-
-
-def names_after(connection: Connection, after: str, limit: int) -> list[tuple[str, int]]:
-    """Names in the order of their bytes, with the newest version or the one set as default."""
+def is_served(connection: Connection, name: str, number: int) -> bool:
+    """Whether there is such a version, and neither it nor its model is deleted."""
     statement = (
-        select(models.c.name, models.c.latest, aliases.c.number)
-        .outerjoin(aliases, (aliases.c.name == models.c.name) & (aliases.c.alias == "default"))
-        .where(models.c.name.collate(_bytewise(connection)) > after)
-        .order_by(models.c.name.collate(_bytewise(connection)))
-        .limit(limit)
+        select(cards.c.number)
+        .join(models, models.c.name == cards.c.name)
+        .where(cards.c.name == name, cards.c.number == number)
+        .where(cards.c.deleted.is_(None), models.c.deleted.is_(None))
     )
-    return [(name, number or latest) for name, latest, number in connection.execute(statement)]
-
-
-def versions_after(
-    connection: Connection, name: str, after: int, limit: int
-) -> list[tuple[bytes, str]]:
-    """The files of a model's versions, with their SHA-256."""
-    statement = (
-        select(versions.c.artifact, versions.c.digest)
-        .where(versions.c.name == name, versions.c.number > after)
-        .order_by(versions.c.number)
-        .limit(limit)
-    )
-    return [(bytes(artifact), digest) for artifact, digest in connection.execute(statement)]
+    return connection.execute(statement).one_or_none() is not None
 
 
 def move_alias(
@@ -135,6 +137,18 @@ def move_alias(
     return moved
 
 
+def newest(connection: Connection, name: str) -> int:
+    """The newest version of a model that is served."""
+    statement = select(models.c.newest).where(models.c.name == name)
+    return int(connection.execute(statement).scalar_one())
+
+
+def unset_alias(connection: Connection, name: str, alias: str, change: int) -> None:
+    """Removes an alias."""
+    connection.execute(delete(aliases).where(aliases.c.name == name, aliases.c.alias == alias))
+    connection.execute(update(models).where(models.c.name == name).values(change=change))
+
+
 def alias_of(connection: Connection, name: str, alias: str) -> Alias | None:
     """What an alias stands for."""
     statement = select(aliases.c.number, aliases.c.previous, aliases.c.change).where(
@@ -142,36 +156,3 @@ def alias_of(connection: Connection, name: str, alias: str) -> Alias | None:
     )
     row = connection.execute(statement).one_or_none()
     return None if row is None else Alias(row.number, row.previous, row.change)
-
-
-def intact(artifact: bytes, digest: str) -> bytes:
-    """A file, if it is the one that was stored.
-
-    Raises:
-        Unavailable: it was damaged since.
-    """
-    if hashlib.sha256(artifact).hexdigest() != digest:
-        text = (
-            "a stored model file does not have the digest that it was stored with; "
-            "the store was damaged, and has to be restored from a copy"
-        )
-        raise Unavailable(Code.STORE_UNAVAILABLE, text)
-    return artifact
-
-
-def read(artifact: bytes, digest: str) -> Model:
-    """A model from its file.
-
-    Raises:
-        Unavailable: the file is not the one that was stored.
-    """
-    return from_bytes(intact(artifact, digest))
-
-
-def read_all(rows: Iterable[tuple[bytes, str]]) -> list[Model]:
-    """Models from their files."""
-    return [read(artifact, digest) for artifact, digest in rows]
-
-
-def _bytewise(connection: Connection) -> str:
-    return "C" if connection.dialect.name == "postgresql" else "BINARY"

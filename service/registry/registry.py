@@ -1,17 +1,18 @@
 """Versions of models: kept in a database, found in memory."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.classifier import Model, to_bytes
+from service.classifier import Model, described, to_bytes
 from service.errors import Code, Conflict, XentError
 from service.registry.aliases import Aliases, unknown_version
 from service.registry.memory import Entry
 from service.registry.mirror import Mirror
 from service.registry.store import Store
+from service.wire import dump_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some models in order.
+    """Some versions in order.
 
     Attributes:
-        models: the models.
+        cards: what is listed of each, as JSON.
         next: what to give as `after` for the following ones; None where there are none.
     """
 
-    models: tuple[Model, ...]
+    cards: tuple[bytes, ...]
     next: str | None
 
 
@@ -47,7 +48,7 @@ class Registry:
         self._shipped = dict(shipped)
         self.store = Store(url)
         self._mirror = Mirror(self.store, capacity)
-        self.aliases = Aliases(self.store, self._mirror, self.check)
+        self.aliases = Aliases(self.store, self._mirror, self._check_shipped)
 
     def start(self) -> None:
         """Reads what there is, and from then on follows what other processes change.
@@ -74,17 +75,17 @@ class Registry:
             WouldWait: it is not in memory.
         """
         if name in self._shipped:
-            number = Entry(1, {}).number(version)
+            number = Entry(1, 1, {}).number(version)
             if number is None:
                 raise unknown_version(name, 1)
             return self._shipped[name]
         entry = self._mirror.entry(name)
         number = entry.number(version)
         if number is None:
-            raise unknown_version(name, entry.latest)
+            raise unknown_version(name, entry.newest)
         model = self._mirror.model(name, number)
         if model is None:
-            raise unknown_version(name, entry.latest)
+            raise unknown_version(name, entry.newest)
         return model
 
     def models(self, after: str | None, limit: int) -> Page:
@@ -98,19 +99,14 @@ class Registry:
             Unavailable: the database cannot be used now.
             WouldWait: in the thread of a server's loop.
         """
-        from service.registry import queries
-
         begin = after or ""
-        found = [(name, 1) for name in self._shipped if name > begin]
-        known = {(name, 1): model for name, model in self._shipped.items()}
+        found = [(n, dump_json(described(m))) for n, m in self._shipped.items() if n > begin]
         if self.store.exists:
+            from service.registry import cards
+
             with self.store.reading() as connection:
-                found += queries.names_after(connection, begin, limit + 1)
-                found.sort()
-                known |= self._mirror.together(connection, set(found[:limit]) - known.keys())
-        found.sort()
-        page = [known[key] for key in found[:limit]]
-        return Page(tuple(page), found[limit - 1][0] if len(found) > limit else None)
+                found += cards.defaults_after(connection, begin, limit + 1)
+        return _page(sorted(found), limit)
 
     def versions(self, name: str, after: int | None, limit: int) -> Page:
         """The versions of a model, from the first on.
@@ -125,28 +121,28 @@ class Registry:
             Unavailable: the database cannot be used now.
             WouldWait: in the thread of a server's loop.
         """
-        from service.registry import queries
-
         begin = after or 0
         if name in self._shipped:
-            return Page((self._shipped[name],) if begin < 1 else (), None)
-        entry = self._mirror.entry(name)
-        if begin >= entry.latest:
+            model = self._shipped[name]
+            return _page([(1, dump_json(described(model)))] if begin < 1 else [], limit)
+        if begin >= self._mirror.entry(name).latest:
             return Page((), None)
+        from service.registry import cards
+
         with self.store.reading() as connection:
-            found = queries.read_all(queries.versions_after(connection, name, begin, limit + 1))
-        more = len(found) > limit
-        return Page(tuple(found[:limit]), str(found[limit - 1].version) if more else None)
+            return _page(cards.versions_after(connection, name, begin, limit + 1), limit)
 
     def check(self, name: str) -> None:
         """Refuses a name that nothing can be registered under.
 
         Raises:
-            Conflict: a model that ships has it.
+            Conflict: a model that ships has it, or one that is deleted.
         """
-        if name in self._shipped:
-            text = f"{name} is a model that ships, which stays as it is; take another name"
-            raise Conflict(Code.SHIPPED_MODEL, text)
+        self._check_shipped(name)
+        if self._mirror.is_deleted(name):
+            from service.registry import queries
+
+            raise queries.deleted_model(name)
 
     def register(self, model: Model) -> Model:
         """Keep a model as the next version of its name.
@@ -158,7 +154,7 @@ class Registry:
             The model with its version; from then on it outlives a crash.
 
         Raises:
-            Conflict: a model that ships has its name.
+            Conflict: a model that ships has its name, or one that is deleted.
             StoreFull: the disk is full.
             Unavailable: the database cannot be used now, or did not confirm.
             WouldWait: in the thread of a server's loop.
@@ -186,6 +182,7 @@ class Registry:
 
         Raises:
             NotFound, Unavailable, WouldWait: as in `find`.
+            Damaged: the file is not the one that was stored.
         """
         from service.registry import queries
 
@@ -196,6 +193,69 @@ class Registry:
         number = entry.number(version)
         with self.store.reading() as connection:
             found = None if number is None else queries.artifact_of(connection, name, number)
-        if found is None:
-            raise unknown_version(name, entry.latest)
-        return queries.intact(*found), found[1]
+        if number is None or found is None:
+            raise unknown_version(name, entry.newest)
+        return self._mirror.checked(name, number, *found), found[1]
+
+    def delete(self, name: str, number: int | None = None) -> None:
+        """Serve and list a version no longer, or a whole model; both can be restored.
+
+        Args:
+            name: of the model.
+            number: of the version; None is the model with all of them and its aliases.
+
+        Raises:
+            Conflict: the model ships, or an alias stands for the version.
+            NotFound: there is no such thing.
+            StoreFull, Unavailable, WouldWait: as in `register`.
+        """
+        from service.registry import deletion
+
+        self._remove(deletion.delete_model, deletion.delete_version, name, number)
+
+    def restore(self, name: str, number: int | None = None) -> None:
+        """Undo `delete`; what is not deleted stays as it is.
+
+        Raises:
+            Conflict: the model ships.
+            NotFound, StoreFull, Unavailable, WouldWait: as in `delete`.
+        """
+        from service.registry import deletion
+
+        self._remove(deletion.restore_model, deletion.restore_version, name, number)
+
+    def purge(self, name: str, number: int | None = None) -> None:
+        """Remove the bytes of what is deleted for good; its numbers are never given out again.
+
+        Raises:
+            Conflict: the model ships, or it is not deleted.
+            NotFound, StoreFull, Unavailable, WouldWait: as in `delete`.
+        """
+        from service.registry import deletion
+
+        self._remove(deletion.purge_model, deletion.purge_version, name, number)
+
+    def _remove(
+        self,
+        of_model: "Callable[[Connection, str], None]",
+        of_version: "Callable[[Connection, str, int], None]",
+        name: str,
+        number: int | None,
+    ) -> None:
+        self._check_shipped(name)
+        with self.store.writing() as connection:
+            if number is None:
+                of_model(connection, name)
+            else:
+                of_version(connection, name, number)
+        self.refresh()
+
+    def _check_shipped(self, name: str) -> None:
+        if name in self._shipped:
+            text = f"{name} is a model that ships, which stays as it is; take another name"
+            raise Conflict(Code.SHIPPED_MODEL, text)
+
+
+def _page(found: Sequence[tuple[str | int, bytes]], limit: int) -> Page:
+    cards = tuple(card for _, card in found[:limit])
+    return Page(cards, str(found[limit - 1][0]) if len(found) > limit else None)

@@ -15,8 +15,10 @@ models = Table(
     "models",
     METADATA,
     Column("name", NAME, primary_key=True),
-    Column("latest", Integer, nullable=False),
+    Column("latest", Integer, nullable=False),  # number given out: none is given out twice
     Column("change", BigInteger, nullable=False),
+    Column("newest", Integer),  # that is not deleted; NULL where there is none, or the model is
+    Column("deleted", BigInteger),  # when; its versions stay as they are until it is restored
 )
 
 versions = Table(
@@ -24,9 +26,19 @@ versions = Table(
     METADATA,
     Column("name", NAME, primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("artifact", LargeBinary, nullable=False),
+    Column("artifact", LargeBinary, nullable=False),  # empty once it is purged
     Column("digest", String(64), nullable=False),
     Column("created", BigInteger, nullable=False),  # microseconds since 1970, for people
+)
+
+# What is listed of a version, apart from its artifact, which takes ten times longer to read.
+cards = Table(
+    "cards",
+    METADATA,
+    Column("name", NAME, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("deleted", BigInteger),  # when
+    Column("card", LargeBinary, nullable=False),  # JSON; empty once it is purged
 )
 
 aliases = Table(

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import MetaData, event
 
 from service.classifier import from_bytes
-from service.errors import Code, Conflict, NotFound, Stale, StoreFull, Unavailable
+from service.errors import Code, Conflict, Damaged, NotFound, Stale, StoreFull, Unavailable
 from service.registry import Registry, WouldWait
 from service.registry import mirror as room
 from service.registry.database import Database
@@ -125,10 +126,12 @@ def test_a_page_of_models_is_read_with_one_question(url: str, opened: Open) -> N
         lambda connection, cursor, statement, *_: asked.append(statement),
     )
     page = reader.models("iris", 11)
-    assert [m.name for m in page.models] == [f"mine-{value:02}" for value in range(11)]
-    assert [m.coefficients.item() for m in page.models] == list(range(11))
+    shown = [orjson.loads(card) for card in page.cards]
+    assert [card["name"] for card in shown] == [f"mine-{value:02}" for value in range(11)]
+    assert [card["version"] for card in shown] == [1] * 11
+    assert [card["fit"]["objective"] for card in shown] == list(range(11))
     assert page.next == "mine-10"
-    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 2
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
 
 
 class TestAliases:
@@ -158,7 +161,8 @@ class TestAliases:
         registry.aliases.move("mine", "default", 1, None)
         registry.register(model("mine", 1))
         assert registry.find("mine").version == 1
-        assert [m.version for m in registry.models("iris", 9).models] == [1]
+        (card,) = registry.models("iris", 9).cards
+        assert orjson.loads(card)["version"] == 1
 
     def test_who_looked_too_early_changes_nothing(self, registry: Registry) -> None:
         registry.register(model("mine"))
@@ -197,7 +201,11 @@ class TestArtifacts:
 
     @pytest.mark.parametrize("harm", ["cut short", "one bit"])
     def test_a_damaged_file_is_never_served(
-        self, harm: str, fresh_url: Callable[[str], str], opened: Open
+        self,
+        harm: str,
+        fresh_url: Callable[[str], str],
+        opened: Open,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         url = fresh_url("sqlite")
         opened(url).register(model("mine", 4.25))
@@ -209,9 +217,13 @@ class TestArtifacts:
                 del data[-8:]
             connection.execute("UPDATE versions SET artifact = ?", (bytes(data),))
         connection.close()
-        for call in (opened(url).find, opened(url).artifact):
-            with pytest.raises(Unavailable, match="digest"):
-                call("mine")
+        registry = opened(url)
+        for ask in (registry.find, registry.artifact) * 2:
+            with pytest.raises(Damaged) as found:
+                ask("mine")
+            assert found.value.code == Code.DAMAGED_ARTIFACT
+        (record,) = caplog.records  # it is logged once
+        assert (record.levelname, record.__dict__["version"]) == ("ERROR", 1)
 
 
 class TestFaults:

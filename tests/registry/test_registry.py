@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import orjson
 import pytest
 
 from service.errors import Code, Conflict, NotFound
@@ -26,7 +27,7 @@ def test_models_that_ship_are_found_and_stay(registry: Registry) -> None:
     with pytest.raises(Conflict) as found:
         registry.register(model("iris"))
     assert found.value.code == Code.SHIPPED_MODEL
-    assert len(registry.versions("iris", None, 10).models) == 1
+    assert len(registry.versions("iris", None, 10).cards) == 1
 
 
 @pytest.mark.parametrize("version", [0, -1, 2, 2**70, "newest", "01", "2", "+1", "\u0661", ""])
@@ -46,7 +47,7 @@ def test_what_is_not_there_is_not_found(registry: Registry, version: int | str) 
 
 
 def names(page: Page) -> list[tuple[str, int]]:
-    return [(model.name, model.version) for model in page.models]
+    return [(card["name"], card["version"]) for card in map(orjson.loads, page.cards)]
 
 
 def test_pages_are_in_order_and_lead_to_all(registry: Registry) -> None:
@@ -58,7 +59,7 @@ def test_pages_are_in_order_and_lead_to_all(registry: Registry) -> None:
         seen += names(page)
         if page.next is None:
             break
-        assert len(page.models) == 2
+        assert len(page.cards) == 2
         after = page.next
     assert seen == [("digits", 1), ("iris", 1), ("mine", 2), ("zebra", 1)]
     assert registry.models("zebra", 5) == Page((), None)
@@ -66,7 +67,7 @@ def test_pages_are_in_order_and_lead_to_all(registry: Registry) -> None:
     assert (names(first), first.next) == ([("mine", 1)], "1")
     last = registry.versions("mine", 1, 1)
     assert (names(last), last.next) == ([("mine", 2)], None)
-    assert registry.versions("mine", 2**70, 5).models == ()
+    assert registry.versions("mine", 2**70, 5).cards == ()
 
 
 def test_threads_get_versions_of_their_own(registry: Registry) -> None:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from itertools import count
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -58,6 +59,9 @@ class Book:
 
     def roll_back(self, name: str, alias: str) -> Any:
         before = self.aliases.get((name, alias), (None, None))[1]
+        if before is None and alias == "default" and (name, alias) in self.aliases:
+            del self.aliases[name, alias]
+            return len(self.values[name]), None
         return Code.NOTHING_BEFORE if before is None else self.move(name, alias, before)
 
 
@@ -120,7 +124,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=NAMES, alias=ALIASES, number=NUMBERS, who=WHO)
     def promote_with_an_old_look(self, name: str, alias: str, number: int, who: int) -> None:
-        self.same(who, lambda r: r.aliases.move(self.full(name), alias, number, 0), Code.STALE)
+        self.same(who, lambda r: r.aliases.move(self.full(name), alias, number, -1), Code.STALE)
 
     @rule(name=NAMES, version=st.one_of(st.none(), NUMBERS, ALIASES), who=WHO)
     def find(self, name: str, version: int | str | None, who: int) -> None:
@@ -168,8 +172,9 @@ def pages(ask: Callable[[Any, int], Any], after: Any, limit: int) -> list[tuple[
     found: list[tuple[str, int, float]] = []
     while True:
         page = ask(after, limit)
-        assert len(page.models) <= limit
-        found += [(m.name, m.version, m.coefficients.item()) for m in page.models]
+        assert len(page.cards) <= limit
+        cards = [orjson.loads(card) for card in page.cards]
+        found += [(card["name"], card["version"], card["fit"]["objective"]) for card in cards]
         if page.next is None:
             return found
         after = int(page.next) if page.next.isdecimal() else page.next

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query
+from orjson import Fragment
 
 from service import classifier, evaluation
 from service.api.beside import Find
@@ -44,17 +45,17 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         With their training facts and held-out metrics.
         """
         page = registry.models(after, limit)
-        listed = {"models": [described(model) for model in page.models]}
+        listed = {"models": [Fragment(card) for card in page.cards]}
         return listed | _next("/v1/models", limit, page.next)
 
     def show_model(name: str) -> dict[str, Any]:
         """The default version of a model: classes, features, training facts and metrics."""
-        return described(find(name))
+        return classifier.described(find(name))
 
     def list_versions(name: str, after: AfterVersion = None, limit: Limit = 100) -> dict[str, Any]:
         """The versions of a model, from the first on."""
         page = registry.versions(name, after, limit)
-        listed = {"versions": [described(model) for model in page.models]}
+        listed = {"versions": [Fragment(card) for card in page.cards]}
         return listed | _next(f"/v1/models/{name}/versions", limit, page.next)
 
     def show_version(name: str, version: str) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
 
         `default` is the newest version.
         """
-        return described(find(name, version))
+        return classifier.described(find(name, version))
 
     def show_parameters(name: str, version: str) -> dict[str, Any]:
         """The coefficients and intercepts of a version."""
@@ -114,17 +115,6 @@ def abstain_of(body: PredictRequest) -> classifier.Abstain | None:
     """When a prediction is asked to abstain, if it is."""
     asked = body.abstain
     return None if asked is None else classifier.Abstain(**asked.arguments())
-
-
-def described(model: classifier.Model) -> dict[str, Any]:
-    """What a version is, as it is answered."""
-    return {
-        "name": model.name,
-        "version": model.version,
-        "classes": model.classes,
-        "features": model.feature_names,
-        **model.metadata,
-    }
 
 
 def _next(path: str, limit: int, after: str | None) -> dict[str, str]:

@@ -1,0 +1,58 @@
+"""What is listed of versions; every function works in the transaction it is given."""
+
+from sqlalchemy import Connection, func, insert, select
+
+from service.classifier import Model, described, from_bytes
+from service.errors import XentError
+from service.registry.schema import aliases, cards, models, versions
+from service.wire import dump_json
+
+
+def add_card(connection: Connection, model: Model) -> None:
+    """Writes what is listed of a version."""
+    card = dump_json(described(model))
+    connection.execute(
+        insert(cards).values(name=model.name, number=model.version, deleted=None, card=card)
+    )
+
+
+def defaults_after(connection: Connection, after: str, limit: int) -> list[tuple[str, bytes]]:
+    """Names in the order of their bytes, each with the card of its default version."""
+    bytewise = models.c.name.collate("C" if connection.dialect.name == "postgresql" else "BINARY")
+    default = (aliases.c.name == models.c.name) & (aliases.c.alias == "default")
+    number = func.coalesce(aliases.c.number, models.c.newest)
+    statement = (
+        select(models.c.name, cards.c.card)
+        .outerjoin(aliases, default)
+        .join(cards, (cards.c.name == models.c.name) & (cards.c.number == number))
+        .where(bytewise > after, models.c.newest.is_not(None))
+        .order_by(bytewise)
+        .limit(limit)
+    )
+    return [(name, bytes(card)) for name, card in connection.execute(statement)]
+
+
+def versions_after(
+    connection: Connection, name: str, after: int, limit: int
+) -> list[tuple[int, bytes]]:
+    """The numbers of a model's versions that are not deleted, each with its card."""
+    statement = (
+        select(cards.c.number, cards.c.card)
+        .where(cards.c.name == name, cards.c.number > after, cards.c.deleted.is_(None))
+        .order_by(cards.c.number)
+        .limit(limit)
+    )
+    return [(number, bytes(card)) for number, card in connection.execute(statement)]
+
+
+def write_missing_cards(connection: Connection) -> None:
+    """A step of the schema: the cards of the versions from before there were any."""
+    for name, number in connection.execute(select(versions.c.name, versions.c.number)).all():
+        own = (versions.c.name == name) & (versions.c.number == number)
+        artifact = bytes(connection.execute(select(versions.c.artifact).where(own)).scalar_one())
+        try:
+            shown = described(from_bytes(artifact))
+        except XentError:  # a damaged one is told when it is asked for
+            shown = {"name": name, "version": number, "classes": [], "features": []}
+        card = dump_json(shown)
+        connection.execute(insert(cards).values(name=name, number=number, deleted=None, card=card))

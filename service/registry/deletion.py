@@ -1,0 +1,171 @@
+"""Deleting, restoring and purging; every function works in the transaction it is given.
+
+Each returns once the change is made, as one change of what is served. A version that is deleted
+keeps its number, its bytes and its card; one that is purged keeps the number alone, so that it is
+never given out again.
+"""
+
+import time
+
+from sqlalchemy import Connection, delete, select, update
+
+from service.errors import Code, Conflict, NotFound
+from service.registry.audit import record
+from service.registry.queries import next_change
+from service.registry.schema import aliases, cards, models, versions
+
+
+def delete_version(connection: Connection, name: str, number: int) -> None:
+    """Deletes a version.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: an alias stands for it.
+    """
+    change = next_change(connection)
+    if _deleted(connection, name) or _card(connection, name, number) != (False, False):
+        raise _no_version(name)
+    standing = select(aliases.c.alias).where(aliases.c.name == name, aliases.c.number == number)
+    alias = connection.execute(standing.order_by(aliases.c.alias).limit(1)).scalar_one_or_none()
+    if alias is not None:
+        text = f"the alias {alias} of {name} stands for this version; move or delete it first"
+        raise Conflict(Code.ALIASED, text)
+    _set_deleted(connection, name, number, time.time_ns() // 1000)
+    _set_newest(connection, name, change)
+    record(connection, change, "version.delete", f"models/{name}/versions/{number}")
+
+
+def restore_version(connection: Connection, name: str, number: int) -> None:
+    """Undoes `delete_version`; one that is not deleted stays.
+
+    Raises:
+        NotFound: there is none, or it is purged, or its model is deleted.
+    """
+    change = next_change(connection)
+    if _deleted(connection, name) or _card(connection, name, number)[1]:
+        raise _no_version(name)
+    _set_deleted(connection, name, number, None)
+    _set_newest(connection, name, change)
+    record(connection, change, "version.restore", f"models/{name}/versions/{number}")
+
+
+def purge_version(connection: Connection, name: str, number: int) -> None:
+    """Removes the bytes of a deleted version for good.
+
+    Raises:
+        NotFound: there is none, or it is purged already.
+        Conflict: it is not deleted.
+    """
+    change = next_change(connection)
+    deleted, purged = _card(connection, name, number)
+    if purged:
+        raise _no_version(name)
+    if not deleted:
+        raise _not_deleted(f"version {number} of {name}")
+    _purge(connection, name, number)
+    record(connection, change, "version.purge", f"models/{name}/versions/{number}")
+
+
+def delete_model(connection: Connection, name: str) -> None:
+    """Deletes a model with its versions and aliases.
+
+    Raises:
+        NotFound: there is none.
+    """
+    change = next_change(connection)
+    row = connection.execute(select(models.c.newest).where(models.c.name == name)).one_or_none()
+    if row is None or row.newest is None:
+        raise _no_model(name)
+    values = {"newest": None, "deleted": time.time_ns() // 1000, "change": change}
+    connection.execute(update(models).where(models.c.name == name).values(**values))
+    record(connection, change, "model.delete", f"models/{name}")
+
+
+def restore_model(connection: Connection, name: str) -> None:
+    """Undoes `delete_model`; one that is not deleted stays.
+
+    Raises:
+        NotFound: there is none.
+    """
+    change = next_change(connection)
+    _deleted(connection, name)
+    connection.execute(update(models).where(models.c.name == name).values(deleted=None))
+    if _set_newest(connection, name, change) is None:
+        raise _no_model(name)
+    record(connection, change, "model.restore", f"models/{name}")
+
+
+def purge_model(connection: Connection, name: str) -> None:
+    """Removes the bytes of all versions of a deleted model, and its aliases, for good.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: it is not deleted.
+    """
+    change = next_change(connection)
+    if not _deleted(connection, name):
+        raise _not_deleted(f"the model {name}")
+    connection.execute(delete(aliases).where(aliases.c.name == name))
+    numbers = select(cards.c.number).where(cards.c.name == name, cards.c.card != b"")
+    for (number,) in connection.execute(numbers).all():
+        _purge(connection, name, number)
+    connection.execute(
+        update(models).where(models.c.name == name).values(deleted=None, change=change)
+    )
+    record(connection, change, "model.purge", f"models/{name}")
+
+
+def _deleted(connection: Connection, name: str) -> bool:
+    """Whether a model is deleted, of those that there are or were."""
+    row = connection.execute(select(models.c.deleted).where(models.c.name == name)).one_or_none()
+    if row is None:
+        raise _no_model(name)
+    return row.deleted is not None
+
+
+def _card(connection: Connection, name: str, number: int) -> tuple[bool, bool]:
+    """Whether a version is deleted, and whether it is purged."""
+    own = (cards.c.name == name) & (cards.c.number == number)
+    row = connection.execute(select(cards.c.deleted, cards.c.card).where(own)).one_or_none()
+    if row is None:
+        raise _no_version(name)
+    return row.deleted is not None, not row.card
+
+
+def _set_deleted(connection: Connection, name: str, number: int, deleted: int | None) -> None:
+    own = (cards.c.name == name) & (cards.c.number == number)
+    connection.execute(update(cards).where(own).values(deleted=deleted))
+
+
+def _set_newest(connection: Connection, name: str, change: int) -> int | None:
+    left = (
+        select(cards.c.number)
+        .where(cards.c.name == name, cards.c.deleted.is_(None))
+        .order_by(cards.c.number.desc())
+        .limit(1)
+    )
+    newest = connection.execute(left).scalar_one_or_none()
+    values = {"newest": newest, "change": change}
+    connection.execute(update(models).where(models.c.name == name).values(**values))
+    return newest
+
+
+def _purge(connection: Connection, name: str, number: int) -> None:
+    own = (versions.c.name == name) & (versions.c.number == number)
+    connection.execute(update(versions).where(own).values(artifact=b""))
+    own = (cards.c.name == name) & (cards.c.number == number)
+    values = {"card": b"", "deleted": time.time_ns() // 1000}
+    connection.execute(update(cards).where(own).values(**values))
+
+
+def _no_model(name: str) -> NotFound:
+    return NotFound(Code.UNKNOWN_MODEL, f"there is no model {name[:63]} of which that can be done")
+
+
+def _no_version(name: str) -> NotFound:
+    return NotFound(Code.UNKNOWN_VERSION, f"{name} has no version of which that can be done")
+
+
+def _not_deleted(what: str) -> Conflict:
+    text = f"{what} is not deleted; what is purged is gone for good, so it is deleted first"
+    return Conflict(Code.NOT_DELETED, text)

@@ -1,0 +1,180 @@
+"""Deleting, restoring and purging, in both databases: what is served, listed and left."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from service.errors import Code, NotFound, XentError
+from service.registry import Registry
+from service.registry.migrations import STEPS
+from service.registry.schema import versions
+
+from .conftest import model
+
+Open = Callable[..., Registry]
+
+
+@pytest.fixture
+def three(registry: Registry) -> Registry:
+    for value in (1, 2, 3):
+        registry.register(model("mine", value))
+    return registry
+
+
+def listed(registry: Registry) -> list[int]:
+    try:
+        cards = registry.versions("mine", None, 100).cards
+    except NotFound:
+        return []
+    return [orjson.loads(card)["version"] for card in cards]
+
+
+def default(registry: Registry) -> int | None:
+    for card in map(orjson.loads, registry.models(None, 100).cards):
+        if card["name"] == "mine":
+            return int(card["version"])
+    return None
+
+
+def code_of(call: Callable[[], object]) -> Code:
+    with pytest.raises(XentError) as found:
+        call()
+    return found.value.code
+
+
+class TestVersions:
+    def test_what_is_deleted_is_neither_served_nor_listed_until_it_is_restored(
+        self, three: Registry
+    ) -> None:
+        three.delete("mine", 3)
+        assert code_of(lambda: three.find("mine", 3)) == Code.UNKNOWN_VERSION
+        assert code_of(lambda: three.artifact("mine", 3)) == Code.UNKNOWN_VERSION
+        assert code_of(lambda: three.delete("mine", 3)) == Code.UNKNOWN_VERSION
+        assert three.find("mine").version == 2
+        assert (listed(three), default(three)) == ([1, 2], 2)
+        for _ in range(2):
+            three.restore("mine", 3)
+            assert three.find("mine").coefficients.item() == 3
+            assert (listed(three), default(three)) == ([1, 2, 3], 3)
+
+    def test_what_is_purged_is_gone_and_its_number_never_comes_again(self, three: Registry) -> None:
+        assert code_of(lambda: three.purge("mine", 3)) == Code.NOT_DELETED
+        three.delete("mine", 3)
+        three.purge("mine", 3)
+        for again in (three.purge, three.restore, three.delete):
+            assert code_of(lambda: again("mine", 3)) == Code.UNKNOWN_VERSION  # noqa: B023
+        assert three.register(model("mine", 4)).version == 4
+        assert listed(three) == [1, 2, 4]
+
+    def test_an_alias_holds_its_version(self, three: Registry) -> None:
+        made = three.aliases.move("mine", "champion", 2, None)
+        assert code_of(lambda: three.delete("mine", 2)) == Code.ALIASED
+        assert three.find("mine", 2).version == 2
+        three.aliases.delete("mine", "champion", made.change)
+        three.delete("mine", 2)
+        assert code_of(lambda: three.aliases.move("mine", "best", 2, None)) == Code.UNKNOWN_VERSION
+        assert three.find("mine", 3).version == 3
+
+    def test_without_a_version_there_is_no_model_but_its_numbers(self, three: Registry) -> None:
+        for number in (1, 2, 3):
+            three.delete("mine", number)
+        assert code_of(lambda: three.find("mine")) == Code.UNKNOWN_MODEL
+        assert default(three) is None
+        assert three.register(model("mine", 4)).version == 4
+        assert three.find("mine").version == 4
+
+    @pytest.mark.parametrize("call", ["delete", "restore", "purge"])
+    def test_what_is_not_there_or_ships(self, three: Registry, call: str) -> None:
+        act = getattr(three, call)
+        assert code_of(lambda: act("yours")) == (Code.UNKNOWN_MODEL)
+        assert code_of(lambda: act("mine", 9)) == Code.UNKNOWN_VERSION
+        for number in (None, 1):
+            assert code_of(lambda: act("iris", number)) == Code.SHIPPED_MODEL  # noqa: B023
+        assert listed(three) == [1, 2, 3]
+
+
+class TestModels:
+    def test_a_model_is_deleted_and_restored_with_all_that_it_has(self, three: Registry) -> None:
+        three.aliases.move("mine", "champion", 1, None)
+        three.delete("mine", 2)
+        three.delete("mine")
+        for ask in (three.find, three.artifact, three.delete):
+            assert code_of(lambda: ask("mine")) == Code.UNKNOWN_MODEL  # noqa: B023
+        assert code_of(lambda: three.aliases.find("mine", "champion")) == Code.UNKNOWN_MODEL
+        assert code_of(lambda: three.restore("mine", 1)) == Code.UNKNOWN_VERSION
+        assert default(three) is None
+        for call in (lambda: three.check("mine"), lambda: three.register(model("mine"))):
+            assert code_of(call) == Code.MODEL_DELETED
+        for _ in range(2):
+            three.restore("mine")
+            assert (listed(three), default(three)) == ([1, 3], 3)
+        assert three.find("mine", "champion").version == 1
+
+    def test_a_purged_model_leaves_its_name_and_no_number(self, three: Registry) -> None:
+        three.aliases.move("mine", "champion", 1, None)
+        assert code_of(lambda: three.purge("mine")) == Code.NOT_DELETED
+        three.delete("mine")
+        three.purge("mine")
+        assert code_of(lambda: three.restore("mine")) == Code.UNKNOWN_MODEL
+        assert code_of(lambda: three.purge("mine")) == Code.NOT_DELETED
+        three.check("mine")
+        assert three.register(model("mine", 9)).version == 4
+        assert listed(three) == [4]
+        assert code_of(lambda: three.aliases.find("mine", "champion")) == Code.UNKNOWN_ALIAS
+
+
+def test_others_let_go_of_it(url: str, opened: Open) -> None:
+    writer, other = opened(url), opened(url)
+    for value in (1, 2):
+        writer.register(model("mine", value))
+    other.start()
+    assert {other.find("mine", number).version for number in (1, 2)} == {1, 2}
+    writer.delete("mine", 2)
+    other._mirror.refresh()
+    assert other.find("mine").version == 1
+    assert set(other._mirror._recent._models) == {("mine", 1)}
+    writer.delete("mine")
+    other._mirror.refresh()
+    assert code_of(lambda: other.find("mine")) == Code.UNKNOWN_MODEL
+    assert other._mirror._recent._models == {}
+    assert other._mirror._recent._bytes == 0
+    writer.restore("mine")
+    other._mirror.refresh()
+    assert other.find("mine").coefficients.item() == 1
+
+
+def test_purging_removes_the_bytes(fresh_url: Callable[[str], str], opened: Open) -> None:
+    url = fresh_url("sqlite")
+    registry = opened(url)
+    marked = model("mine", 1234.5678)
+    registry.register(marked)
+    file = Path(url.removeprefix("sqlite:///"))
+    token = marked.coefficients.tobytes()
+    assert token in file.read_bytes()
+    registry.delete("mine")
+    assert token in file.read_bytes()
+    registry.purge("mine")
+    assert token not in file.read_bytes()
+    with registry.store.reading() as connection:
+        assert connection.execute(versions.select()).one().artifact == b""
+
+
+def test_versions_from_before_there_were_cards_are_listed(
+    fresh_url: Callable[[str], str], opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fresh_url("sqlite")
+    opened(url).register(model("mine", 7))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:  # as it was before
+        connection.executescript(
+            """DROP TABLE cards; DROP INDEX models_bytewise; ALTER TABLE models DROP COLUMN newest;
+            ALTER TABLE models DROP COLUMN deleted;"""
+        )
+        before = next(n for n, step in enumerate(STEPS) if any(map(callable, step)))
+        connection.execute("UPDATE schema_version SET step = ?", (before,))
+    connection.close()
+    assert len(STEPS) == before + 1
+    (card,) = opened(url).versions("mine", None, 9).cards
+    assert orjson.loads(card)["fit"] == {"objective": 7}
