@@ -32,6 +32,7 @@ from service.api.openapi import document
 from service.api.operation import Operation
 from service.api.problems import EXPLANATIONS, problem, problem_of, scored_of
 from service.api.routes.aliases import add_aliases
+from service.api.routes.deletion import add_deletion
 from service.api.routes.docs import add_docs
 from service.api.routes.export import add_export
 from service.api.routes.keys import add_keys
@@ -125,6 +126,7 @@ def create_app(
     add_plots(app.router, app.state.find)
     add_training(app.router)
     add_aliases(app.router, registry)
+    add_deletion(app.router, registry)
     add_keys(app.router, keys, registry.store)
     add_operations(app.router, settings, drain, keys)
     add_metrics(app.router, metrics)

@@ -44,6 +44,8 @@ class Code(StrEnum):
     INVALID_ONNX = "invalid_onnx"
     INVALID_STATE = "invalid_state"
     INVALID_MODEL_FILE = "invalid_model_file"
+    INVALID_DIGEST = "invalid_digest"
+    DIGEST_MISMATCH = "digest_mismatch"
     # The body as an object
     NOT_AN_OBJECT = "not_an_object"
     UNKNOWN_MEMBER = "unknown_member"
@@ -88,6 +90,7 @@ class Code(StrEnum):
     UNKNOWN_ALIAS = "unknown_alias"
     UNKNOWN_PICTURE = "unknown_picture"
     NOTHING_BEFORE = "nothing_before"
+    INVALID_CURSOR = "invalid_cursor"
     ALIASED = "aliased"
     MODEL_DELETED = "model_deleted"
     NOT_DELETED = "not_deleted"

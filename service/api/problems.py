@@ -81,6 +81,17 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.INVALID_MODEL_FILE: Explanation(
         400, "Not a model file", "The bytes are not a model file, or one that was altered."
     ),
+    Code.INVALID_DIGEST: Explanation(
+        400,
+        "Not a digest",
+        "Content-Digest and Repr-Digest are as RFC 9530 has them, such as sha-256=:...: with the "
+        "digest of the body in base64; sha-512 is read as well, other algorithms are not.",
+    ),
+    Code.DIGEST_MISMATCH: Explanation(
+        400,
+        "Digest does not match",
+        "The body that arrived is not the one whose digest was declared; nothing was registered.",
+    ),
     Code.NOT_AN_OBJECT: Explanation(
         422, "Not an object", "The body is JSON, but the call takes one object with members."
     ),
@@ -233,6 +244,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.NOTHING_BEFORE: Explanation(
         409, "Nothing before", "The alias has never stood for another version."
+    ),
+    Code.INVALID_CURSOR: Explanation(
+        422,
+        "Not a cursor",
+        "Where a page begins is told by next of the page before, and by nothing else; without "
+        "after a list begins with its first entry.",
     ),
     Code.ALIASED: Explanation(
         409,

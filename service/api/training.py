@@ -20,6 +20,7 @@ from service.api.access import Guarded, needs
 from service.api.admission import Admission
 from service.api.beside import Beside
 from service.api.call import Content, Done
+from service.api.digest import check_digest, declared
 from service.api.drain import Drain
 from service.api.media import (
     JSON,
@@ -131,7 +132,9 @@ def train_version(
     With `format` in the query the body is the file of a model, as the export of a version writes
     it: `json` (scikit-learn's attributes too), `safetensors`, `torch` or `onnx`.
 
-    With an Idempotency-Key the same request may be sent again: it registers one version.
+    A body that does not have the Content-Digest or Repr-Digest that it came with is refused. With
+    an Idempotency-Key the same request may be sent again:
+    it registers one version.
     """
 
 
@@ -171,6 +174,7 @@ class Training:
         if key_of(request.scope) is None:  # with a key, what is done already is answered
             self._check_free()
         headers = request.scope["headers"]
+        digests = declared(headers)
         table = _is_table(request.headers.get("content-type", ""), query)
         # a table or a file comes and its answer goes as JSON does
         form, announced = form_of(
@@ -183,6 +187,8 @@ class Training:
             raise too_large(limit, setting)
         async with self._admission.enter(limit if announced is None else announced):
             body = await read_body(request.receive, limit, setting, announced)
+        if digests:
+            await run_sync(check_digest, digests, body)
         once = await once_of(request.scope, body, self._registry.store)
         parameters = {
             "name": name,

@@ -8,9 +8,11 @@ from service.api.routes.models import MODEL, VERSION
 from service.api.schemas.models import AliasAnswer, PromoteRequest
 from service.api.stored import IfMatch, IfNoneMatch, add_stored, check_conditions, names
 from service.errors import Code, InvalidInput
-from service.registry import ALIAS, Alias, Registry
+from service.registry import ALIAS, DEFAULT, Alias, Registry
+from service.registry.aliases import UNSET
 from service.wire import TENSORS, dump_json
 
+NO_CONTENT: dict[int | str, dict[str, Any]] = {204: {"description": "It is done"}}
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file",
@@ -31,8 +33,8 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
     def show_alias(name: str, alias: str) -> Response:
         """What an alias stands for.
 
-        The ETag of the answer is what promote_alias takes as If-Match. An alias `default` that
-        nobody has set stands for the newest version and is 404 here.
+        The ETag of the answer is what promote_alias takes as If-Match. `default` stands for the
+        newest version until it is set.
         """
         return _alias(alias, registry.aliases.find(name, alias))
 
@@ -46,15 +48,26 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
         """Lets an alias stand for a version from now on.
 
         If-Match with the ETag that show_alias gave moves it, unless somebody else has moved it
-        since; If-None-Match: * makes an alias that is not there yet. To roll back, promote to
-        `previous`.
+        since; If-None-Match: * makes an alias that is not set yet. To roll back, promote to
+        `previous`, or delete `default` where it has none.
         """
         if not ALIAS.fullmatch(alias):
             detail = f"alias must match {ALIAS.pattern}, whole"
             raise InvalidInput.at("/alias", Code.INVALID_OPTION, detail)
         seen = registry.aliases.seen(name, alias)
-        check_conditions(None if seen is None else _tag(seen), if_match, if_none_match)
+        check_conditions(_tag_of(alias, seen, if_none_match), if_match, if_none_match)
         return _alias(alias, registry.aliases.move(name, alias, body.version, seen))
+
+    def delete_alias(name: str, alias: str, if_match: IfMatch = None) -> Response:
+        """Lets an alias stand for nothing any more.
+
+        `default` then stands for the newest version again. If-Match is needed, as for
+        promote_alias.
+        """
+        seen = registry.aliases.find(name, alias).change
+        check_conditions(_tag(seen), if_match, None)
+        registry.aliases.delete(name, alias, seen)
+        return Response(None, 204)
 
     def download_artifact(name: str, version: str, if_none_match: IfNoneMatch = None) -> Response:
         """The safetensors file of a version, by number or alias.
@@ -69,10 +82,21 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
 
     alias = MODEL + "/aliases/{alias}"
     add_stored(router, "GET", alias, show_alias, 404, 503, access="read", answer=AliasAnswer)
-    errors = (404, 409, 412, 428, 507)
+    errors = (404, 409, 412, 428, 503, 507)
     add_stored(router, "PUT", alias, promote_alias, *errors, access="train", answer=AliasAnswer)
+    add_stored(router, "DELETE", alias, delete_alias, *errors, access="train", responses=NO_CONTENT)
     path = VERSION + "/artifact"
     add_stored(router, "GET", path, download_artifact, 404, 503, access="read", responses=_FILE)
+
+
+def _tag_of(alias: str, seen: int | None, if_none_match: str | None) -> str | None:
+    """Of what an alias stands for; None where it is to be made.
+
+    `default` is there before anybody has set it, and may be set as one that is not.
+    """
+    if seen is None and (alias != DEFAULT or if_none_match is not None):
+        return None
+    return _tag(seen or UNSET)
 
 
 def _tag(change: int) -> str:

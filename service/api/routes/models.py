@@ -1,13 +1,13 @@
 """Models: listing, prediction, evaluation."""
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query
 from orjson import Fragment
 
 from service import classifier, evaluation
 from service.api.beside import Find
+from service.api.cursor import cursor_of, position_of
 from service.api.operation import add_operation
 from service.api.schemas.evaluation import ReportAnswer
 from service.api.schemas.models import (
@@ -22,9 +22,8 @@ from service.api.schemas.models import (
 from service.registry import Registry
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Entries of a page")]
-AfterName = Annotated[str | None, Query(description="The name that the page begins behind")]
-AfterVersion = Annotated[
-    int | None, Query(ge=1, le=2**63 - 1, description="The version that the page begins behind")
+After = Annotated[
+    str | None, Query(description="Where the page begins, as next of the one before has it")
 ]
 MODEL = "/v1/models/{name}"
 VERSION = MODEL + "/versions/{version}"
@@ -39,12 +38,13 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         find: gives one by name and version.
     """
 
-    def list_models(after: AfterName = None, limit: Limit = 100) -> dict[str, Any]:
+    def list_models(after: After = None, limit: Limit = 100) -> dict[str, Any]:
         """The models in order of their names, each in its default version.
 
         With their training facts and held-out metrics.
         """
-        page = registry.models(after, limit)
+        begin = None if after is None else position_of("/v1/models", after)
+        page = registry.models(begin, limit)
         listed = {"models": [Fragment(card) for card in page.cards]}
         return listed | _next("/v1/models", limit, page.next)
 
@@ -52,11 +52,13 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         """The default version of a model: classes, features, training facts and metrics."""
         return classifier.described(find(name))
 
-    def list_versions(name: str, after: AfterVersion = None, limit: Limit = 100) -> dict[str, Any]:
+    def list_versions(name: str, after: After = None, limit: Limit = 100) -> dict[str, Any]:
         """The versions of a model, from the first on."""
-        page = registry.versions(name, after, limit)
+        path = f"/v1/models/{name}/versions"
+        begin = None if after is None else int(position_of(path, after))
+        page = registry.versions(name, begin, limit)
         listed = {"versions": [Fragment(card) for card in page.cards]}
-        return listed | _next(f"/v1/models/{name}/versions", limit, page.next)
+        return listed | _next(path, limit, page.next)
 
     def show_version(name: str, version: str) -> dict[str, Any]:
         """A version of a model, by number or alias.
@@ -118,4 +120,6 @@ def abstain_of(body: PredictRequest) -> classifier.Abstain | None:
 
 
 def _next(path: str, limit: int, after: str | None) -> dict[str, str]:
-    return {} if after is None else {"next": f"{path}?limit={limit}&after={quote(after)}"}
+    if after is None:
+        return {}
+    return {"next": f"{path}?limit={limit}&after={cursor_of(path, after)}"}

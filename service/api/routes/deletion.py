@@ -1,0 +1,89 @@
+"""Deleting models and versions, bringing them back, and removing their bytes for good."""
+
+from fastapi import APIRouter, Response
+
+from service.api.routes.aliases import NO_CONTENT
+from service.api.routes.models import MODEL, VERSION
+from service.api.schemas.models import ModelAnswer
+from service.api.stored import add_stored
+from service.classifier import described
+from service.errors import Code, NotFound
+from service.registry import Registry
+from service.registry.memory import NUMBER
+from service.wire import dump_json
+
+
+def add_deletion(router: APIRouter, registry: Registry) -> None:
+    """Adds the calls.
+
+    Args:
+        router: takes the routes.
+        registry: has the versions.
+    """
+
+    def delete_model(name: str) -> Response:
+        """Deletes a model: neither it nor its versions are served or listed any more.
+
+        restore_model brings it back as it was, with its aliases, until it is purged; its name is
+        not free before that. The versions never change, so there is no condition to send.
+        """
+        registry.delete(name)
+        return Response(None, 204)
+
+    def delete_version(name: str, version: str) -> Response:
+        """Deletes a version: it is neither served nor listed any more.
+
+        restore_version brings it back until it is purged. One that an alias stands for is kept;
+        where nobody has set `default`, it then stands for the newest that is left.
+        """
+        registry.delete(name, registry.find(name, version).version)
+        return Response(None, 204)
+
+    def restore_model(name: str) -> Response:
+        """Brings a deleted model back, with the versions and aliases that it had."""
+        registry.restore(name)
+        return _shown(registry, name, None)
+
+    def restore_version(name: str, version: str) -> Response:
+        """Brings a deleted version back, by its number."""
+        registry.restore(name, _number(name, version))
+        return _shown(registry, name, version)
+
+    def purge_model(name: str) -> Response:
+        """Removes the bytes of a deleted model and its aliases, for good.
+
+        The name is free again; the numbers of its versions are not given out a second time.
+        """
+        registry.purge(name)
+        return Response(None, 204)
+
+    def purge_version(name: str, version: str) -> Response:
+        """Removes the bytes of a deleted version for good, by its number."""
+        registry.purge(name, _number(name, version))
+        return Response(None, 204)
+
+    for path, delete, restore, purge in (
+        (MODEL, delete_model, restore_model, purge_model),
+        (VERSION, delete_version, restore_version, purge_version),
+    ):
+        for method, place, endpoint in (("DELETE", path, delete), ("POST", f"{path}/purge", purge)):
+            add_stored(
+                router, method, place, endpoint, 404, 409, 503, 507,
+                access="admin", responses=NO_CONTENT,
+            )  # fmt: skip
+        add_stored(
+            router, "POST", f"{path}/restore", restore, 404, 409, 503, 507,
+            access="admin", answer=ModelAnswer,
+        )  # fmt: skip
+
+
+def _number(name: str, version: str) -> int:
+    """What is deleted has no aliases; it is named by its number."""
+    if NUMBER.fullmatch(version) and int(version) < 2**31:
+        return int(version)
+    raise NotFound(Code.UNKNOWN_VERSION, f"{name} has no such version; name it by its number")
+
+
+def _shown(registry: Registry, name: str, version: str | None) -> Response:
+    content = dump_json(described(registry.find(name, version)))
+    return Response(content, media_type="application/json")
