@@ -85,7 +85,6 @@ def add_stored(
         path,
         endpoint,
         methods=[method],
-        status_code=204 if responses and 204 in responses else None,
         route_class_override=Stored,
         response_model=answer,
         response_class=Response if answer is None else router.default_response_class,

@@ -85,7 +85,7 @@ class TestDocument:
                     "list_changes",
                 ):
                     expected |= {"422"}  # of the query
-                if operation["operationId"] == "export_version":
+                if operation["operationId"] in ("export_version", "plot_version"):
                     expected |= {"422", "501"}  # and of packages that are not there
                 if operation["operationId"] == "train_version":
                     expected |= {"409", "501", "507"}

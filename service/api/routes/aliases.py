@@ -12,7 +12,6 @@ from service.registry import ALIAS, DEFAULT, Alias, Registry
 from service.registry.aliases import UNSET
 from service.wire import TENSORS, dump_json
 
-NO_CONTENT: dict[int | str, dict[str, Any]] = {204: {"description": "It is done"}}
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file",
@@ -84,7 +83,7 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
     add_stored(router, "GET", alias, show_alias, 404, 503, access="read", answer=AliasAnswer)
     errors = (404, 409, 412, 428, 503, 507)
     add_stored(router, "PUT", alias, promote_alias, *errors, access="train", answer=AliasAnswer)
-    add_stored(router, "DELETE", alias, delete_alias, *errors, access="train", responses=NO_CONTENT)
+    add_stored(router, "DELETE", alias, delete_alias, *errors, access="train", status=204)
     path = VERSION + "/artifact"
     add_stored(router, "GET", path, download_artifact, 404, 503, access="read", responses=_FILE)
 

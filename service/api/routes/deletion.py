@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Response
 
-from service.api.routes.aliases import NO_CONTENT
 from service.api.routes.models import MODEL, VERSION
 from service.api.schemas.models import ModelAnswer
 from service.api.stored import add_stored
@@ -69,7 +68,7 @@ def add_deletion(router: APIRouter, registry: Registry) -> None:
         for method, place, endpoint in (("DELETE", path, delete), ("POST", f"{path}/purge", purge)):
             add_stored(
                 router, method, place, endpoint, 404, 409, 503, 507,
-                access="admin", responses=NO_CONTENT,
+                access="admin", status=204,
             )  # fmt: skip
         add_stored(
             router, "POST", f"{path}/restore", restore, 404, 409, 503, 507,
