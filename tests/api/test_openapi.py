@@ -109,7 +109,7 @@ class TestDocument:
     def test_every_operation_has_an_example_of_success(self, document: dict[str, Any]) -> None:
         refusals = 0
         for name, operation in operations(document).items():
-            if name == "download_artifact" or "204" in operation["responses"]:
+            if name in ("download_artifact", "plot_version") or "204" in operation["responses"]:
                 continue  # bytes, or nothing
             done = [answer for code, answer in operation["responses"].items() if code < "300"]
             assert any(a["content"]["application/json"].get("examples") for a in done), name
