@@ -42,8 +42,9 @@ from service.api.routes.operations import add_metrics, add_operations
 from service.api.routes.plots import add_plots
 from service.api.routes.scoring import add_scoring
 from service.api.routes.streams import add_streams
+from service.api.routes.training import add_training
 from service.api.trainer import training
-from service.api.training import Training, add_training
+from service.api.training import Training
 from service.classifier import shipped_models
 from service.errors import Code, XentError
 from service.logs import configure_logging

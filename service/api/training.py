@@ -4,138 +4,36 @@ The process parses, checks and fits, and gives the file of a model back; the ser
 it, so that nothing is there unless all went well and the client is still there to hear of it.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from functools import partial
-from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Request, Response
 from starlette.types import Receive
 
 from service import classifier
-from service.api.access import Guarded, needs
 from service.api.admission import Admission
 from service.api.beside import Beside
-from service.api.call import Content, Done
+from service.api.call import Content
 from service.api.digest import check_digest, declared
 from service.api.drain import Drain
-from service.api.media import (
-    JSON,
-    OCTETS,
-    ONNX,
-    Form,
-    Headers,
-    NotServed,
-    form_of,
-)
-from service.api.once import CreatesOnce, Once, key_of, once_of
-from service.api.operation import problem_responses, query_of, summary_of
-from service.api.request import Incomplete, read_body, too_large
+from service.api.media import JSON, Form, form_of
+from service.api.once import Once, key_of, once_of
+from service.api.request import read_body, too_large
 from service.api.routes.models import MODEL
-from service.api.schemas.training import TrainAnswer, TrainRequest
 from service.api.trainer import InitialVersion, Made
+from service.api.uploads import is_table
+from service.api.watch import watch
 from service.classifier.model import NAME
-from service.errors import (
-    Code,
-    InvalidInput,
-    NotFound,
-    TooLarge,
-    Unavailable,
-    XentError,
-    cell,
-)
+from service.errors import Code, InvalidInput, NotFound, Unavailable, XentError
 from service.registry import Registry
 from service.settings import Settings
 from service.wire import TENSORS, dump_json, dump_tensors
-from service.wire.csv import CSV
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-# How soon a training notices that it is to end.
-WATCH_SECONDS = 0.05
 VERSIONS = MODEL + "/versions"
-
-
-class TrainRoute(Guarded):
-    """The route of the one call that waits for a training."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler that Starlette calls."""
-
-        async def answer(request: Request) -> Response:
-            trainer: Training = request.app.state.training
-            name = request.path_params["name"]
-            return await trainer.answer(request, name, query_of(self, request))
-
-        return answer
-
-
-def add_training(router: APIRouter) -> None:
-    """Adds the call."""
-    summary, description = summary_of(train_version)
-    router.add_api_route(
-        VERSIONS,
-        train_version,
-        methods=["POST"],
-        status_code=201,
-        route_class_override=TrainRoute,
-        response_model=TrainAnswer,
-        summary=summary,
-        description=description,
-        operation_id="train_version",
-        tags=["models"],
-        openapi_extra={"requestBody": {"content": _OTHER_BODIES}, **needs("train")},
-        responses={
-            **problem_responses(True, 404, 409, 501, 507),
-            200: {"model": TrainAnswer, "description": "A dry run: nothing was registered"},
-        },
-    )
-
-
-def train_version(
-    name: str,
-    body: TrainRequest,
-    once: CreatesOnce,
-    label: Annotated[str | None, Query(description="Of a CSV body: the column to learn")] = None,
-    weight: Annotated[
-        str | None, Query(description="Of a CSV body: the column of sample weights")
-    ] = None,
-    options: Annotated[
-        str | None, Query(description="Of a CSV body: the options as a JSON object")
-    ] = None,
-    format: Annotated[
-        classifier.Format | None, Query(description="Of a body that is the file of a model")
-    ] = None,
-    classes: Annotated[
-        str | None, Query(description="Of such a file: names in column order, between commas")
-    ] = None,
-    features: Annotated[
-        str | None, Query(description="Of such a file: names in column order, between commas")
-    ] = None,
-    dry_run: Annotated[
-        bool | None, Query(description="Of a CSV body or a file: registers nothing")
-    ] = None,
-) -> None:
-    """Trains a model, or imports one, as the next version of its name.
-
-    With `inputs` and `labels` or `targets` it is fitted to its optimum, and `converged` tells
-    whether it got there; with `coefficients`, `intercepts` and `classes` it is imported. One
-    training runs at a time.
-
-    A body of text/csv is a table whose first line names the columns; those that are neither label
-    nor weight are the features.
-
-    With `format` in the query the body is the file of a model, as the export of a version writes
-    it: `json` (scikit-learn's attributes too), `safetensors`, `torch` or `onnx`.
-
-    A body that does not have the Content-Digest or Repr-Digest that it came with is refused. With
-    an Idempotency-Key the same request may be sent again:
-    it registers one version.
-    """
 
 
 class Training:
@@ -157,7 +55,6 @@ class Training:
         self._admission = admission
         self._drain = drain
         self._process = Beside(settings, entry)
-        self._limiter: CapacityLimiter | None = None
         self._busy = False
 
     def end(self) -> None:
@@ -175,11 +72,12 @@ class Training:
             self._check_free()
         headers = request.scope["headers"]
         digests = declared(headers)
-        table = _is_table(request.headers.get("content-type", ""), query)
+        table = is_table(request.headers.get("content-type", ""), query)
         # a table or a file comes and its answer goes as JSON does
-        form, announced = form_of(
-            [(b"content-type", JSON.encode()), *_others(headers)] if table or query else headers
-        )
+        if table or query:
+            others = [entry for entry in headers if entry[0] != b"content-type"]
+            headers = [(b"content-type", JSON.encode()), *others]
+        form, announced = form_of(headers)
         kind = "tensor" if form.tensors_in else "json"
         limit: int = getattr(self._settings, f"max_{kind}_bytes")
         setting = f"XENT_MAX_{kind.upper()}_BYTES"
@@ -235,113 +133,25 @@ class Training:
         self, parameters: dict[str, Any], body: Content, form: Form, receive: Receive
     ) -> Made:
         perform = partial(self._process.perform, VERSIONS, parameters, body, form)
-        deadline = monotonic() + self._settings.max_training_seconds
-        gone = asyncio.create_task(_gone(receive))
+        seconds = self._settings.max_training_seconds
         try:
-            try:
-                made = await self._watched(perform, gone, deadline)
-            except InitialVersion as needed:
+            async with watch(self._process, self._drain, receive, seconds) as watched:
                 try:
-                    initial = await run_sync(
-                        self._registry.find, parameters["name"], needed.version
-                    )
-                except NotFound as error:
-                    pointer = "/options/initial_version"
-                    raise InvalidInput.at(pointer, Code.INVALID_OPTION, error.detail) from None
-                made = await self._watched(partial(perform, initial), gone, deadline)
+                    made = await watched(perform)
+                except InitialVersion as needed:
+                    initial = await self._initial(parameters["name"], needed.version)
+                    made = await watched(partial(perform, initial))
         except XentError as error:
             raise error.with_traceback(None) from None  # its frames hold the body
-        finally:
-            gone.cancel()
         assert isinstance(made, Made)
         return made
 
-    async def _watched(
-        self, perform: Callable[[], Done], gone: "asyncio.Task[None]", deadline: float
-    ) -> Done:
-        """What the process makes, unless it has to be ended before."""
-        if self._limiter is None:
-            self._limiter = CapacityLimiter(1)
-        work = asyncio.create_task(run_sync(perform, limiter=self._limiter))
-        end: XentError | None = None
+    async def _initial(self, name: str, version: int | str) -> classifier.Model:
         try:
-            while not work.done():
-                await asyncio.wait({work}, timeout=WATCH_SECONDS)
-                end = end or self._end(gone, deadline)
-                if end is not None:
-                    self._process.kill()
-        except asyncio.CancelledError:  # the server ends
-            while not work.done():  # a thread cannot be left behind: it would keep the server
-                self._process.kill()
-                await asyncio.wait({work}, timeout=WATCH_SECONDS)
-            work.exception()
-            raise
-        if end is not None:
-            work.exception()
-            raise end
-        return work.result()
-
-    def _end(self, gone: "asyncio.Task[None]", deadline: float) -> XentError | None:
-        if gone.done():
-            return Incomplete(Code.BAD_REQUEST, "the client has gone")
-        if self._drain.draining:
-            text = "the process was told to end; nothing was registered"
-            return Unavailable(Code.DRAINING, text)
-        if monotonic() > deadline:
-            limit = self._settings.max_training_seconds
-            text = f"the training is over the limit XENT_MAX_TRAINING_SECONDS of {limit} s"
-            return TooLarge(Code.TRAINING_TOO_LONG, text)
-        return None
-
-
-_FILE_TYPES = {
-    "json": (JSON,),
-    "safetensors": (TENSORS,),
-    "torch": (TENSORS,),
-    "onnx": (ONNX, OCTETS),
-}
-_OF_TABLES = {"label", "weight", "options", "dry_run"}
-_OF_FILES = {"format", "classes", "features", "dry_run"}
-_OTHER_BODIES = {
-    CSV: {"schema": {"type": "string"}},
-    **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in _FILE_TYPES["onnx"]},
-}
-
-
-def _is_table(content_type: str, query: dict[str, Any]) -> bool:
-    """Whether the body is a table, rather than the file of a model or members.
-
-    Raises:
-        InvalidInput: the query is not that of such a body.
-        NotServed: the file of a model comes as another media type than its own.
-    """
-    form, table = query.get("format"), _is_csv(content_type)
-    allowed = _OF_FILES if form else _OF_TABLES if table else set()
-    stray = next((name for name in query if name not in allowed), None)
-    if stray is not None:
-        text = f"{stray} in the query belongs to a body of {CSV}, or to a file named by format"
-        raise InvalidInput.at(cell(stray)[0], Code.CONFLICTING_MEMBERS, text)
-    if form:
-        kinds = _FILE_TYPES[form]
-        if content_type.partition(";")[0].strip().lower() not in kinds:
-            text = f"send a file of format {form} as Content-Type: {' or '.join(kinds)}"
-            raise NotServed(Code.UNSUPPORTED_MEDIA_TYPE, text)
-    return table and not form
-
-
-def _is_csv(content_type: str) -> bool:
-    kind, _, parameters = content_type.partition(";")
-    charset = parameters.replace(" ", "").replace('"', "").lower()
-    return kind.strip().lower() == CSV and charset in ("", "charset=utf-8")
-
-
-def _others(headers: Headers) -> Headers:
-    return [entry for entry in headers if entry[0] != b"content-type"]
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+            return await run_sync(self._registry.find, name, version)
+        except NotFound as error:
+            pointer = "/options/initial_version"
+            raise InvalidInput.at(pointer, Code.INVALID_OPTION, error.detail) from None
 
 
 def _answer(model: classifier.Model, made: Made, form: Form) -> Response:

@@ -77,6 +77,21 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
             "feature_names": model.feature_names,
         }
 
+    for path, endpoint, answer, *errors in (
+        ("/v1/models", list_models, ModelsAnswer, 422, 503),
+        (MODEL, show_model, ModelAnswer, 404, 503),
+        (MODEL + "/versions", list_versions, VersionsAnswer, 404, 422, 503),
+        (VERSION, show_version, ModelAnswer, 404, 503),
+    ):
+        add_operation(router, path, endpoint, answer, "models", *errors, access="score")
+    path, shown = VERSION + "/parameters", ParametersAnswer
+    add_operation(router, path, show_parameters, shown, "models", 404, 503, access="read")
+    _add_scoring(router, find)
+
+
+def _add_scoring(router: APIRouter, find: Find) -> None:
+    """Adds what models do with rows."""
+
     def predict(name: str, body: PredictRequest) -> classifier.Prediction:
         """Class probabilities of feature rows, and the most probable class by name.
 
@@ -98,19 +113,13 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         """The evaluation report of one version of a model on labelled rows."""
         return classifier.evaluate(find(name, version), **body.arguments())
 
-    for path, endpoint, answer, *errors in (
-        ("/v1/models", list_models, ModelsAnswer, 422, 503),
-        (MODEL, show_model, ModelAnswer, 404, 503),
-        (MODEL + "/predict", predict, PredictAnswer, 404),
-        (MODEL + "/evaluate", evaluate_model, ReportAnswer, 404),
-        (MODEL + "/versions", list_versions, VersionsAnswer, 404, 422, 503),
-        (VERSION, show_version, ModelAnswer, 404, 503),
-        (VERSION + "/predict", predict_version, PredictAnswer, 404),
-        (VERSION + "/evaluate", evaluate_version, ReportAnswer, 404),
+    for path, endpoint, answer in (
+        (MODEL + "/predict", predict, PredictAnswer),
+        (MODEL + "/evaluate", evaluate_model, ReportAnswer),
+        (VERSION + "/predict", predict_version, PredictAnswer),
+        (VERSION + "/evaluate", evaluate_version, ReportAnswer),
     ):
-        add_operation(router, path, endpoint, answer, "models", *errors, access="score")
-    path, shown = VERSION + "/parameters", ParametersAnswer
-    add_operation(router, path, show_parameters, shown, "models", 404, 503, access="read")
+        add_operation(router, path, endpoint, answer, "models", 404, access="score")
 
 
 def abstain_of(body: PredictRequest) -> classifier.Abstain | None:
