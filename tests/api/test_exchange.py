@@ -87,6 +87,18 @@ def test_sets_are_booleans_by_class_in_a_tensor_file(caller: Any) -> None:
     assert found["abstained"].tolist() == whole["abstained"]
 
 
+def test_a_model_is_evaluated_with_its_risk_at_every_coverage(caller: Any) -> None:
+    digits, model = classifier.load_dataset("digits"), classifier.shipped_models()["digits"]
+    rows, labels = digits.inputs[digits.held_out], digits.labels[digits.held_out]
+    body = {"inputs": rows.tolist(), "labels": labels.tolist(), "include": ["curves"]}
+    found = caller.post("/v1/models/digits/evaluate", body).json()["curves"]["risk_coverage"]
+    p = model.predict(rows).probabilities
+    exact = classifier.risk_coverage(1.0 - p.max(axis=1), p.argmax(axis=1) != labels)
+    assert found["aurc"] == pytest.approx(exact.aurc, rel=0.1)  # confidences in 1,024 bins
+    assert found["points"][-1]["coverage"] == 1.0
+    assert found["points"][-1]["risk"] == pytest.approx(exact.risk[-1])
+
+
 @pytest.mark.parametrize(
     ("abstain", "pointers"),
     [

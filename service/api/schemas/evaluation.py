@@ -51,6 +51,11 @@ Clusters = Annotated[
     list[Any] | None,
     Field(description="Strings, integers or booleans, (N,); rows of one hang together"),
 ]
+Include = Annotated[
+    list[Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]]
+    | None,
+    Field(description="What to add; all but curves to 1,000,000 rows"),
+]
 
 
 class EvaluateRequest(Request):
@@ -73,11 +78,7 @@ class EvaluateRequest(Request):
     bins: Annotated[int, Field(ge=1, le=1000, description="Calibration bins")] = 15
     worst: Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")] = 10
     top_k: Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")] = 5
-    include: Annotated[
-        list[Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]]
-        | None,
-        Field(description="What to add; all but curves to 1,000,000 rows"),
-    ] = None
+    include: Include = None
     clusters: Clusters = None
     replicates: Annotated[int, Field(ge=100, le=100_000, description="Of the bootstrap")] = 1000
     seed: Annotated[int, Field(ge=0, description="Of the bootstrap")] = 0

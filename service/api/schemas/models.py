@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from service.api.schemas.evaluation import Include
 from service.api.schemas.nested import within
 from service.api.schemas.scoring import SampleWeights
 from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request, Row
@@ -210,3 +211,4 @@ class ModelEvaluateRequest(Request):
     row_ids: Annotated[
         Listed[int] | Listed[str] | None, Field(description="Names of the rows in worst")
     ] = None
+    include: Include = None
