@@ -32,8 +32,10 @@ from service.api.openapi import document
 from service.api.operation import Operation
 from service.api.problems import EXPLANATIONS, problem, problem_of, scored_of
 from service.api.routes.aliases import add_aliases
+from service.api.routes.batches import add_batches
 from service.api.routes.deletion import add_deletion
 from service.api.routes.docs import add_docs
+from service.api.routes.evaluations import add_evaluations
 from service.api.routes.export import add_export
 from service.api.routes.keys import add_keys
 from service.api.routes.losses import add_losses
@@ -48,7 +50,7 @@ from service.api.training import Training
 from service.classifier import shipped_models
 from service.errors import Code, XentError
 from service.logs import configure_logging
-from service.registry import Keys, Registry
+from service.registry import Evaluations, Keys, Registry
 from service.settings import Settings
 
 DESCRIPTION = """\
@@ -76,6 +78,9 @@ def create_app(
 
     keys = Keys(registry.store)
     authorizer = Authorizer(settings, keys)
+    evaluations = Evaluations(
+        registry.store, settings.max_open_evaluations, settings.max_evaluation_bytes
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -128,6 +133,8 @@ def create_app(
     add_training(app.router)
     add_aliases(app.router, registry)
     add_deletion(app.router, registry)
+    add_evaluations(app.router, evaluations, app.state.find)
+    add_batches(app.router, evaluations, settings)
     add_keys(app.router, keys, registry.store)
     add_operations(app.router, settings, drain, keys)
     add_metrics(app.router, metrics)

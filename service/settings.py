@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     max_registry_bytes: int = Field(
         256 * MIB, ge=1, description="Bytes of the registered models that are kept in memory"
     )
+    max_open_evaluations: int = Field(
+        1000, ge=1, description="Running evaluations that take batches at one time"
+    )
+    max_evaluation_bytes: int = Field(
+        32 * MIB, ge=1024, description="Bytes of the sums of one running evaluation"
+    )
     max_training_elements: int = Field(
         10_000_000,
         ge=1,

@@ -30,6 +30,8 @@ CASES = {
     "max_elements": ("5", 5, ["0", "x"]),
     "max_classes": ("7", 7, ["0", "x"]),
     "max_registry_bytes": ("1000", 1000, ["0", "x"]),
+    "max_open_evaluations": ("7", 7, ["0", "x"]),
+    "max_evaluation_bytes": ("1024", 1024, ["1023", "x"]),
     "max_training_elements": ("1000", 1000, ["0", "x"]),
     "max_training_seconds": ("5", 5, ["0", "3601", "0.5"]),
     "max_training_bytes": ("268435456", 2**28, ["1000", "x"]),

@@ -28,12 +28,16 @@ Content = bytes | memoryview
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The function of a call, the model of its body, and the names of the arrays in that."""
+    """The function of a call, the model of its body, and the names of the arrays in that.
+
+    Where `keeps` is set, what the function gives is not the answer: the server keeps it.
+    """
 
     function: Callable[..., Any]
     model: type[BaseModel]
     numbers: frozenset[str]
     labels: frozenset[str]
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,13 @@ class Done:
     encoding: str | None
     rows: int
     timing: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Done):
+    """What the server is to keep before it answers."""
+
+    thing: Any = None
 
 
 def perform(
@@ -73,18 +84,25 @@ def perform(
     parsed = perf_counter()
     result = call.function(body=asked, **parameters)
     computed = perf_counter()
+    if call.keeps:
+        timing = _timing(parsed - start, computed - parsed)
+        return Kept(b"", None, rows_of(asked), timing, result)
     content = dump_tensors(result) if form.tensors_out else dump_json(result)
     encoding = form.encoding_out
     if form.tensors_out or len(content) < COMPRESSED_BYTES:
         encoding = None
     if encoding is not None:
         content = compress(content, encoding)
-    timing = b"parse;dur=%.3f, compute;dur=%.3f, serialize;dur=%.3f" % (
-        1e3 * (parsed - start),
-        1e3 * (computed - parsed),
-        1e3 * (perf_counter() - computed),
-    )
+    timing = _timing(parsed - start, computed - parsed, perf_counter() - computed)
     return Done(content, encoding, rows_of(asked), timing)
+
+
+def _timing(parse: float, compute: float, serialize: float = 0.0) -> bytes:
+    return b"parse;dur=%.3f, compute;dur=%.3f, serialize;dur=%.3f" % (
+        1e3 * parse,
+        1e3 * compute,
+        1e3 * serialize,
+    )
 
 
 def parse(call: Call, body: Content, form: Form, settings: Settings) -> dict[str, Any]:

@@ -66,6 +66,12 @@ class Once:
         self._attempt = attempt
         self._done = False
 
+    @property
+    def attempt(self) -> "Attempt":
+        """The request, of a call that has to have a key."""
+        assert self._attempt is not None
+        return self._attempt
+
     def perform(self, effect: "Callable[[Connection], Response]") -> Response:
         """The answer of the effect, or the one that is kept.
 

@@ -5,20 +5,23 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from service.api.access import SCHEME, SECURITY
 from service.api.examples import Example, examples, ndjson
+from service.api.keeping import Keeping
 from service.api.media import JSON
 from service.api.operation import problem_response
 from service.api.problems import MEDIA_TYPE
 from service.api.schemas.operations import Problem
 from service.api.schemas.streams import StreamStart
+from service.api.stored import Stored
 from service.wire import LINES, TENSORS
 
 TAGS = {
     "scoring": "Softmax, losses and gradients of what is sent; nothing is kept.",
-    "evaluation": "The evaluation report of anybody's predictions.",
+    "evaluation": "The evaluation report of anybody's predictions; what of it is kept, and grows.",
     "models": "Multinomial logistic classifiers: what they are, what they predict, how well.",
     "keys": "Who may call, and who has changed what.",
     "operations": "Health, versions, limits and the meaning of problem codes.",
@@ -45,10 +48,11 @@ def document(app: FastAPI) -> dict[str, Any]:
             schemas.update(_schemas_of(model))
         schema["components"]["securitySchemes"] = {SECURITY: SCHEME}
         shown = examples()
+        kinds = {r.operation_id: type(r) for r in app.routes if isinstance(r, APIRoute)}
         for methods in schema["paths"].values():
             for method, operation in methods.items():
                 if method == "post":
-                    _add_tensors(operation)
+                    _add_tensors(operation, kinds[operation["operationId"]])
                 if operation["security"]:
                     _add_refusals(operation["responses"])
                 _drop_foreign_errors(operation)
@@ -76,12 +80,14 @@ def _drop_foreign_errors(operation: dict[str, Any]) -> None:
         del responses["422"]
 
 
-def _add_tensors(operation: dict[str, Any]) -> None:
+def _add_tensors(operation: dict[str, Any], kind: type[APIRoute]) -> None:
     """The other form of bodies, where there is one: the same object as a tensor file."""
-    if JSON not in operation.get("requestBody", {}).get("content", {}):
+    if kind is Stored or JSON not in operation.get("requestBody", {}).get("content", {}):
         return
     text = "The array members as tensors; the others as JSON in __metadata__."
     answers = [a for status, a in operation["responses"].items() if status < "300"]
+    if kind is Keeping:  # which answers in JSON
+        answers = []
     for body, member in (
         (operation["requestBody"], "request"),
         *((answer, "response") for answer in answers),

@@ -5,13 +5,14 @@ bytes go past its own parser, which would make a Python object of every number a
 """
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
@@ -53,7 +54,7 @@ class Operation(Guarded):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler that Starlette calls."""
         model = self.endpoint.__annotations__.get("body")
-        self.call = None if model is None else Call(self.endpoint, model, *array_members(model))
+        self.call = None if model is None else self.call_of(model)
 
         async def answer(request: Request) -> Response:
             scope = request.scope
@@ -66,6 +67,10 @@ class Operation(Guarded):
             return response
 
         return answer
+
+    def call_of(self, model: type[BaseModel]) -> Call:
+        """What is done with a body."""
+        return Call(self.endpoint, model, *array_members(model))
 
     @property
     def status(self) -> int:
@@ -96,7 +101,35 @@ class Operation(Guarded):
                 found = work()
             except WouldWait:
                 found = await run_sync(work)
-            return dump_json(found), _JSON_HEADER
+            return dump_json(found), JSON_HEADER
+        done, form = await self.done(scope, receive, parameters, state)
+        headers = [(b"server-timing", done.timing)]
+        headers += _TENSORS_HEADER if form.tensors_out else JSON_HEADER
+        if done.encoding is not None:
+            headers.append((b"content-encoding", done.encoding.encode()))
+        return done.content, headers
+
+    async def done(
+        self,
+        scope: Scope,
+        receive: Receive,
+        parameters: dict[str, Any],
+        state: State,
+        seen: Callable[[Content], Awaitable[None]] | None = None,
+    ) -> tuple[Done, Form]:
+        """Reads a body and computes, here or in the process beside; arguments as in `reply`.
+
+        Args:
+            scope: of the request.
+            receive: gives its body.
+            parameters: of its path.
+            state: of the application.
+            seen: is given the body once it is whole.
+
+        Raises:
+            XentError: whatever is wrong with the request.
+        """
+        assert self.call is not None
         settings: Settings = state.settings
         form, announced = form_of(scope["headers"])
         kind = "tensor" if form.tensors_in else "json"
@@ -106,6 +139,8 @@ class Operation(Guarded):
             raise too_large(limit, setting)
         async with state.admission.enter(limit if announced is None else announced):
             body = await read_body(receive, limit, setting, announced)
+            if seen is not None:
+                await seen(body)
             if len(body) <= INLINE_BYTES and form.encoding is None:
                 small = partial(perform, self.call, parameters, body, form, settings)
                 try:
@@ -124,11 +159,7 @@ class Operation(Guarded):
         rate = scope["state"].get("rate")
         if rate is not None:
             rate.score(done.rows)
-        headers = [(b"server-timing", done.timing)]
-        headers += _TENSORS_HEADER if form.tensors_out else _JSON_HEADER
-        if done.encoding is not None:
-            headers.append((b"content-encoding", done.encoding.encode()))
-        return done.content, headers
+        return done, form
 
     async def _large(
         self, parameters: dict[str, Any], body: Content, form: Form, state: State
@@ -163,7 +194,7 @@ def _is_much_json(body: Content, form: Form) -> bool:
     return BESIDE_BYTES < header_bytes(body) < len(body)
 
 
-_JSON_HEADER = [(b"content-type", JSON.encode())]
+JSON_HEADER = [(b"content-type", JSON.encode())]
 _TENSORS_HEADER = [(b"content-type", TENSORS.encode())]
 
 

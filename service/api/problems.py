@@ -273,6 +273,33 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The stored file of a version does not have the digest that it was stored with. It is not "
         "served, and the fault is logged; restore the database from a copy, or delete the version.",
     ),
+    Code.UNKNOWN_EVALUATION: Explanation(
+        404,
+        "Unknown evaluation",
+        "There is no evaluation of that id, or it was deleted. GET /v1/evaluations lists them.",
+    ),
+    Code.EVALUATION_CLOSED: Explanation(
+        409,
+        "Evaluation closed",
+        "The evaluation takes no more batches: it was closed, or stored with all its rows at once.",
+    ),
+    Code.EVALUATION_TOO_LARGE: Explanation(
+        413,
+        "Evaluation too large",
+        "With this batch the sums of a running evaluation, by class, bin and slice, would take "
+        "more room than the limit. Nothing of the batch was counted.",
+    ),
+    Code.TOO_MANY_OPEN: Explanation(
+        409,
+        "Too many open evaluations",
+        "As many evaluations take batches as the limit allows. Close or delete one.",
+    ),
+    Code.OUTDATED_STATE: Explanation(
+        409,
+        "State of another version",
+        "The evaluation was opened by a version of Xent whose sums have another form. That version "
+        "can close it; its rows cannot be carried over.",
+    ),
     Code.STALE: Explanation(
         412,
         "Changed since then",

@@ -39,6 +39,22 @@ def evaluate(
     Raises:
         InvalidInput: as in `Model.logits`, or a label, weight or row id that means nothing.
     """
+    return evaluation.evaluate(**to_assess(model, inputs, labels, sample_weights, row_ids, include))
+
+
+def to_assess(
+    model: Model,
+    inputs: npt.ArrayLike,
+    labels: npt.NDArray[Any],
+    sample_weights: npt.NDArray[Any] | None = None,
+    row_ids: Sequence[str | int] | None = None,
+    include: Sequence[evaluation.Extra] = (),
+) -> dict[str, Any]:
+    """What `evaluation.evaluate` or `assess` takes, of the arguments of `evaluate` above.
+
+    Raises:
+        InvalidInput: as there.
+    """
     logits = model.logits(_without_unread_rows(inputs, sample_weights))
     rows = len(logits)
     members = {"labels": labels, "sample_weights": sample_weights}
@@ -48,14 +64,14 @@ def evaluate(
         if array is not None
     ]
     Faults(fault for fault in faults if fault is not None).check()
-    return evaluation.evaluate(
-        logits=logits,
-        labels=labels,
-        classes=model.classes,
-        sample_weights=sample_weights,
-        row_ids=row_ids,
-        include=include,
-    )
+    return {
+        "logits": logits,
+        "labels": labels,
+        "classes": model.classes,
+        "sample_weights": sample_weights,
+        "row_ids": row_ids,
+        "include": include,
+    }
 
 
 def _without_unread_rows(

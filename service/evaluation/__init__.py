@@ -1,8 +1,9 @@
 """Evaluation of probability predictions: a mergeable state, and the report it finishes with."""
 
+from service.evaluation.batches import Options, union_of_values
 from service.evaluation.compared import Comparison, Difference
 from service.evaluation.comparison import compare
-from service.evaluation.evaluate import evaluate
+from service.evaluation.evaluate import assess, evaluate
 from service.evaluation.extras import Extra
 from service.evaluation.intake import Intake, Policies
 from service.evaluation.pairs import Pairs
@@ -47,6 +48,7 @@ __all__ = [
     "Isotonic",
     "IsotonicBlock",
     "IsotonicScore",
+    "Options",
     "Pairs",
     "Policies",
     "Ranking",
@@ -57,7 +59,9 @@ __all__ = [
     "Temperature",
     "TopK",
     "WorstRow",
+    "assess",
     "compare",
     "evaluate",
     "score",
+    "union_of_values",
 ]

@@ -1,8 +1,8 @@
 """The door of the evaluation: predictions and labels in, the report out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,10 @@ MAX_WORST = 1000
 MAX_K = 100
 
 Kept = npt.NDArray[np.intp] | None
+Arguments = ParamSpec("Arguments")
 
 
-def evaluate(
+def assess(
     *,
     logits: Numbers | None = None,
     probabilities: Numbers | None = None,
@@ -48,7 +49,7 @@ def evaluate(
     clusters: Sequence[Value] | npt.NDArray[Any] | None = None,
     replicates: int = 1000,
     seed: int = 0,
-) -> Report:
+) -> tuple[Report, State]:
     """Evaluates predictions over K classes against what is true; the first figure is the log loss.
 
         log_loss = sum_i s_i (-log p_i[label_i]) / sum_i s_i        (nat; s: sample_weights)
@@ -78,7 +79,8 @@ def evaluate(
         seed: of the bootstrap.
 
     Returns:
-        The report; the same bits in whatever order the rows come.
+        The report, the same bits in whatever order the rows come; and the state that it comes
+        from, which can be kept and merged.
 
     Raises:
         InvalidInput: naming the first bad cell of each offending member.
@@ -102,14 +104,28 @@ def evaluate(
     codes = cluster_codes(clusters, labels.size, sample_weights)
     report = state.finish(curves="curves" in include)
     if not set(include) - {"curves"}:
-        return report
+        return report, state
     check_extras(include, batch.labels.size, count)
     kept = None if sample_weights is None else np.flatnonzero(sample_weights)
     if "ranking" in include:
         p = _as_probabilities(logits, probabilities, normalize, kept)
         report = with_exact_ranking(report, p, batch.labels, batch.weights)
     rows = _as_logits(logits, probabilities, kept)
-    return replace(report, **extras(include, batch, rows, bins, codes, replicates, seed))
+    more = extras(include, batch, rows, bins, codes, replicates, seed)
+    return replace(report, **more), state
+
+
+def _report_of(
+    assess: Callable[Arguments, tuple[Report, State]],
+) -> Callable[Arguments, Report]:
+    def evaluate(*args: Arguments.args, **arguments: Arguments.kwargs) -> Report:
+        """The report that `assess` makes of the same arguments."""
+        return assess(*args, **arguments)[0]
+
+    return evaluate
+
+
+evaluate = _report_of(assess)
 
 
 def _check_options(**options: int) -> None:

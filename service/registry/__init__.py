@@ -1,6 +1,8 @@
-"""The models that can be asked: those that ship, and the versions that were registered; keys."""
+"""What lasts: the models that can be asked, those that ship and others; evaluations; keys."""
 
 from service.registry.audit import ACTOR, Actor
+from service.registry.evaluation import Batch, Evaluation, Facts, Finished, Pushed
+from service.registry.evaluations import Evaluations
 from service.registry.key import SCOPES, Key, Scope
 from service.registry.keys import Keys
 from service.registry.memory import ALIAS, DEFAULT, Alias
@@ -14,9 +16,15 @@ __all__ = [
     "SCOPES",
     "Actor",
     "Alias",
+    "Batch",
+    "Evaluation",
+    "Evaluations",
+    "Facts",
+    "Finished",
     "Key",
     "Keys",
     "Page",
+    "Pushed",
     "Registry",
     "Scope",
     "Store",

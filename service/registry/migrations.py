@@ -91,6 +91,38 @@ STEPS: tuple[tuple[str | Callable[[Connection], None], ...], ...] = (
         "CREATE INDEX cards_deleted ON cards (name, number) WHERE deleted IS NOT NULL",
         write_missing_cards,
     ),
+    (
+        """CREATE TABLE evaluations (
+            id VARCHAR(32) NOT NULL PRIMARY KEY,
+            name TEXT,
+            model TEXT,
+            version TEXT,
+            tags TEXT NOT NULL,
+            options TEXT,
+            slices TEXT NOT NULL,
+            closed BIGINT,
+            summary TEXT,
+            report {bytes}
+        )""",
+        "CREATE INDEX evaluations_model ON evaluations (model, id)",
+        "CREATE INDEX evaluations_version ON evaluations (model, version, id)",
+        "CREATE INDEX evaluations_open ON evaluations (id) WHERE closed IS NULL",
+        """CREATE TABLE parts (
+            evaluation VARCHAR(32) NOT NULL REFERENCES evaluations (id),
+            id VARCHAR(32) NOT NULL,
+            batches BIGINT NOT NULL,
+            state {bytes} NOT NULL,
+            PRIMARY KEY (evaluation, id)
+        )""",
+        """CREATE TABLE batches (
+            evaluation VARCHAR(32) NOT NULL REFERENCES evaluations (id),
+            key TEXT NOT NULL,
+            digest VARCHAR(64) NOT NULL,
+            count BIGINT NOT NULL,
+            ignored BIGINT NOT NULL,
+            PRIMARY KEY (evaluation, key)
+        )""",
+    ),
 )
 LOCK = 0x58656E74  # of this list in PostgreSQL: "Xent"
 

@@ -91,3 +91,41 @@ audit = Table(
     Column("subject", String(255), nullable=False),
     Column("detail", Text, nullable=False),  # JSON
 )
+
+# Their ids begin with the time and sort by it.
+evaluations = Table(
+    "evaluations",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text),
+    Column("model", Text),
+    Column("version", Text),
+    Column("tags", Text, nullable=False),
+    Column("options", Text),  # of those that take batches
+    Column("slices", Text, nullable=False),  # the values of their columns so far
+    Column("closed", BigInteger),  # microseconds since 1970
+    Column("summary", Text),
+    Column("report", LargeBinary),
+)
+
+# The parts of an evaluation, merged, are what it has seen: a batch adds a part, and from time to
+# time one takes the place of several.
+parts = Table(
+    "parts",
+    METADATA,
+    Column("evaluation", String(32), primary_key=True),
+    Column("id", String(32), primary_key=True),
+    Column("batches", BigInteger, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
+# By key, what was answered; kept as long as the evaluation, so that nothing counts twice.
+batches = Table(
+    "batches",
+    METADATA,
+    Column("evaluation", String(32), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("ignored", BigInteger, nullable=False),
+)

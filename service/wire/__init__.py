@@ -6,7 +6,7 @@ from service.wire.arrays import labels_from, numbers_from
 from service.wire.compression import ENCODINGS, Inflater, compress, decompress
 from service.wire.csv import CSV, Table, columns_of_csv, label_names, parse_csv
 from service.wire.framing import LINES, PARTS, Cutter, Lines, Parts
-from service.wire.json import dump_json, parse_object, try_parse_objects
+from service.wire.json import dump_json, json_as_it_is, parse_object, try_parse_objects
 from service.wire.parquet import columns_of_parquet, parse_parquet
 from service.wire.safetensors import TENSORS, dump_tensors, parse_tensors
 from service.wire.tensorfile import header_bytes
@@ -35,6 +35,7 @@ __all__ = [
     "dump_json",
     "dump_tensors",
     "header_bytes",
+    "json_as_it_is",
     "label_names",
     "labels_from",
     "numbers_from",

@@ -5,7 +5,10 @@ from collections.abc import Collection
 from functools import partial
 from typing import Any
 
-CHANGING = {"seconds", "id", "key", "created", "revoked", "at", "principal", "subject"}
+CHANGING = {
+    *("seconds", "at", "created", "closed", "revoked"),
+    *("id", "evaluation", "key", "principal", "subject"),
+}
 """Members of answers that are never twice the same: durations, moments, ids and what names them."""
 
 REMAINDERS = {"gradient_norm", "newton_decrement"}

@@ -74,13 +74,17 @@ class TestDocument:
                     expected |= {"413", "415", "422", "503"}
                 if operation["security"]:
                     expected |= {"401", "403", "421", "429", "503"}
-                if path == "/readyz" or path.startswith("/v1/models"):
+                if path == "/readyz" or path.startswith(("/v1/models", "/v1/evaluations")):
                     expected |= {"503"}
+                if "evaluations" in path:
+                    expected |= {"507"} if method != "get" else set()
+                    expected |= {"409"} if method == "post" or name == "show_evaluation" else set()
                 if "{" in path:
                     expected |= {"404"}
                 if operation["operationId"] in (
                     "list_models",
                     "list_versions",
+                    "list_evaluations",
                     "list_keys",
                     "list_changes",
                 ):

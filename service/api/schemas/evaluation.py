@@ -47,6 +47,8 @@ Slices = Annotated[
     ),
 ]
 
+RowIds = Listed[int] | Listed[str] | None
+
 Clusters = Annotated[
     list[Any] | None,
     Field(description="Strings, integers or booleans, (N,); rows of one hang together"),
@@ -68,9 +70,7 @@ class EvaluateRequest(Request):
     labels: Annotated[Labels, Field(description="Class indices, or names, shape (N,)")]
     classes: Classes = None
     sample_weights: SampleWeights = None
-    row_ids: Annotated[
-        Listed[int] | Listed[str] | None, Field(description="Names of the rows in worst")
-    ] = None
+    row_ids: Annotated[RowIds, Field(description="Names of the rows in worst")] = None
     normalize: Normalize = "reject"
     zero_probability: ZeroProbability = "infinite"
     clip: Clip = 2.0**-52

@@ -1,0 +1,186 @@
+"""Evaluations that last: stored, listed, shown and deleted."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime, BaseModel
+
+from service import classifier, evaluation
+from service.api.beside import Find
+from service.api.keeping import Steps, add_keeping
+from service.api.media import JSON
+from service.api.once import CreatesOnce, Once
+from service.api.operation import add_operation
+from service.api.routes.models import VERSION
+from service.api.schemas.evaluations import (
+    EvaluationAnswer,
+    EvaluationRequest,
+    EvaluationsAnswer,
+    ModelEvaluationRequest,
+    Word,
+)
+from service.api.stored import add_stored
+from service.registry import Evaluation, Evaluations, Facts, Finished
+from service.wire import dump_json, json_as_it_is
+
+PATH = "/v1/evaluations"
+ONE = PATH + "/{id}"
+FACTS = ("name", "model", "version", "tags")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+After = Annotated[
+    str | None,
+    Query(pattern="^[0-9a-f]{32}$", description="The id that the page begins behind"),
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Entries of a page")]
+OfModel = Annotated[Word | None, Query(description="Only of this model")]
+OfVersion = Annotated[Word | None, Query(description="Only of this version of a model")]
+Since = Annotated[
+    AwareDatetime | None, Query(description="Only those made at this time or later (RFC 3339)")
+]
+Until = Annotated[AwareDatetime | None, Query(description="Only those made before this time")]
+
+
+def add_evaluations(router: APIRouter, evaluations: Evaluations, find: Find) -> None:
+    """Adds the calls.
+
+    Args:
+        router: takes the routes.
+        evaluations: keeps them.
+        find: gives a model by name and version.
+    """
+
+    def keep(thing: Finished, once: Once, **path: str) -> Response:
+        return once.perform(lambda connection: made(evaluations.add(connection, thing)))
+
+    def store_evaluation(body: EvaluationRequest, once: CreatesOnce) -> None:
+        """Evaluates predictions as /v1/evaluate does, and keeps the report.
+
+        The model and its version may be anybody's. The answer's report, and every later answer's,
+        has the bytes that /v1/evaluate answers with.
+        """
+
+    def evaluate(body: EvaluationRequest) -> Finished:
+        facts, arguments = split(body)
+        return Finished.of(facts, *evaluation.assess(**arguments))
+
+    def store_version_evaluation(
+        name: str, version: str, body: ModelEvaluationRequest, once: CreatesOnce
+    ) -> None:
+        """Evaluates a version of a model on labelled rows, and keeps the report.
+
+        `version` is a number or an alias; the evaluation has the number that it stands for now.
+        """
+
+    def evaluate_version(name: str, version: str, body: ModelEvaluationRequest) -> Finished:
+        facts, arguments = split(body)
+        model = find(name, version)
+        whose = Facts(facts.name, model.name, str(model.version), facts.tags)
+        return Finished.of(whose, *evaluation.assess(**classifier.to_assess(model, **arguments)))
+
+    def list_evaluations(
+        model: OfModel = None,
+        version: OfVersion = None,
+        since: Since = None,
+        until: Until = None,
+        after: After = None,
+        limit: Limit = 100,
+    ) -> dict[str, Any]:
+        """The evaluations, the newest first, without their reports.
+
+        Of all, or of one model, or of one version of it, made in some time.
+        """
+        page = evaluations.page(
+            after, limit, model=model, version=version,
+            since=_microseconds(since), until=_microseconds(until),
+        )  # fmt: skip
+        listed: dict[str, Any] = {"evaluations": [described(entry) for entry in page.evaluations]}
+        if page.next is None:
+            return listed
+        asked = {"model": model, "version": version, "limit": limit, "after": page.next}
+        times = {"since": since and since.isoformat(), "until": until and until.isoformat()}
+        given = _given({**asked, **times})
+        return listed | {"next": f"{PATH}?{urlencode(given)}"}
+
+    def show_evaluation(id: str) -> dict[str, Any]:
+        """A stored evaluation with its report; of a running one, of the rows so far."""
+        return described(evaluations.find(id))
+
+    def delete_evaluation(id: str) -> Response:
+        """Removes an evaluation, with its report and the keys of its batches."""
+        evaluations.delete(id)
+        return Response(None, 204)
+
+    steps = Steps(evaluate, keep)
+    add_keeping(router, PATH, store_evaluation, steps, EvaluationAnswer, 201, access="train")
+    steps = Steps(evaluate_version, keep)
+    path, endpoint = VERSION + "/evaluations", store_version_evaluation
+    add_keeping(router, path, endpoint, steps, EvaluationAnswer, 201, 404, access="train")
+    add_operation(
+        router, PATH, list_evaluations, EvaluationsAnswer, "evaluation", 422, 503,
+        access="read",
+    )  # fmt: skip
+    add_operation(
+        router, ONE, show_evaluation, EvaluationAnswer, "evaluation", 404, 409, 503,
+        access="read",
+    )  # fmt: skip
+    add_stored(
+        router, "DELETE", ONE, delete_evaluation, 404, 503, 507,
+        access="train", status=204, tag="evaluation",
+    )  # fmt: skip
+
+
+def made(found: Evaluation) -> Response:
+    """The answer to whoever has made an evaluation."""
+    headers = {"Location": f"{PATH}/{found.id}"}
+    return Response(dump_json(described(found)), 201, headers, JSON)
+
+
+def split(body: BaseModel) -> tuple[Facts, dict[str, Any]]:
+    """What a request says of the evaluation, and its other members."""
+    given = {name: getattr(body, name) for name in body.model_fields_set}
+    facts = {name: given.pop(name) for name in FACTS if name in given}
+    if facts.get("version") is not None:
+        facts["version"] = str(facts["version"])
+    return Facts(**{name: value for name, value in facts.items() if value is not None}), given
+
+
+def described(found: Evaluation) -> dict[str, Any]:
+    """A stored evaluation, as it is answered."""
+    facts, options = found.facts, found.options
+    members = {
+        "id": found.id,
+        "name": facts.name,
+        "model": facts.model,
+        "version": _number_or_word(facts.version),
+        "tags": dict(facts.tags) or None,
+        "created": _time(found.created),
+        "closed": None if found.closed is None else _time(found.closed),
+        "options": None if options is None else _given(options.told()),
+        "batches": None if options is None else found.batches,
+        "summary": None if found.summary is None else json_as_it_is(found.summary.encode()),
+        "report": None if found.report is None else json_as_it_is(found.report),
+    }
+    if found.report is not None:
+        del members["summary"]
+    return _given(members)
+
+
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _number_or_word(version: str | None) -> int | str | None:
+    return int(version) if version is not None and version.isdecimal() else version
+
+
+def _time(microseconds: int) -> str:
+    moment = EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _microseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,371 @@
+"""Evaluations that last: stored whole, or run by batches that are pushed from anywhere."""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from service.errors import (
+    Code,
+    Conflict,
+    InvalidInput,
+    MalformedBody,
+    NotFound,
+    TooLarge,
+    XentError,
+)
+from service.evaluation import Options, State, union_of_values
+from service.registry.evaluation import (
+    Batch,
+    Evaluation,
+    Facts,
+    Finished,
+    Pushed,
+    created_at,
+    first_id,
+    is_readable,
+    load_options,
+    new_id,
+    outdated,
+    summary_of,
+)
+from service.registry.store import Store
+from service.wire import dump_json
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from service.registry.evaluation_queries import Part
+
+# With this many parts, they are merged into one: reading an evaluation costs no more than that.
+FOLD = 64
+LAST = "g"
+"""Is above every id."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationsPage:
+    """Some evaluations, the newest first.
+
+    Attributes:
+        evaluations: without reports.
+        next: what to give as `after` for the following ones; None where there are none.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    next: str | None
+
+
+class Evaluations:
+    """The stored evaluations; may be used by several threads, processes and machines.
+
+    Args:
+        store: where they last.
+        max_open: how many may take batches at a time.
+        max_bytes: of the state of one that takes batches.
+    """
+
+    def __init__(self, store: Store, max_open: int, max_bytes: int) -> None:
+        self._store = store
+        self._max_open = max_open
+        self._max_bytes = max_bytes
+        self._options: dict[str, Options] = {}
+        self._folding = threading.Lock()
+
+    def add(self, connection: "Connection", finished: Finished) -> Evaluation:
+        """Stores an evaluation of all its rows, in a transaction of the caller's."""
+        from service.registry import evaluation_queries as queries
+
+        id, facts = new_id(), finished.facts
+        made = Evaluation(id, facts, None, created_at(id), finished.summary, finished.report)
+        queries.add(connection, made)
+        queries.add_part(connection, id, queries.Part(new_id(), 1, finished.state))
+        return made
+
+    def open(self, connection: "Connection", facts: Facts, options: Options) -> Evaluation:
+        """Begins an evaluation that takes batches, in a transaction of the caller's.
+
+        Raises:
+            Conflict: as many are open as may be.
+        """
+        from service.registry import evaluation_queries as queries
+
+        if queries.open_ones(connection, self._max_open) >= self._max_open:
+            text = (
+                f"{self._max_open} evaluations are open, the limit XENT_MAX_OPEN_EVALUATIONS; "
+                "close or delete one"
+            )
+            raise Conflict(Code.TOO_MANY_OPEN, text)
+        made = Evaluation(new_id(), facts, options, None, None, batches=0)
+        queries.add(connection, made)
+        return made
+
+    def options(self, id: str) -> Options:
+        """What the batches of an evaluation have in common; from memory once it is known.
+
+        Raises:
+            NotFound: no such evaluation.
+            Conflict: it does not take batches, or another version of Xent opened it.
+            Unavailable: the database cannot be used now.
+            WouldWait: in the thread of a server's loop.
+        """
+        from service.registry import evaluation_queries as queries
+
+        known = self._options.get(id)
+        if known is not None:
+            return known
+        if not self._store.exists:
+            raise _unknown()
+        with self._store.reading() as connection:
+            row = queries.options_of(connection, id)
+        if row is None:
+            raise _unknown()
+        (stored,) = row
+        if stored is None:
+            raise _closed()
+        if not is_readable(stored):
+            raise outdated()
+        options = load_options(stored)
+        if len(self._options) >= self._max_open:  # of evaluations that are long closed
+            self._options.clear()
+        self._options[id] = options
+        return options
+
+    def push(self, id: str, key: str, digest: str, batch: Batch) -> Pushed:
+        """Counts the rows of a batch, once.
+
+        Args:
+            id: of the evaluation.
+            key: of the batch.
+            digest: of what was sent.
+            batch: its rows, scored by the evaluation's options.
+
+        Returns:
+            What came of it, now or when a batch of this key was first pushed.
+
+        Raises:
+            NotFound: no such evaluation.
+            Conflict: it is closed.
+            InvalidInput: the key was used for another batch, or a column of slices has too many
+                values, or of another kind than before.
+            TooLarge: the state of the evaluation would be over its limit.
+            StoreFull: the disk is full.
+            Unavailable: the database cannot be used now, or did not confirm.
+            WouldWait: as in `options`.
+        """
+        from service.registry import evaluation_queries as queries
+
+        pushed = Pushed(batch.count, batch.ignored, repeated=False)
+        while True:
+            with self._store.writing() as connection:
+                found = queries.lock(connection, id)
+                if found is None:
+                    raise _unknown()
+                before = queries.batch(connection, id, key)
+                if before is not None:
+                    return _repeated(digest, *before)
+                closed, known = found
+                if closed is not None:
+                    raise _closed()
+                count, size = queries.size(connection, id)
+                if size + len(batch.state) <= self._max_bytes:
+                    slices = json.dumps(union_of_values(json.loads(known), batch.values))
+                    if slices != known:
+                        queries.set_slices(connection, id, slices)
+                    queries.add_batch(connection, id, key, digest, pushed)
+                    queries.add_part(connection, id, queries.Part(new_id(), 1, batch.state))
+                    break
+            if count < 2:
+                text = (
+                    "the state of the evaluation would be over the limit "
+                    f"XENT_MAX_EVALUATION_BYTES of {self._max_bytes} bytes"
+                )
+                raise TooLarge(Code.EVALUATION_TOO_LARGE, text)
+            self._fold(id)  # merged, the parts take less
+        if count >= FOLD and self._folding.acquire(blocking=False):
+            try:
+                with suppress(XentError):  # the batch is counted; a later one folds
+                    self._fold(id)
+            finally:
+                self._folding.release()
+        return pushed
+
+    def find(self, id: str) -> Evaluation:
+        """An evaluation with its report up to now.
+
+        Raises:
+            NotFound: no such evaluation.
+            Conflict: another version of Xent opened it.
+            Unavailable, WouldWait: as in `options`.
+        """
+        found, parts = self._read(id)
+        report = found.report
+        if found.closed is None:
+            report, _ = _report_of(_merged(found.options, parts))
+        return replace(found, report=report, batches=sum(part.batches for part in parts))
+
+    def state(self, id: str) -> State:
+        """What an evaluation has seen up to now, to be merged or drawn.
+
+        Raises:
+            NotFound, Conflict, Unavailable, WouldWait: as in `find`.
+        """
+        found, parts = self._read(id)
+        return _merged(found.options, parts)
+
+    def page(
+        self,
+        after: str | None,
+        limit: int,
+        *,
+        model: str | None = None,
+        version: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> EvaluationsPage:
+        """Evaluations, the newest first.
+
+        Args:
+            after: the id that the page begins behind; None begins with the newest.
+            limit: of the evaluations on it.
+            model: that they judge.
+            version: of the model.
+            since: microseconds since 1970 of the oldest one.
+            until: microseconds since 1970 that they were made before.
+
+        Raises:
+            Unavailable, WouldWait: as in `options`.
+        """
+        from service.registry import evaluation_queries as queries
+
+        if not self._store.exists:
+            return EvaluationsPage((), None)
+        begin = first_id(since or 0)
+        end = min(after or LAST, LAST if until is None else first_id(until))
+        with self._store.reading() as connection:
+            found = queries.page(connection, model, version, begin, end, limit + 1)
+        more = len(found) > limit
+        return EvaluationsPage(tuple(found[:limit]), found[limit - 1].id if more else None)
+
+    def close(self, id: str) -> None:
+        """Takes no more batches and keeps the report; of a closed one nothing changes.
+
+        Raises:
+            NotFound, Conflict: as in `find`.
+            StoreFull, Unavailable, WouldWait: as in `push`.
+        """
+        from service.registry import evaluation_queries as queries
+
+        self._fold(id)  # most of the work, while others still push
+        with self._store.writing() as connection:
+            if queries.lock(connection, id) is None:
+                raise _unknown()
+            found = queries.find(connection, id)
+            if found is None or found.closed is not None:
+                return
+            parts = queries.parts_of(connection, id)
+            whole = _merged(found.options, parts)
+            queries.replace_parts(connection, id, parts, _whole(parts, whole))
+            report, summary = _report_of(whole)
+            queries.close(connection, id, _now(), summary, report)
+
+    def delete(self, id: str) -> None:
+        """Removes an evaluation.
+
+        Raises:
+            NotFound: no such evaluation.
+            StoreFull, Unavailable, WouldWait: as in `push`.
+        """
+        from service.registry import evaluation_queries as queries
+
+        if not self._store.exists:
+            raise _unknown()
+        with self._store.writing() as connection:
+            if queries.lock(connection, id) is None:
+                raise _unknown()
+            queries.remove(connection, id)
+        self._options.pop(id, None)
+
+    def _read(self, id: str) -> "tuple[Evaluation, list[Part]]":
+        from service.registry import evaluation_queries as queries
+
+        if not self._store.exists:
+            raise _unknown()
+        with self._store.reading() as connection:
+            parts = queries.parts_of(connection, id)  # first: who closes or deletes is seen below
+            found = queries.find(connection, id)
+        if found is None:
+            raise _unknown()
+        return found, parts
+
+    def _fold(self, id: str) -> None:
+        """Merges the parts of an evaluation into one, aside, while others go on pushing."""
+        from service.registry import evaluation_queries as queries
+
+        if not self._store.exists:
+            return
+        with self._store.reading() as connection:
+            parts = queries.parts_of(connection, id)
+        if len(parts) < 2:
+            return
+        whole = _whole(parts, _merged(None, parts))
+        with self._store.writing() as connection:
+            queries.lock(connection, id)
+            queries.replace_parts(connection, id, parts, whole)
+
+
+def _merged(options: Options | None, parts: "Sequence[Part]") -> State:
+    """The state of all rows; `options` tell that of none."""
+    merged: State | None = None
+    try:
+        for part in parts:
+            state = State.from_bytes(part.state)
+            if merged is None:
+                merged = state
+            else:
+                merged.merge(state)
+    except MalformedBody as error:
+        raise outdated() from error
+    if merged is None:
+        assert options is not None
+        merged = options.state()
+    return merged
+
+
+def _whole(parts: "Sequence[Part]", state: State) -> "Part":
+    from service.registry.evaluation_queries import Part
+
+    return Part(new_id(), sum(part.batches for part in parts), state.to_bytes())
+
+
+def _report_of(state: State) -> tuple[bytes | None, str | None]:
+    """The report as JSON, and its summary; none of rows that have none."""
+    try:
+        report = state.finish()
+    except InvalidInput:  # no rows of weight above 0, or of more than float64 holds
+        return None, None
+    return dump_json(report), summary_of(report)
+
+
+def _repeated(digest: str, stored: str, pushed: Pushed) -> Pushed:
+    if digest != stored:
+        text = "another batch was pushed with this Idempotency-Key; take a new one for this"
+        raise InvalidInput.at("", Code.IDEMPOTENCY_KEY_REUSED, text)
+    return pushed
+
+
+def _unknown() -> NotFound:
+    text = "there is no evaluation of that id; GET /v1/evaluations lists those that there are"
+    return NotFound(Code.UNKNOWN_EVALUATION, text)
+
+
+def _closed() -> Conflict:
+    text = "the evaluation takes no more batches; POST /v1/evaluations/open begins another one"
+    return Conflict(Code.EVALUATION_CLOSED, text)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

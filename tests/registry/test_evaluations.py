@@ -1,0 +1,248 @@
+"""Evaluations in both databases: kept, paged through, filled by many, counted once."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.errors import Code, Conflict, InvalidInput, NotFound, TooLarge, XentError
+from service.evaluation import Options, State, assess, evaluate
+from service.registry import Batch, Evaluations, Facts, Finished, Store, WouldWait
+from service.registry import evaluations as room
+from service.registry.evaluation import first_id
+from service.wire import dump_json
+
+OPTIONS = Options.of(class_count=2, worst=3)
+RNG = np.random.default_rng(3)
+LOGITS = RNG.normal(size=(600, 2))
+LABELS = RNG.integers(0, 2, 600)
+
+
+@pytest.fixture
+def make(url: str) -> Iterator[Callable[..., Evaluations]]:
+    stores: list[Store] = []
+
+    def make_one(max_open: int = 10, max_bytes: int = 10**6) -> Evaluations:
+        stores.append(Store(url))
+        return Evaluations(stores[-1], max_open, max_bytes)
+
+    yield make_one
+    for store in stores:
+        store.end()
+
+
+@pytest.fixture
+def evaluations(make: Callable[..., Evaluations]) -> Evaluations:
+    return make()
+
+
+def finished(**facts: Any) -> Finished:
+    return Finished.of(Facts(**facts), *assess(logits=LOGITS[:9], labels=LABELS[:9]))
+
+
+def add(evaluations: Evaluations, **facts: Any) -> str:
+    with evaluations._store.writing() as connection:
+        return evaluations.add(connection, finished(**facts)).id
+
+
+def open_one(evaluations: Evaluations, **facts: Any) -> str:
+    with evaluations._store.writing() as connection:
+        return evaluations.open(connection, Facts(**facts), OPTIONS).id
+
+
+def batch(number: int, size: int = 3, **more: Any) -> Batch:
+    rows = np.arange(number * size, number * size + size)
+    return Batch.of(
+        OPTIONS.score("k", logits=LOGITS[rows], labels=LABELS[rows], row_ids=rows, **more)
+    )
+
+
+def push(evaluations: Evaluations, id: str, number: int, **more: Any) -> bool:
+    return evaluations.push(id, f"k{number}", f"d{number}", batch(number, **more)).repeated
+
+
+def whole(count: int) -> bytes:
+    report = evaluate(
+        logits=LOGITS[:count], labels=LABELS[:count], worst=3, row_ids=np.arange(count)
+    )
+    return dump_json(report)
+
+
+class TestStored:
+    def test_it_is_there_for_others_as_it_was(self, make: Callable[..., Evaluations]) -> None:
+        said: dict[str, Any] = {"name": "n", "model": "m", "version": "7", "tags": {"ä": "\u2028"}}
+        id, kept = add(make(), **said), finished(**said)
+        found = make().find(id)
+        assert (found.facts, found.report, found.options) == (kept.facts, kept.report, None)
+        assert found.closed == found.created
+        assert make().state(id) == State.from_bytes(kept.state)
+
+    def test_nothing_is_there_before_the_first(self, evaluations: Evaluations) -> None:
+        assert evaluations.page(None, 5) == room.EvaluationsPage((), None)
+        for call in (evaluations.find, evaluations.state, evaluations.options, evaluations.delete,
+                     evaluations.close, lambda id: push(evaluations, id, 0)):  # fmt: skip
+            with pytest.raises(NotFound):
+                call(first_id(0) + "0" * 18)
+
+    def test_pages_go_back_in_time(self, evaluations: Evaluations) -> None:
+        ids = [add(evaluations, model="ab"[i % 2], version=str(i % 4)) for i in range(12)]
+        ids.reverse()
+        for chosen, wanted in (
+            ({}, ids),
+            ({"model": "b"}, ids[::2]),
+            ({"model": "b", "version": "3"}, ids[::4]),
+            ({"version": "0"}, ids[3::4]),
+            ({"since": int(ids[4][:14], 16)}, ids[:5]),
+            ({"until": int(ids[4][:14], 16)}, ids[5:]),
+            ({"model": "c"}, []),
+        ):
+            found, after = [], None
+            while True:
+                page = evaluations.page(after, 5, **chosen)
+                found += [entry.id for entry in page.evaluations]
+                assert all(entry.report is None for entry in page.evaluations)
+                after = page.next
+                if after is None:
+                    break
+                assert len(page.evaluations) == 5
+            assert found == wanted
+
+    def test_delete(self, evaluations: Evaluations) -> None:
+        kept, gone = add(evaluations), open_one(evaluations)
+        push(evaluations, gone, 0)
+        evaluations.delete(gone)
+        for call in (evaluations.find, evaluations.options, evaluations.delete,
+                     lambda id: push(evaluations, id, 0)):  # fmt: skip
+            with pytest.raises(NotFound):
+                call(gone)
+        assert [e.id for e in evaluations.page(None, 5).evaluations] == [kept]
+
+    def test_it_takes_no_batches(self, evaluations: Evaluations) -> None:
+        id = add(evaluations)
+        with pytest.raises(Conflict):
+            evaluations.options(id)
+        with pytest.raises(Conflict):
+            push(evaluations, id, 0)
+
+    def test_a_loop_is_never_made_to_wait(self, evaluations: Evaluations) -> None:
+        id = open_one(evaluations)
+
+        async def ask() -> None:
+            for call in (evaluations.find, evaluations.options, evaluations.close):
+                with pytest.raises(WouldWait):
+                    call(id)
+
+        asyncio.run(ask())
+        assert evaluations.options(id) == OPTIONS
+
+
+class TestRunning:
+    def test_nothing_is_counted_twice(self, make: Callable[..., Evaluations]) -> None:
+        one, other = make(), make()
+        id = open_one(one, name="n")
+        assert one.find(id).report is None
+        assert not push(one, id, 0)
+        assert push(other, id, 0)
+        assert not push(other, id, 1)
+        with pytest.raises(XentError) as error:
+            one.push(id, "k1", "other", batch(2))
+        assert error.value.code == Code.IDEMPOTENCY_KEY_REUSED
+        for evaluations in (one, other):
+            found = evaluations.find(id)
+            assert (found.report, found.batches, found.closed) == (whole(6), 2, None)
+
+    def test_after_the_end_nothing_is_counted_but_answers_are_repeated(
+        self, evaluations: Evaluations
+    ) -> None:
+        id = open_one(evaluations)
+        push(evaluations, id, 0)
+        evaluations.close(id)
+        closed = evaluations.find(id)
+        assert closed.report == whole(3)
+        assert closed.closed is not None
+        with pytest.raises(Conflict) as error:
+            push(evaluations, id, 1)
+        assert error.value.code == Code.EVALUATION_CLOSED
+        assert push(evaluations, id, 0)
+        evaluations.close(id)
+        assert evaluations.find(id) == closed
+
+    def test_an_evaluation_without_rows_has_no_report(self, evaluations: Evaluations) -> None:
+        id = open_one(evaluations)
+        push(evaluations, id, 0, sample_weights=np.zeros(3))
+        assert (evaluations.find(id).report, evaluations.find(id).batches) == (None, 1)
+        evaluations.close(id)
+        assert (evaluations.find(id).report, evaluations.find(id).summary) == (None, None)
+
+    def test_many_at_once_lose_nothing_and_parts_stay_few(
+        self, make: Callable[..., Evaluations], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(room, "FOLD", 8)
+        two = (make(), make())  # each as if of its own process
+        id = open_one(two[0])
+        turns = [*range(40), *range(40)]  # every batch is sent twice
+        np.random.default_rng(1).shuffle(turns)
+        with ThreadPoolExecutor(8) as pool:
+            repeated = [*pool.map(lambda n: push(two[n % 2], id, n, size=10), turns)]
+        assert sum(repeated) == 40
+        found = two[0].find(id)
+        assert (found.report, found.batches) == (whole(400), 40)
+        parts = len(two[0]._read(id)[1])
+        assert parts < 8 + 8 + 8
+        two[1].close(id)
+        assert two[0].find(id).report == found.report
+        assert len(two[0]._read(id)[1]) == 1
+
+    def test_slices_of_all_batches_fit_together(self, evaluations: Evaluations) -> None:
+        id = open_one(evaluations)
+        push(evaluations, id, 0, slices={"s": ["x", "y", "x"]})
+        before = evaluations.state(id)
+        for slices, code in (
+            ({"s": [1, 2, 3]}, Code.INVALID_OPTION),
+            ({str(i): ["x", "x", "x"] for i in range(20)}, Code.TOO_MANY_SLICES),
+        ):
+            with pytest.raises(InvalidInput) as error:
+                push(evaluations, id, 1, slices=slices)
+            assert error.value.code == code
+            assert evaluations.state(id) == before
+        assert not push(evaluations, id, 1, slices={"s": ["z", "x", "y"]})
+        assert list(evaluations.state(id).slices["s"].values) == ["x", "y", "z"]
+
+    def test_limits(self, make: Callable[..., Evaluations]) -> None:
+        evaluations = make(max_open=2, max_bytes=6000)
+        id = open_one(evaluations)
+        open_one(evaluations)
+        with pytest.raises(Conflict) as open_error:
+            open_one(evaluations)
+        assert open_error.value.code == Code.TOO_MANY_OPEN
+        number = 0
+        refused: TooLarge | None = None
+        while refused is None:
+            try:
+                push(evaluations, id, number)
+                number += 1
+            except TooLarge as error:
+                refused = error
+        assert "XENT_MAX_EVALUATION_BYTES" in refused.detail
+        assert number * len(batch(0).state) > 6000  # merged, they take less
+        assert evaluations.find(id).report == whole(3 * number)
+        evaluations.close(id)
+        open_one(evaluations)
+
+    def test_a_state_of_another_version_is_left_alone(
+        self, make: Callable[..., Evaluations], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        id = open_one(make())
+        push(make(), id, 0)
+        monkeypatch.setattr("service.registry.evaluation.FORMAT", 99)
+        monkeypatch.setattr("service.evaluation.state.FORMAT", 99)
+        evaluations = make()
+        for call in (evaluations.options, evaluations.find, evaluations.close):
+            with pytest.raises(Conflict) as error:
+                call(id)
+            assert error.value.code == Code.OUTDATED_STATE
+        assert [e.id for e in evaluations.page(None, 5).evaluations] == [id]
+        evaluations.delete(id)
