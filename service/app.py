@@ -134,7 +134,7 @@ def create_app(
     add_aliases(app.router, registry)
     add_deletion(app.router, registry)
     add_evaluations(app.router, evaluations, app.state.find)
-    add_batches(app.router, evaluations, settings)
+    add_batches(app.router, evaluations, settings, metrics)
     add_keys(app.router, keys, registry.store)
     add_operations(app.router, settings, drain, keys)
     add_metrics(app.router, metrics)

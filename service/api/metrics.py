@@ -86,6 +86,12 @@ class Metrics:
             ("model",),
             registry=self._registry,
         )
+        self._batches = Counter(
+            "xent_evaluation_batches",
+            "Batches of running evaluations, counted, or repeated and not counted again",
+            ("outcome",),
+            registry=self._registry,
+        )
         self._known: dict[tuple[str, str, int], Callable[[float, int, int], None]] = {}
         self._rows: dict[str, Callable[[float], None]] = {}
 
@@ -154,6 +160,10 @@ class Metrics:
             if len(self._rows) < MAX_NAMES:
                 self._rows[name] = add
         add(rows)
+
+    def pushed(self, *, repeated: bool) -> None:
+        """Counts an answered batch of a running evaluation."""
+        self._batches.labels("repeated" if repeated else "counted").inc()
 
     def render(self) -> bytes:
         """Everything, in the text format of Prometheus."""

@@ -27,6 +27,7 @@ class Commands(click.Group):
         "compare": "gate",
         **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
         **dict.fromkeys(("keys", "audit"), "keys"),
+        "evaluations": "evaluations",
     }
     """Their names, and the modules that hold them."""
 

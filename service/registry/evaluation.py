@@ -89,6 +89,11 @@ class Evaluation:
     batches: int | None = None
 
     @property
+    def figures(self) -> dict[str, Any]:
+        """The summary; empty where there is none."""
+        return {} if self.summary is None else dict(json.loads(self.summary))
+
+    @property
     def created(self) -> int:
         """Microseconds since 1970."""
         return created_at(self.id)

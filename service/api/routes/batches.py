@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header, Response
 
 from service.api.keeping import Steps, add_keeping
 from service.api.media import JSON
+from service.api.metrics import Metrics
 from service.api.once import REPLAYED, CreatesOnce, Once
 from service.api.routes.evaluations import ONE, PATH, described, made, split
 from service.api.schemas.evaluations import (
@@ -27,13 +28,16 @@ BatchKey = Annotated[
 ]
 
 
-def add_batches(router: APIRouter, evaluations: Evaluations, settings: Settings) -> None:
+def add_batches(
+    router: APIRouter, evaluations: Evaluations, settings: Settings, metrics: Metrics
+) -> None:
     """Adds the calls.
 
     Args:
         router: takes the routes.
         evaluations: keeps them.
         settings: with the limit of classes.
+        metrics: count the batches.
     """
 
     def open_evaluation(body: OpenRequest, once: CreatesOnce) -> Response:
@@ -65,6 +69,7 @@ def add_batches(router: APIRouter, evaluations: Evaluations, settings: Settings)
     def push(thing: Batch, once: Once, id: str) -> Response:
         key = once.attempt.key
         pushed = evaluations.push(id, key, once.attempt.request, thing)
+        metrics.pushed(repeated=pushed.repeated)
         counted = {"count": pushed.count, "ignored": pushed.ignored}
         headers = REPLAYED if pushed.repeated else None
         return Response(dump_json({"evaluation": id, "batch": key, **counted}), 200, headers, JSON)

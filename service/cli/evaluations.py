@@ -1,0 +1,120 @@
+"""`xent evaluations list|show|open|push|close`: on the store that the settings name."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from service.api.routes.evaluations import described
+from service.cli.commands import read_settings
+from service.cli.models import predictions_of
+from service.cli.show import table
+from service.errors import Code, InvalidInput
+from service.evaluation import Options
+from service.registry import Batch, Evaluations, Facts, Store
+from service.wire import dump_json
+
+SHOWN = ("count", "log_loss", "accuracy")
+Model = click.option("--model", help="Whose predictions these are.")
+Version = click.option("--version", help="Of that model.")
+
+
+@click.group()
+def evaluations() -> None:
+    """Evaluations that are kept, and those that run: list, show, open, push to, close."""
+
+
+@evaluations.command("list")
+@Model
+@Version
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+def list_evaluations(model: str | None, version: str | None, limit: int) -> None:
+    """The newest first, with their first figures once they are closed."""
+    with _evaluations() as (kept, _):
+        page = kept.page(None, limit, model=model, version=version)
+    header = ("id", "made (UTC)", "name", "model", "version", *SHOWN)
+    rows = []
+    for found in page.evaluations:
+        entry, figures = described(found), found.figures
+        said = [entry.get(name, "") for name in ("name", "model", "version")]
+        rows.append((found.id, entry["created"][:16], *said, *(figures.get(n, "") for n in SHOWN)))
+    click.echo(table(rows, header))
+
+
+@evaluations.command()
+@click.argument("id")
+def show(id: str) -> None:
+    """Print an evaluation with its report up to now, as JSON."""
+    with _evaluations() as (kept, _):
+        click.echo(dump_json(described(kept.find(id))))
+
+
+@evaluations.command("open")
+@click.option("--classes", required=True, help="Names in any order, between commas.")
+@click.option("--name", help="What to call it.")
+@Model
+@Version
+def open_evaluation(classes: str, name: str | None, model: str | None, version: str | None) -> None:
+    """Open an evaluation that takes batches; prints its id."""
+    options = Options.of(classes=classes.split(","))
+    with _evaluations() as (kept, store), store.writing() as connection:
+        click.echo(kept.open(connection, Facts(name, model, version), options).id)
+
+
+@evaluations.command()
+@click.argument("id")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--label", required=True, help="The column of the true classes.")
+@click.option("--probabilities", required=True, help="Pattern of their columns, such as 'p_*'.")
+@click.option("--weights", help="The column of sample weights.")
+@click.option("--key", help="Names the batch; without it, the SHA-256 of FILE.")
+def push(
+    id: str, file: Path, label: str, probabilities: str, weights: str | None, key: str | None
+) -> None:
+    """Count the predictions in FILE as one batch; pushed again, they are not counted again."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    key = key or digest
+    given, columns, labels, sample_weights = predictions_of(file, probabilities, label, weights)
+    with _evaluations() as (kept, _):
+        options = kept.options(id)
+        order = _order([str(column) for column in columns], options)
+        batch = options.score(
+            key, probabilities=given[:, order], labels=labels, sample_weights=sample_weights
+        )
+        pushed = kept.push(id, key, digest, Batch.of(batch))
+    word = "counted before" if pushed.repeated else "counted"
+    click.echo(f"{key[:16]}: {pushed.count} rows {word}, {pushed.ignored} of weight 0")
+
+
+@evaluations.command()
+@click.argument("id")
+def close(id: str) -> None:
+    """Take no more batches and keep the report."""
+    with _evaluations() as (kept, _):
+        kept.close(id)
+        figures = kept.find(id).figures
+    click.echo(", ".join(f"{name} {figures[name]}" for name in SHOWN if name in figures))
+
+
+def _order(columns: list[str], options: Options) -> list[int]:
+    """Where the columns of the classes of an evaluation are in a file."""
+    classes = options.policies.classes
+    if classes is None or sorted(map(str, classes)) != sorted(columns):
+        text = "the columns that --probabilities matches are not the classes of the evaluation"
+        raise InvalidInput.at("/classes", Code.SHAPE_MISMATCH, text)
+    return [columns.index(str(name)) for name in classes]
+
+
+@contextmanager
+def _evaluations() -> Iterator[tuple[Evaluations, Store]]:
+    settings = read_settings()
+    store = Store(settings.database)
+    try:
+        yield (
+            Evaluations(store, settings.max_open_evaluations, settings.max_evaluation_bytes),
+            store,
+        )
+    finally:
+        store.end()

@@ -1,0 +1,56 @@
+"""`xent evaluations`, on the same store as a server."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+
+ROWS = "id,p_dog,p_cat,animal\n1,0.3,0.7,cat\n2,0.8,0.2,dog\n3,0.1,0.9,dog\n"
+PUSH = ("--label", "animal", "--probabilities", "p_*")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    monkeypatch.setenv("XENT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("XENT_DATABASE_URL", raising=False)
+
+    def invoke(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ("evaluations", *arguments))
+        return result.exit_code, result.output.strip()
+
+    return invoke
+
+
+def test_open_push_show_close_and_list(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    assert run("list")[1].split()[:2] == ["id", "made"]
+    file = tmp_path / "rows.csv"
+    file.write_text(ROWS)
+    _, id = run("open", "--classes", "cat,dog", "--name", "week", "--model", "pets")
+    assert run("push", id, str(file), *PUSH)[1].endswith("3 rows counted, 0 of weight 0")
+    assert run("push", id, str(file), *PUSH)[1].endswith("3 rows counted before, 0 of weight 0")
+    shown = json.loads(run("show", id)[1])
+    assert shown["report"]["confusion_matrix"] == [[1, 0], [1, 1]]
+    assert (shown["batches"], shown["report"]["count"]) == (1, 3)
+    code, text = run("close", id)
+    assert (code, text.split(",")[0]) == (0, "count 3")
+    assert run("push", id, str(file), *PUSH, "--key", "x")[0] == 1
+    (line,) = run("list", "--model", "pets")[1].splitlines()[1:]
+    assert line.startswith(id)
+    assert "week" in line
+
+
+def test_what_does_not_fit_is_said(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(ROWS)
+    _, id = run("open", "--classes", "cat,cow")
+    for arguments, text in (
+        (("push", id, str(file), *PUSH), "not the classes of the evaluation"),
+        (("show", "0" * 32), "no evaluation of that id"),
+        (("open", "--classes", "cat,cat"), "names a class twice"),
+    ):
+        code, printed = run(*arguments)
+        assert (code, text in printed) == (1, True), printed
