@@ -1,6 +1,6 @@
 """Starts a writer again and again and kills each in the middle of its work.
 
-python kills.py URL KILLS: prints what the writers had acknowledged, one line a write.
+python kills.py WRITER URL KILLS: prints what the writers had acknowledged, one line a write.
 """
 
 import os
@@ -8,8 +8,9 @@ import random
 import signal
 import sys
 import time
+from importlib import import_module
 
-from writer import main
+main = import_module(sys.argv[1]).main
 
 
 def killed(url: str, seconds: float) -> str:
@@ -30,5 +31,5 @@ def killed(url: str, seconds: float) -> str:
 
 
 chance = random.Random(7)
-for _ in range(int(sys.argv[2])):
-    sys.stdout.write(killed(sys.argv[1], chance.uniform(0, 0.05)))
+for _ in range(int(sys.argv[3])):
+    sys.stdout.write(killed(sys.argv[2], chance.uniform(0, 0.05)))

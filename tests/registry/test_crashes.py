@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from service.registry import Registry
+from service.evaluation import evaluate
+from service.registry import Evaluations, Registry, Store
+from service.wire import dump_json
 
 from .conftest import model
 from .ledger import check
+from .pusher import rows
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -30,12 +33,17 @@ def run(program: str, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def kill_repeatedly(url: str, kills: int) -> tuple[int, int]:
-    """How many writes were acknowledged by processes that were killed, and versions there are."""
-    process = run("kills.py", url, str(kills))
+def killed(writer: str, url: str, kills: int) -> list[list[str]]:
+    """What was acknowledged by processes that were killed."""
+    process = run("kills.py", writer, url, str(kills))
     output, errors = process.communicate()
     assert process.returncode == 0, errors
-    lines = [line.split() for line in output.splitlines()]
+    return [line.split() for line in output.splitlines()]
+
+
+def kill_repeatedly(url: str, kills: int) -> tuple[int, int]:
+    """How many writes were acknowledged by processes that were killed, and versions there are."""
+    lines = killed("writer", url, kills)
     acknowledged = [(kind, int(number), float(value)) for kind, number, value in lines]
     return len(acknowledged), check(url, acknowledged)
 
@@ -50,6 +58,38 @@ def test_killed_writers_lose_nothing_that_was_acknowledged(url: str) -> None:
 def test_two_thousand_kills(url: str) -> None:
     acknowledged, versions = kill_repeatedly(url, 1000)  # of each database
     sys.stdout.write(f"{acknowledged} acknowledged, {versions} versions, none lost\n")
+
+
+def kill_pushers(url: str, kills: int) -> tuple[int, int]:
+    """How many batches were acknowledged by processes that were killed, and how many counted.
+
+    Each that was acknowledged is counted, and each that is counted is so whole and once: the report
+    has the bits of one evaluation of all their rows.
+    """
+    lines = killed("pusher", url, kills)
+    store = Store(url)
+    evaluations = Evaluations(store, 10, 10**6)
+    (id,) = {line[2] for line in lines}
+    acknowledged = {int(line[1]) for line in lines}
+    found = evaluations.find(id)
+    whole = dump_json(evaluate(**rows(0, found.batches or 0), worst=3))
+    assert acknowledged <= set(range(found.batches or 0))
+    assert found.report == whole
+    evaluations.close(id)
+    assert evaluations.find(id).report == whole
+    store.end()
+    return len(acknowledged), found.batches or 0
+
+
+def test_killed_pushers_count_every_batch_once(url: str) -> None:
+    acknowledged, counted = kill_pushers(url, 4)
+    assert counted >= acknowledged >= 4
+
+
+@pytest.mark.hostile
+def test_two_thousand_kills_of_pushers(url: str) -> None:
+    acknowledged, counted = kill_pushers(url, 1000)  # of each database
+    sys.stdout.write(f"{acknowledged} batches acknowledged, {counted} counted, all once\n")
 
 
 def write_together(url: str, processes: int, each: int) -> float:
