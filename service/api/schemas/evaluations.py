@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from service.api.schemas.evaluation import EvaluateRequest, Interval, ReportAnswer, RowIds, Slices
+from service.api.schemas.evaluation import EvaluateRequest, ReportAnswer, RowIds, Slices
 from service.api.schemas.models import ModelEvaluateRequest
+from service.api.schemas.report import Interval
 from service.api.schemas.scoring import Classes, Clip, Normalize, SampleWeights, ZeroProbability
 from service.api.schemas.types import Answer, Label, Labels, Matrix, Number, Request
 
