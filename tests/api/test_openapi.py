@@ -98,6 +98,8 @@ class TestDocument:
                     expected |= {"409", "412", "428", "507"}
                 if name in ("create_key", "revoke_key"):
                     expected |= {"507"}
+                if name == "promote_if_better":
+                    expected |= {"409", "412", "507"}
                 if (
                     name.startswith(("delete_", "restore_", "purge_"))
                     and name != "delete_evaluation"

@@ -54,8 +54,7 @@ Clusters = Annotated[
     Field(description="Strings, integers or booleans, (N,); rows of one hang together"),
 ]
 Include = Annotated[
-    list[Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]]
-    | None,
+    list[Literal["curves", "equal_mass", "isotonic", "temperature", "bootstrap", "ranking"]] | None,
     Field(description="What to add; all but curves to 1,000,000 rows"),
 ]
 
