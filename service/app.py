@@ -130,7 +130,7 @@ def create_app(
     add_losses(app.router)
     add_models(app.router, registry, app.state.find)
     add_export(app.router, app.state.find)
-    add_plots(app.router, app.state.find)
+    add_plots(app.router, app.state.find, evaluations)
     add_training(app.router)
     add_aliases(app.router, registry)
     add_deletion(app.router, registry)
