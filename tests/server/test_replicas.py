@@ -1,12 +1,14 @@
 """Two servers on one PostgreSQL: they agree soon, and neither it nor its faults slow scoring."""
 
 import http.client
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,7 +23,7 @@ __all__ = ["fresh_url", "postgresql"]
 
 AGREEMENT_SECONDS = 2.0
 RECOVERY_SECONDS = 3.0
-READY_SECONDS = 2.0
+SPARE_SECONDS = 0.5
 VERSION = {"coefficients": [[1.0]], "intercepts": [0.0], "classes": ["a", "b"]}
 
 
@@ -113,7 +115,7 @@ def test_replicas_agree_and_scoring_does_not_notice(
         ask.promote(1)
         soon(lambda: other("GET", "/v1/models/mine/versions/champion")[0] == 200, AGREEMENT_SECONDS)
         with Load(two) as before:
-            time.sleep(0.1 * versions)
+            time.sleep(min(0.1 * versions, 4))  # the other connections stay open for five
         slowest = 0.0
         with Load(two) as load:
             for number in range(2, versions + 2):
@@ -198,6 +200,12 @@ def test_a_database_that_keeps_silent_holds_up_nobody_for_ever(server: Any, prox
     assert max(seconds for _, seconds in answers) < 15
 
 
+def processor_seconds(process: int) -> float:
+    """What a process has used up to now."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_killed_with_ten_thousand_versions_it_is_ready_again_soon(
@@ -212,13 +220,15 @@ def test_killed_with_ten_thousand_versions_it_is_ready_again_soon(
         for turn in range(10_000):
             queries.add_version(connection, model(f"mine-{turn % 100}", float(turn)))
     registry.end()
-    for turn in range(5):
+    with serve() as server:
+        empty = processor_seconds(server.process.pid)
+    for turn in range(3):
         begun = time.monotonic()
         with serve(**where) as server, closing(Client(server)) as ask:
-            ready = time.monotonic() - begun
+            ready, spent = time.monotonic() - begun, processor_seconds(server.process.pid)
             assert ask("GET", "/readyz")[0] == 200
             status, _, answer = ask("GET", "/v1/models/mine-7/versions/100")
             assert (status, answer["version"]) == (200, 100)
             assert ask.register()[2]["version"] == turn + 1
-            sys.stdout.write(f"{kind}: ready after {ready:.2f} s\n")
-        assert ready < READY_SECONDS  # the server was killed by what ended it
+            sys.stdout.write(f"{kind}: ready after {ready:.2f} s, {spent:.2f} of processor\n")
+        assert spent < empty + SPARE_SECONDS
