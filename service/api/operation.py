@@ -21,6 +21,7 @@ from service.api.beside import Find
 from service.api.call import Call, Content, Done, perform
 from service.api.media import JSON, Form, check_accept, form_of
 from service.api.problems import MEDIA_TYPE
+from service.api.rates import count_rows
 from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
 from service.classifier import Model
@@ -156,9 +157,7 @@ class Operation(Guarded):
                 finally:
                     del body
         state.metrics.scored(self.path, parameters.get("name"), done.rows)
-        rate = scope["state"].get("rate")
-        if rate is not None:
-            rate.score(done.rows)
+        count_rows(scope, done.rows)
         return done, form
 
     async def _large(

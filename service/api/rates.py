@@ -6,6 +6,8 @@ Source: draft-ietf-httpapi-ratelimit-headers-10, for the two headers.
 from math import ceil, floor
 from time import monotonic
 
+from starlette.types import Scope
+
 from service.errors import TooMany
 from service.registry import Key
 
@@ -99,3 +101,10 @@ class Rates:
         if rate is None:
             rate = self._rates[key.id] = Rate(key, monotonic())
         return rate
+
+
+def count_rows(scope: Scope, rows: int) -> None:
+    """Counts rows that a request had scored, where its key has a rate."""
+    rate: Rate | None = scope["state"].get("rate")
+    if rate is not None:
+        rate.score(rows)

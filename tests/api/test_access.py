@@ -329,6 +329,14 @@ class TestRates:
         assert '"rows";r=0;t=' in answer.headers["ratelimit"]
         assert "10 rows" in answer.json()["detail"]
 
+    def test_rows_of_a_stream_count(self, limited: tuple[TestClient, dict[str, str]]) -> None:
+        client, headers = limited
+        line = b'{"logits": [[1, 2], [2, 1]], "labels": [0, 1]}\n'
+        sent = {**headers, "Content-Type": "application/x-ndjson"}
+        answer = client.post("/v1/evaluate/stream", content=line * 3, headers=sent)
+        assert answer.status_code == 200, answer.text
+        assert '"rows";r=4;' in answer.headers["ratelimit"]
+
     def test_beyond_the_requests_of_a_minute(
         self, limited: tuple[TestClient, dict[str, str]]
     ) -> None:

@@ -11,6 +11,7 @@ from starlette.types import Receive
 from service.api.access import Guarded, needs
 from service.api.media import JSON, check_accept, stream_form
 from service.api.operation import problem_responses, summary_of
+from service.api.rates import count_rows
 from service.api.request import Incomplete
 from service.api.schemas.streams import StreamAnswer
 from service.api.stream import Stream
@@ -39,10 +40,13 @@ class Streamed(Guarded):
             stream = Stream(cutter, encoding, settings)
             request.scope["state"]["scored"] = lambda: stream.scored
             # one line or part is read while another one waits: what a stream takes all its life
-            async with state.admission.enter(2 * limit):
-                async for data in pieces_of(request.receive):
-                    await run_sync(partial(stream.feed, data), limiter=state.limiter)
-                content = await run_sync(lambda: dump_json(stream.end()), limiter=state.limiter)
+            try:
+                async with state.admission.enter(2 * limit):
+                    async for data in pieces_of(request.receive):
+                        await run_sync(partial(stream.feed, data), limiter=state.limiter)
+                    content = await run_sync(lambda: dump_json(stream.end()), limiter=state.limiter)
+            finally:
+                count_rows(request.scope, stream.scored["rows"])
             return Response(content, media_type=JSON)
 
         return answer
