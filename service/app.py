@@ -37,6 +37,7 @@ from service.api.routes.deletion import add_deletion
 from service.api.routes.docs import add_docs
 from service.api.routes.evaluations import add_evaluations
 from service.api.routes.export import add_export
+from service.api.routes.gate import add_gate
 from service.api.routes.keys import add_keys
 from service.api.routes.losses import add_losses
 from service.api.routes.models import add_models
@@ -129,10 +130,11 @@ def create_app(
     add_losses(app.router)
     add_models(app.router, registry, app.state.find)
     add_export(app.router, app.state.find)
-    add_plots(app.router, app.state.find)
+    add_plots(app.router, app.state.find, evaluations)
     add_training(app.router)
     add_aliases(app.router, registry)
     add_deletion(app.router, registry)
+    add_gate(app.router, registry)
     add_evaluations(app.router, evaluations, app.state.find)
     add_batches(app.router, evaluations, settings, metrics)
     add_keys(app.router, keys, registry.store)

@@ -5,7 +5,7 @@ from service.classifier.artifact import from_bytes, read_model, to_bytes
 from service.classifier.card import card, described, imported
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
 from service.classifier.distance import Distance, fit_distance
-from service.classifier.evaluate import evaluate, to_assess
+from service.classifier.evaluate import compare, evaluate, to_assess
 from service.classifier.examples import write_examples
 from service.classifier.fit import Fit, fit, partial_fit
 from service.classifier.formats import FORMATS, Format, read_format, write_format
@@ -54,6 +54,7 @@ __all__ = [
     "Tell",
     "Trained",
     "card",
+    "compare",
     "described",
     "evaluate",
     "fit",

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from service import evaluation
 from service.classifier.model import Model
-from service.errors import Faults
-from service.evaluation import Report
+from service.errors import Code, Faults, InvalidInput
+from service.evaluation import Comparison, Report
 from service.losses.truth import shape_fault
 
 
@@ -72,6 +72,46 @@ def to_assess(
         "row_ids": row_ids,
         "include": include,
     }
+
+
+def compare(
+    baseline: Model,
+    candidate: Model,
+    inputs: npt.ArrayLike,
+    labels: npt.NDArray[Any],
+    sample_weights: npt.NDArray[Any] | None = None,
+    margin: float = 0.0,
+) -> Comparison:
+    """Whether one model has a lower log loss than another on the same labelled rows.
+
+    Args:
+        baseline: the model that is there.
+        candidate: the one that may replace it, of the same classes and features.
+        inputs: feature rows, shape (N, D). The row of a weight 0 is not read.
+        labels: class names of the models, shape (N,).
+        sample_weights: s, shape (N,), >= 0; all 1 when absent.
+        margin: by how much the candidate has to be better, in nat.
+
+    Returns:
+        The verdict first.
+
+    Raises:
+        InvalidInput: the models have other classes or features, or as in `evaluate`.
+    """
+    features = baseline.feature_names, candidate.feature_names
+    if set(baseline.classes) != set(candidate.classes) or features[0] != features[1]:
+        text = "the versions do not have the same classes and features, and cannot be compared"
+        raise InvalidInput.at("/version", Code.SHAPE_MISMATCH, text)
+    rows = _without_unread_rows(inputs, sample_weights)
+    order = [candidate.classes.index(name) for name in baseline.classes]
+    return evaluation.compare(
+        baseline_logits=baseline.logits(rows),
+        candidate_logits=candidate.logits(rows)[:, order],
+        labels=labels,
+        classes=baseline.classes,
+        sample_weights=sample_weights,
+        margin=margin,
+    )
 
 
 def _without_unread_rows(

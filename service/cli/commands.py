@@ -25,7 +25,9 @@ class Commands(click.Group):
         **dict.fromkeys(("export", "import"), "exchange"),
         "evaluate": "evaluate",
         "compare": "gate",
-        **dict.fromkeys(("promote", "roll-back", "download"), "registry"),
+        **dict.fromkeys(
+            ("promote", "roll-back", "download", "delete", "restore", "purge"), "registry"
+        ),
         **dict.fromkeys(("keys", "audit"), "keys"),
         "evaluations": "evaluations",
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from service import evaluation
+from service.cli import show
 from service.cli.models import predictions_of
 from service.cli.options import FILE, as_json, label_column
 from service.errors import Code, InvalidInput
@@ -57,11 +58,6 @@ def compare(
     if as_json:
         click.echo(dump_json(found).decode())
     else:
-        low, high = found.interval
-        click.echo(
-            f"{'better' if found.better else 'NOT SHOWN TO BE BETTER'}: log loss "
-            f"{found.baseline:.6g} before, {found.candidate:.6g} after; difference "
-            f"{found.delta:.6g}, 95 % from {low:.6g} to {high:.6g}, margin {found.margin:g}"
-        )
+        click.echo(show.comparison(found))
     if not found.better:
         sys.exit(NOT_BETTER)

@@ -12,7 +12,14 @@ from service import classifier, evaluation
 from service.classifier import Label, Model
 from service.cli import show
 from service.cli.options import FILE, OUT, as_json
-from service.cli.tables import class_of, column_names, labels_of, read_model, read_table
+from service.cli.tables import (
+    class_of,
+    column_names,
+    labelled_rows,
+    labels_of,
+    read_model,
+    read_table,
+)
 from service.errors import Code, InvalidInput
 from service.wire import dump_json
 
@@ -87,16 +94,8 @@ def evaluate_model(
     model: Model, rows: Path, label: str, weights: str | None, include: Sequence[evaluation.Extra]
 ) -> evaluation.Report:
     """The report on the predictions of a model for labelled rows."""
-    wanted = [*model.feature_names, *([] if weights is None else [weights])]
-    table = read_table(rows, texts=[label], numbers=wanted)
-    width = len(model.feature_names)
-    return classifier.evaluate(
-        model,
-        table.numbers[:, :width],
-        np.array(model.classes)[labels_of(table.texts[label], model.classes, label)],
-        None if weights is None else table.numbers[:, width],
-        include=include,
-    )
+    table = labelled_rows(model, rows, label, weights)
+    return classifier.evaluate(model, *table, include=include)
 
 
 def predictions_of(

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.classifier import Model, Prediction, Trained
 from service.errors import Code, InvalidInput
-from service.evaluation import Report
+from service.evaluation import Comparison, Report
 from service.wire import dump_json
 
 
@@ -147,3 +147,13 @@ def _log_loss(model: Model) -> tuple[float | str, str]:
         if part in facts.get("log_loss", {}):
             return float(facts["log_loss"][part]), f"{part} rows"
     return "unknown", "imported" if facts.get("training", {}).get("imported") else ""
+
+
+def comparison(found: Comparison) -> str:
+    """The verdict on a candidate."""
+    low, high = found.interval
+    return (
+        f"{'better' if found.better else 'NOT SHOWN TO BE BETTER'}: log loss "
+        f"{found.baseline:.6g} before, {found.candidate:.6g} after; difference "
+        f"{found.delta:.6g}, 95 % from {low:.6g} to {high:.6g}, margin {found.margin:g}"
+    )

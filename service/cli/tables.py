@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,3 +71,17 @@ def class_of(column: str, pattern: str) -> str:
     before, star, after = pattern.partition("*")
     single = star and not re.search(r"[*?\[]", before + after)
     return column[len(before) : len(column) - len(after)] if single else column
+
+
+def labelled_rows(
+    model: Model, path: Path, label: str, weights: str | None
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """What a model is evaluated on: inputs, class names and weights of the rows of a table."""
+    wanted = [*model.feature_names, *([] if weights is None else [weights])]
+    table = read_table(path, texts=[label], numbers=wanted)
+    width = len(model.feature_names)
+    return (
+        table.numbers[:, :width],
+        np.array(model.classes)[labels_of(table.texts[label], model.classes, label)],
+        None if weights is None else table.numbers[:, width],
+    )

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from service.api.admission import Admission
 from service.app import create_app
-from service.evaluation import pictures
+from service.evaluation import evaluate, pictures
 from service.settings import Settings
 
 if "CI" not in os.environ:
@@ -26,7 +27,8 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder: Path = tmp_path_factory.mktemp("data")
-    with TestClient(create_app(Settings(data_dir=folder))) as client:
+    app = create_app(Settings(data_dir=folder))
+    with TestClient(app, base_url="http://localhost") as client:
         made = client.post(
             "/v1/models/leaves/versions",
             json={
@@ -62,6 +64,71 @@ def test_each_theme_has_its_picture_and_its_tag(theme: Any, client: TestClient) 
     assert other.headers["etag"] != tag
     fresh = client.get(f"{TRAINING}?theme={theme}", headers={"If-None-Match": '"other"'})
     assert (fresh.status_code, fresh.text) == (200, answer.text)
+
+
+@pytest.fixture(scope="module")
+def evaluated(client: TestClient) -> str:
+    """The path of an evaluation of the model's version."""
+    answer = client.post(
+        "/v1/models/leaves/versions/1/evaluations",
+        json={"inputs": [[0.5], [1.0], [1.5], [3.0]], "labels": [HOSTILE, HOSTILE, "oak", HOSTILE]},
+    )
+    assert answer.status_code == 201, answer.text
+    path: str = answer.headers["location"]
+    return path
+
+
+@pytest.mark.parametrize("plot", pictures.GALLERY)
+def test_the_pictures_of_an_evaluation_are_those_of_its_rows(
+    plot: str, evaluated: str, client: TestClient
+) -> None:
+    rows = client.post(
+        "/v1/models/leaves/versions/1/predict", json={"inputs": [[0.5], [1.0], [1.5], [3.0]]}
+    ).json()
+    report = evaluate(
+        probabilities=np.array(rows["probabilities"]),
+        labels=np.array([HOSTILE, HOSTILE, "oak", HOSTILE]),
+        classes=[HOSTILE, "oak"],
+        include=["curves"],
+    )
+    wanted = pictures.draw(report, plot)
+    assert wanted is not None
+    answer = client.get(f"{evaluated}/plots/{plot}.svg")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert list(ElementTree.fromstring(answer.text).itertext()) == list(
+        ElementTree.fromstring(wanted.svg).itertext()
+    )
+    of_version = client.get(f"/v1/models/leaves/versions/default/plots/{plot}.svg")
+    assert of_version.text == answer.text
+    assert of_version.headers["etag"] == answer.headers["etag"]
+
+
+def test_what_an_evaluation_has_not_is_told(evaluated: str, client: TestClient) -> None:
+    for path, code in (
+        (f"{evaluated}/plots/training.svg", "unknown_picture"),
+        (f"/v1/evaluations/{'0' * 32}/plots/roc.svg", "unknown_evaluation"),
+        (TRAINING.replace("leaves", "iris").replace("training", "roc"), "unknown_picture"),
+    ):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+def test_a_running_evaluation_is_drawn_as_far_as_it_is(client: TestClient) -> None:
+    opened = client.post("/v1/evaluations/open", json={"class_count": 2}).headers["location"]
+    path = f"{opened}/plots/reliability.svg"
+    assert client.get(path).json()["code"] == "unknown_picture"
+    tags = []
+    for number in (1, 2):
+        pushed = client.post(
+            f"{opened}/batches",
+            json={"probabilities": [[0.75, 0.25]], "labels": [0], "row_ids": [number]},
+            headers={"Idempotency-Key": f'"{number}"'},
+        )
+        assert pushed.status_code < 300, pushed.text
+        answer = client.get(path)
+        assert answer.status_code == 200
+        tags.append(answer.headers["etag"])
+    assert tags[0] != tags[1]
 
 
 def test_head_is_answered_without_the_picture(client: TestClient) -> None:
@@ -101,7 +168,7 @@ def test_without_matplotlib_the_answer_names_the_extra(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     answer = client.get(TRAINING)
     assert (answer.status_code, answer.json()["code"]) == (501, "not_installed")
-    assert "pip install 'xent[pictures]'" in answer.json()["detail"]
+    assert "[pictures]'" in answer.json()["detail"]
 
 
 def test_one_is_drawn_at_a_time_and_those_without_a_place_are_told(client: TestClient) -> None:

@@ -45,6 +45,50 @@ def test_promote_roll_back_and_export(
     assert registry.artifact("mine", 1) == (file.read_bytes(), printed.strip())
 
 
+def test_delete_restore_and_purge(
+    run: Callable[..., tuple[int, str]],
+    fresh_url: Callable[[str], str],
+    opened: Callable[..., Registry],
+) -> None:
+    registry = opened(fresh_url("sqlite"))
+    for value in range(2):
+        registry.register(model("mine", value))
+    assert run("delete", "mine", "2") == (0, "mine 2: deleted\n")
+    assert registry.find("mine").version == 1
+    assert run("restore", "mine", "2") == (0, "mine 2: restored\n")
+    assert registry.find("mine").version == 2
+    code, text = run("purge", "mine")
+    assert (code, "is not deleted" in text) == (1, True)
+    assert run("delete", "mine") == (0, "mine: deleted\n")
+    assert run("purge", "mine") == (0, "mine: purged\n")
+    assert registry.register(model("mine")).version == 3
+
+
+def test_promote_if_better(
+    run: Callable[..., tuple[int, str]],
+    tmp_path: Path,
+    fresh_url: Callable[[str], str],
+    opened: Callable[..., Registry],
+) -> None:
+    registry = opened(fresh_url("sqlite"))
+    for value in (0, 3):
+        registry.register(model("mine", value))
+    run("promote", "mine", "champion", "1")
+    rows = tmp_path / "rows.csv"
+    lines = [f"{x / 10},{'b' if x > 0 else 'a'}" for x in range(-20, 21) if x]
+    rows.write_text("\n".join(["x,y", *lines]) + "\n")
+    gate = ("promote", "mine", "champion", "2", "--if-better", str(rows), "--label", "y")
+    code, text = run(*gate, "--margin", "5")
+    assert (code, text.startswith("NOT SHOWN TO BE BETTER: log loss 0.693147")) == (4, True)
+    assert registry.find("mine", "champion").version == 1
+    code, text = run(*gate)
+    assert (code, text.splitlines()[1]) == (0, "mine champion: 2, before 1")
+    assert registry.find("mine", "champion").version == 2
+    assert run(*gate)[0] == 4
+    assert run(*gate[:-2])[0] == 2
+    assert run("promote", "mine", "other", *gate[3:])[0] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

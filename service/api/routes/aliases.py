@@ -50,9 +50,7 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
         since; If-None-Match: * makes an alias that is not set yet. To roll back, promote to
         `previous`, or delete `default` where it has none.
         """
-        if not ALIAS.fullmatch(alias):
-            detail = f"alias must match {ALIAS.pattern}, whole"
-            raise InvalidInput.at("/alias", Code.INVALID_OPTION, detail)
+        check_alias(alias)
         seen = registry.aliases.seen(name, alias)
         check_conditions(_tag_of(alias, seen, if_none_match), if_match, if_none_match)
         return _alias(alias, registry.aliases.move(name, alias, body.version, seen))
@@ -86,6 +84,17 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
     add_stored(router, "DELETE", alias, delete_alias, *errors, access="train", status=204)
     path = VERSION + "/artifact"
     add_stored(router, "GET", path, download_artifact, 404, 503, access="read", responses=_FILE)
+
+
+def check_alias(alias: str) -> None:
+    """Refuses what can be no alias.
+
+    Raises:
+        InvalidInput: it is no such name.
+    """
+    if not ALIAS.fullmatch(alias):
+        detail = f"alias must match {ALIAS.pattern}, whole"
+        raise InvalidInput.at("/alias", Code.INVALID_OPTION, detail)
 
 
 def _tag_of(alias: str, seen: int | None, if_none_match: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Pictures of a version, as SVG."""
+"""Pictures of a version and of a stored evaluation, as SVG."""
 
 import hashlib
 import json
@@ -16,11 +16,13 @@ from service.api.admission import Admission
 from service.api.beside import Find
 from service.api.media import check_accept
 from service.api.operation import problem_responses, query_of, summary_of
+from service.api.routes.evaluations import ONE
 from service.api.routes.models import VERSION
 from service.api.stored import IfNoneMatch, names
 from service.errors import Code, NotFound
-from service.evaluation import pictures
-from service.evaluation.pictures import Picture, Theme
+from service.evaluation import State, pictures
+from service.evaluation.pictures import GALLERY, Picture, Theme, draw
+from service.registry import Evaluations
 
 SVG = "image/svg+xml"
 # An SVG that is opened by itself is a document: it runs nothing and loads nothing.
@@ -53,12 +55,13 @@ class Plot(Guarded):
         return answer
 
 
-def add_plots(router: APIRouter, find: Find) -> None:
-    """Adds the call.
+def add_plots(router: APIRouter, find: Find, evaluations: Evaluations) -> None:
+    """Adds the calls.
 
     Args:
-        router: takes the route.
+        router: takes the routes.
         find: gives a model by name and version.
+        evaluations: keeps those that are drawn.
     """
 
     def plot_version(
@@ -71,21 +74,60 @@ def add_plots(router: APIRouter, find: Find) -> None:
         """A picture of a version, as SVG.
 
         `training`: how the log loss and the gradient went down while the version was trained,
-        where its card has the curve.
+        where its card has the curve. The others are those of its newest stored evaluation, as
+        plot_evaluation draws them.
         """
-        curve = find(name, version).metadata.get("curve")
-        if plot != "training":
-            raise unknown("training")
-        if curve is None:
-            detail = "this version has no training curve: it was imported, or trained without one"
-            raise NotFound(Code.UNKNOWN_PICTURE, detail)
-        draw = partial(pictures.training, curve)
-        return answered(draw, json.dumps(curve).encode(), plot, theme, if_none_match)
+        model = find(name, version)
+        if plot == "training":
+            curve = model.metadata.get("curve")
+            if curve is None:
+                detail = "this version has no training curve: it was imported, or ships with Xent"
+                raise NotFound(Code.UNKNOWN_PICTURE, detail)
+            draw = partial(pictures.training, curve)
+            return _answered(draw, json.dumps(curve).encode(), plot, theme, if_none_match)
+        _check(plot, "training", *GALLERY)
+        newest = evaluations.page(None, 1, model=model.name, version=str(model.version))
+        if not newest.evaluations:
+            text = "this version has no stored evaluation to draw; POST .../evaluations makes one"
+            raise NotFound(Code.UNKNOWN_PICTURE, text)
+        state = evaluations.state(newest.evaluations[0].id)
+        return _of_state(state, plot, theme, if_none_match)
 
-    add_plot(router, VERSION, plot_version, "models")
+    def plot_evaluation(
+        id: str, plot: str, theme: AskedTheme = "auto", if_none_match: IfNoneMatch = None
+    ) -> Response:
+        """A picture of a stored evaluation, as SVG.
+
+        `losses`, `reliability`, `class-losses`, `confusion`, `roc`, `precision-recall` or
+        `risk-coverage`; of a running evaluation, of the rows so far. The ETag is that of what is
+        drawn: a client that has it gets 304.
+        """
+        _check(plot, *GALLERY)
+        return _of_state(evaluations.state(id), plot, theme, if_none_match)
+
+    _add(router, VERSION, plot_version, "models")
+    _add(router, ONE, plot_evaluation, "evaluation")
 
 
-def add_plot(router: APIRouter, path: str, endpoint: Callable[..., Response], tag: str) -> None:
+def _check(plot: str, *known: str) -> None:
+    if plot not in known:
+        raise NotFound(Code.UNKNOWN_PICTURE, f"the pictures here are {', '.join(known)}")
+
+
+def _of_state(state: State, plot: str, theme: Theme, if_none_match: str | None) -> Response:
+    def drawn() -> Picture:
+        found = draw(state.finish(curves=True), plot)
+        if found is None:
+            text = "there are too many classes for this picture"
+            raise NotFound(Code.UNKNOWN_PICTURE, text)
+        return found
+
+    if state.count == 0:
+        raise NotFound(Code.UNKNOWN_PICTURE, "the evaluation has no rows of weight above 0 yet")
+    return _answered(drawn, state.to_bytes(), plot, theme, if_none_match)
+
+
+def _add(router: APIRouter, path: str, endpoint: Callable[..., Response], tag: str) -> None:
     """Adds the pictures of what is at a path.
 
     Args:
@@ -109,13 +151,13 @@ def add_plot(router: APIRouter, path: str, endpoint: Callable[..., Response], ta
         responses={
             200: {"content": {SVG: file}, "description": "The picture"},
             304: {"description": "The client has it already"},
-            **problem_responses(False, 404, 422, 501, 503),
+            **problem_responses(False, 404, 409, 422, 501, 503),
         },
         openapi_extra=needs("read"),
     )
 
 
-def answered(
+def _answered(
     draw: Callable[[], Picture], drawn: bytes, plot: str, theme: Theme, if_none_match: str | None
 ) -> Response:
     """The picture, or that the client has it; it is drawn for those alone who have not.
@@ -140,11 +182,6 @@ def answered(
     if if_none_match is not None and names(if_none_match, tag, weak=True):
         return Response(None, 304, headers)
     return Response(draw().themed(theme), 200, headers, SVG)
-
-
-def unknown(*known: str) -> NotFound:
-    """That there is no picture of that name, and which there are."""
-    return NotFound(Code.UNKNOWN_PICTURE, f"the pictures here are {', '.join(known)}")
 
 
 def _digest(drawn: bytes, plot: str, theme: Theme) -> str:

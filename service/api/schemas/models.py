@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.api.schemas.evaluation import Include
+from service.api.schemas.evaluation import CompareAnswer, Include
 from service.api.schemas.nested import within
 from service.api.schemas.scoring import SampleWeights
 from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request, Row
@@ -93,6 +93,34 @@ class PromoteRequest(Request):
     """The version that an alias shall stand for."""
 
     version: Annotated[int, Field(ge=1, lt=2**31, description="Its number")]
+
+
+class GateRequest(Request):
+    """The version that an alias shall stand for if it is better, and the rows that show it."""
+
+    version: Annotated[int, Field(ge=1, lt=2**31, description="The number of the candidate")]
+    labels: Annotated[Labels, Field(description="Class names of the models, shape (N,)")]
+    inputs: Annotated[Inputs | None, Field(description="Feature rows, shape (N, D)")] = None
+    baseline_probabilities: Annotated[
+        Matrix | None,
+        Field(description="Instead of inputs: of what the alias stands for, in its column order"),
+    ] = None
+    candidate_probabilities: Annotated[
+        Matrix | None, Field(description="Instead of inputs: of the candidate, in the same order")
+    ] = None
+    sample_weights: SampleWeights = None
+    margin: Annotated[
+        float, Field(description="How much better it has to be, in nat; below 0: may be worse")
+    ] = 0.0
+
+
+class GateAnswer(Answer):
+    """Whether an alias was moved to a version, and why."""
+
+    promoted: bool = Field(description="Whether it was shown to be better, and the alias moved")
+    alias: str
+    version: int = Field(description="What the alias stands for now")
+    comparison: CompareAnswer = Field(description="Of the candidate with what it stood for")
 
 
 class ModelsAnswer(Answer):
