@@ -333,7 +333,7 @@ class TestCurves:
         logits = rng.normal(size=(200, 2)) + np.eye(2)[labels]
         found = evaluate(logits=logits, labels=labels, include=["curves"])
         assert [row[0] for row in draw(found, "roc").rows] == ["1"]
-        assert [row[0] for row in draw(found, "precision-recall").rows] == ["1", "0"]
+        assert {row[0] for row in draw(found, "precision-recall").rows} == {"0", "1"}
 
     def test_lines_of_classes_differ_without_colour(self, pictures):
         """In dashes, which the style sheet has, and in marks."""
@@ -512,7 +512,7 @@ class TestExtra:
         for loaded in [one for one in sys.modules if one.partition(".")[0] == absent]:
             monkeypatch.delitem(sys.modules, loaded)
         monkeypatch.setitem(sys.modules, absent, None)
-        with pytest.raises(Missing, match=rf"{what} .*'xent\[pictures\]'") as caught:
+        with pytest.raises(Missing, match=rf"{what} .*\[pictures\]'") as caught:
             render(report, "digits")
         assert caught.value.code == Code.NOT_INSTALLED
 
