@@ -145,8 +145,8 @@ def test_no_power_cut_of_many_loses_what_was_acknowledged(tmp_path: Path) -> Non
 
 
 def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
-    """A file system of 180 kB, in a space of names of its own."""
-    mounted = f'mount -t tmpfs -o size=180k none "{tmp_path}"'
+    """A file system of 320 kB, in a space of names of its own."""
+    mounted = f'mount -t tmpfs -o size=320k none "{tmp_path}"'
     space = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
     if shutil.which("unshare") is None or subprocess.run([*space, mounted]).returncode != 0:
         pytest.skip("nothing may be mounted here")
