@@ -1,6 +1,5 @@
 """Deleting, restoring and purging, in both databases: what is served, listed and left."""
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import pytest
 
 from service.errors import Code, NotFound, XentError
 from service.registry import Registry
-from service.registry.migrations import STEPS
-from service.registry.schema import versions
+from service.registry.cards import write_missing_cards
+from service.registry.schema import cards, versions
 
 from .conftest import model
 
@@ -162,19 +161,14 @@ def test_purging_removes_the_bytes(fresh_url: Callable[[str], str], opened: Open
         assert connection.execute(versions.select()).one().artifact == b""
 
 
-def test_versions_from_before_there_were_cards_are_listed(
-    fresh_url: Callable[[str], str], opened: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = fresh_url("sqlite")
-    opened(url).register(model("mine", 7))
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:  # as it was before
-        connection.executescript(
-            """DROP TABLE cards; DROP INDEX models_bytewise; ALTER TABLE models DROP COLUMN newest;
-            ALTER TABLE models DROP COLUMN deleted;"""
-        )
-        before = next(n for n, step in enumerate(STEPS) if any(map(callable, step)))
-        connection.execute("UPDATE schema_version SET step = ?", (before,))
-    connection.close()
-    assert len(STEPS) == before + 1
-    (card,) = opened(url).versions("mine", None, 9).cards
-    assert orjson.loads(card)["fit"] == {"objective": 7}
+def test_versions_from_before_there_were_cards_are_listed(registry: Registry) -> None:
+    for value in (7, 8):
+        registry.register(model("mine", value))
+    with registry.store.writing() as connection:  # as it was before
+        connection.execute(cards.delete())
+        damaged = versions.update().where(versions.c.number == 2).values(artifact=b"cut")
+        connection.execute(damaged)
+        write_missing_cards(connection)
+    shown = [orjson.loads(card) for card in registry.versions("mine", None, 9).cards]
+    assert shown[0]["fit"] == {"objective": 7}
+    assert shown[1] == {"name": "mine", "version": 2, "classes": [], "features": []}
