@@ -12,10 +12,10 @@ from service.cli.progress import Progress
 from service.cli.tables import class_of
 from service.errors import Code, Fault, InvalidInput, XentError, cell
 from service.evaluation import Factor, Intake, Policies
-from service.wire.batches import Batch, Source, Words, open_source
+from service.evaluation.intake import rows_of
+from service.wire.batches import Batch, Source, open_source
 
 SHOWN = 20
-NONE = Words((), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +188,4 @@ class Bulk:
 
 
 def _cut(rows: dict[str, Any], end: int) -> dict[str, Any]:
-    from service.evaluation.intake import rows_of
-
     return rows if end == len(rows["labels"]) else rows_of(rows, slice(0, end))

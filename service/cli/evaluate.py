@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from service import evaluation
 from service.cli import show
@@ -18,6 +19,9 @@ from service.cli.tables import read_model
 from service.errors import XentError
 from service.evaluation import Policies, pictures
 from service.wire import dump_json
+
+OF_FILES = ("normalize", "row_id", "slices", "on_error")
+"""The options that only files of predictions have."""
 
 
 @click.command()
@@ -44,7 +48,10 @@ from service.wire import dump_json
 )
 @click.option("--html", type=OUT, help="Where to write the report as a page with pictures, too.")
 @as_json
+@click.pass_context
 def evaluate(
+    context: click.Context,
+    /,
     sources: tuple[str, ...],
     label: str,
     weights: str | None,
@@ -68,6 +75,7 @@ def evaluate(
         model, rows = sources
         if not Path(rows).is_file():
             raise click.UsageError(f"there is no file {rows}")
+        _refuse(context, "of files of predictions, not of MODEL and ROWS", *OF_FILES)
         title = f"{Path(model).name} on {Path(rows).name}"
         include: tuple[evaluation.Extra, ...] = () if html is None else ("curves",)
         report = evaluate_model(read_model(model), Path(rows), label, weights, include)
@@ -89,6 +97,14 @@ def evaluate(
         html.write_text(pictures.render(report, title), "utf-8")
     if failed:
         sys.exit(1)
+
+
+def _refuse(context: click.Context, why: str, *names: str) -> None:
+    """Refuses options that would do nothing."""
+    for name in names:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = next(p.opts[0] for p in context.command.params if p.name == name)
+            raise click.UsageError(f"{option} is {why}")
 
 
 def files_of(sources: tuple[str, ...]) -> list[Path]:

@@ -212,3 +212,14 @@ def test_a_terminal_sees_how_far_it_is(tmp_path):
     os.close(leader)
     assert shown.endswith("\r\x1b[K")
     assert ran.stdout.startswith(b"log loss")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--normalize", "off"), ("--slice", "day"), ("--row-id", "id"), ("--on-error", "stop")],
+)
+def test_options_of_files_do_not_go_with_a_model(tmp_path, option):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a,b\n1,2\n")
+    message = run("model.safetensors", rows, "--label", "b", *option, code=2).output
+    assert f"{option[0]} is of files of predictions" in message
