@@ -17,7 +17,7 @@ PATHS = {  # a path that exists and the methods it takes
     "/v1/evaluate": "OPTIONS, POST",
     "/v1/compare": "OPTIONS, POST",
     "/v1/models": "GET, HEAD, OPTIONS",
-    "/v1/models/iris": "GET, HEAD, OPTIONS",
+    "/v1/models/iris": "DELETE, GET, HEAD, OPTIONS",
     "/v1/models/iris/predict": "OPTIONS, POST",
     "/livez": "GET, HEAD, OPTIONS",
     "/problems/not_found": "GET, HEAD, OPTIONS",

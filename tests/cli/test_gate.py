@@ -79,7 +79,7 @@ def test_our_own_file_is_imported_with_its_held_out_scores(tmp_path):
     ("text", "words"),
     [
         ("y,p_a,p_b\na,0.9,0.1\nc,0.4,0.6\n", ("row 1", "column y", "none of the 2 classes")),
-        ("y,p_a,p_b\na,0.9,0.1\nb,0.4,0.7\n", ("probabilities[1]", "sum 1.1")),
+        ("y,p_a,p_b\na,0.9,0.1\nb,0.4,0.7\n", ("1", "has the sum 1.1")),
         ("y,p_a,p_b\na,0.9,0.1\nb,x,0.6\n", ("row 1", "column p_a", "no decimal number")),
         ("y,p_a,p_b\na,0.9,0.1\nb,0.4\n", ("line 3", "2 cells")),
         ("p_a,p_b\n0.9,0.1\n", ("no column y", "p_a, p_b")),

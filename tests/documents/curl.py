@@ -21,9 +21,8 @@ if options.text is not None:
         parser.error("-d @file changes the file's line ends; use --data-binary")
     data = options.text.encode()
 if options.file is not None:
-    if not options.file.startswith("@"):
-        parser.error("--data-binary takes @file")
-    data = Path(options.file[1:]).read_bytes()
+    named = options.file.startswith("@")
+    data = Path(options.file[1:]).read_bytes() if named else options.file.encode()
 
 # what curl sends with a body unless -H says otherwise
 headers = (
