@@ -36,6 +36,9 @@ def nullable(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+SCOPES = ("score", "read", "train", "admin")
+
+
 @pytest.fixture(scope="module")
 def attack(serve: Any, document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Runs so many cases of each operation and returns how many were run in all."""
@@ -44,10 +47,19 @@ def attack(serve: Any, document: dict[str, Any], tmp_path_factory: pytest.TempPa
     description.write_bytes(orjson.dumps(nullable(document)))
 
     def run(examples: int, seed: int) -> int:
-        with serve() as server:
+        data = str(folder / "data")
+        make = [sys.executable, "-m", "service", "keys", "create", "all"]
+        make += [word for scope in SCOPES for word in ("--scope", scope)]
+        made = subprocess.run(
+            make, env={**os.environ, "XENT_DATA_DIR": data}, capture_output=True, check=True
+        )
+        key = re.search(rb"xent_\w+", made.stdout)
+        assert key is not None
+        with serve(XENT_DATA_DIR=data) as server:
             command = [
                 *(sys.executable, "-m", "schemathesis.cli"),
                 *("--config-file", str(ROOM / "schemathesis.toml"), "run", str(description)),
+                *("--header", f"Authorization: Bearer {key[0].decode()}"),
                 *("--url", server.url, "--max-examples", str(examples), "--seed", str(seed)),
                 *("--no-shrink", "--no-color", "--generation-database", "none"),
             ]

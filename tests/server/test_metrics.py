@@ -141,5 +141,5 @@ def test_every_name_is_documented() -> None:
     metrics.rejected(Code.OVERLOADED)
     text = metrics.render().decode()
     names = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")}
-    assert len(names) == 8
+    assert len(names) == 9
     assert {name for name in names if f"| `{name}` |" not in page} == set()

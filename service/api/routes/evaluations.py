@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from service import classifier, evaluation
 from service.api.beside import Find
@@ -22,6 +22,7 @@ from service.api.schemas.evaluations import (
     ModelEvaluationRequest,
     Word,
 )
+from service.api.schemas.types import Time
 from service.api.stored import add_stored
 from service.registry import Evaluation, Evaluations, Facts, Finished
 from service.wire import dump_json, json_as_it_is
@@ -39,9 +40,9 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="Entries of a page")]
 OfModel = Annotated[Word | None, Query(description="Only of this model")]
 OfVersion = Annotated[Word | None, Query(description="Only of this version of a model")]
 Since = Annotated[
-    AwareDatetime | None, Query(description="Only those made at this time or later (RFC 3339)")
+    Time | None, Query(description="Only those made at this time or later (RFC 3339)")
 ]
-Until = Annotated[AwareDatetime | None, Query(description="Only those made before this time")]
+Until = Annotated[Time | None, Query(description="Only those made before this time")]
 
 
 def add_evaluations(router: APIRouter, evaluations: Evaluations, find: Find) -> None:

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from service.api.schemas.types import Answer, Request
+from service.api.schemas.types import Answer, Request, Time
 from service.registry import Scope
 from service.registry.key import NAME
 
@@ -24,9 +24,7 @@ class KeyRequest(Request):
         "aliases, stored evaluations, metrics. train: whatever changes models or evaluations. "
         "admin: keys and the log of changes. None contains another",
     )
-    expires: Annotated[AwareDatetime, Field(strict=False)] | None = Field(
-        None, description="When it ends (RFC 3339); absent: never"
-    )
+    expires: Time | None = Field(None, description="When it ends (RFC 3339); absent: never")
     requests_per_minute: Rate | None = Field(
         None, description="That it may send to one server process; absent: any number"
     )

@@ -1,12 +1,21 @@
 """The types that members are made of: arrays with a schema, numbers that may be infinite."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -15,6 +24,18 @@ from service.wire import labels_from, numbers_from
 
 NON_FINITE: dict[str, Any] = {"type": "string", "enum": ["Infinity", "-Infinity", "NaN"]}
 NUMBER: dict[str, Any] = {"anyOf": [{"type": "number"}, NON_FINITE]}
+
+
+def _written(value: Any) -> Any:
+    """Numbers are no times; pydantic would take them for seconds since 1970."""
+    if not isinstance(value, str) or _DATE.match(value) is None:
+        raise ValueError("a time is written as 2026-11-26T12:00:00Z")
+    return value
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]", re.ASCII)
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
+"""A moment, as RFC 3339 writes it."""
 
 
 class Request(BaseModel):
