@@ -46,11 +46,18 @@ class Client:
             page = httpx.get(f"{self._url}?limit=1000{after}", timeout=60).json()
             numbers = [version["version"] for version in page["versions"]]
             for number in numbers:
-                parameters = httpx.get(f"{self._url}/{number}/parameters", timeout=60).json()
-                found.append(parameters["coefficients"][0][0])
+                found.append(self._value(f"{self._url}/{number}/parameters"))
             if "next" not in page:
                 return found
             after = "&after=" + page["next"].rpartition("after=")[2]
+
+    def _value(self, url: str) -> float:
+        deadline = time.monotonic() + 10  # the other worker may have heard of it a second later
+        while (answer := httpx.get(url, timeout=60)).status_code == 404:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        value: float = answer.json()["coefficients"][0][0]
+        return value
 
 
 Serve = Callable[..., AbstractContextManager[Any]]
