@@ -25,12 +25,13 @@ from service.api.beside import Beside, Carried, Find, Job, scoring, work
 from service.api.cors import Cors
 from service.api.dispatch import Dispatch
 from service.api.drain import Drain
+from service.api.explanations import EXPLANATIONS
 from service.api.guard import Guard, request_id
 from service.api.metrics import Metrics
 from service.api.once import sweep
 from service.api.openapi import document
 from service.api.operation import Operation
-from service.api.problems import EXPLANATIONS, problem, problem_of, scored_of
+from service.api.problems import problem, problem_of, scored_of
 from service.api.routes.aliases import add_aliases
 from service.api.routes.batches import add_batches
 from service.api.routes.deletion import add_deletion
@@ -46,7 +47,6 @@ from service.api.routes.plots import add_plots
 from service.api.routes.scoring import add_scoring
 from service.api.routes.streams import add_streams
 from service.api.routes.training import add_training
-from service.api.trainer import training
 from service.api.training import Training
 from service.classifier import shipped_models
 from service.errors import Code, XentError
@@ -123,8 +123,24 @@ def create_app(
     app.state.drawing = Admission(1, settings.max_waiting, settings.queue_seconds)
     app.state.find = find or registry.find
     app.state.training = Training(
-        settings, registry, app.state.admission, drain, "service.app:train_beside"
+        settings, registry, app.state.admission, drain, "service.api.trainer:work_beside"
     )
+    _add_routes(app, registry, keys, evaluations, drain)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    app.add_exception_handler(XentError, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    if not settings.opentelemetry:  # which hooks into the framework's own way
+        operations = [route for route in app.routes if isinstance(route, Operation)]
+        app.add_middleware(Dispatch, operations=operations, state=app.state, refuse=_refused)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(Guard, settings=settings, metrics=metrics, drain=drain)
+    return app
+
+
+def _add_routes(
+    app: FastAPI, registry: Registry, keys: Keys, evaluations: Evaluations, drain: Drain
+) -> None:
     add_scoring(app.router)
     add_streams(app.router)
     add_losses(app.router)
@@ -136,42 +152,11 @@ def create_app(
     add_deletion(app.router, registry)
     add_gate(app.router, registry)
     add_evaluations(app.router, evaluations, app.state.find)
-    add_batches(app.router, evaluations, settings, metrics)
+    add_batches(app.router, evaluations, app.state.settings, app.state.metrics)
     add_keys(app.router, keys, registry.store)
-    add_operations(app.router, settings, drain, keys)
-    add_metrics(app.router, metrics)
+    add_operations(app.router, app.state.settings, drain, keys)
+    add_metrics(app.router, app.state.metrics)
     add_docs(app.router, app)
-    app.openapi = lambda: document(app)  # type: ignore[method-assign]
-    app.add_exception_handler(XentError, _answer_error)
-    app.add_exception_handler(HTTPException, _answer_http_error)
-    if not settings.opentelemetry:  # which hooks into the framework's own way
-        operations = [route for route in app.routes if isinstance(route, Operation)]
-        app.add_middleware(Dispatch, operations=operations, state=app.state, refuse=_refused)
-    if settings.cors_origins:
-        app.add_middleware(
-            Cors,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                "X-Request-Id",
-                "If-Match",
-                "If-None-Match",
-                "Idempotency-Key",
-            ],
-            expose_headers=[
-                "X-Request-Id",
-                "ETag",
-                "Location",
-                "Idempotency-Replayed",
-                "RateLimit",
-                "RateLimit-Policy",
-                "Retry-After",
-            ],
-        )
-    app.add_middleware(Guard, settings=settings, metrics=metrics, drain=drain)
-    return app
 
 
 def served_app() -> FastAPI:
@@ -194,12 +179,6 @@ def work_beside() -> None:
         return scoring(calls, carried, settings)
 
     work(job_of)
-
-
-def train_beside() -> None:
-    """What the process that trains does until its server ends."""
-    configure_logging("warning")
-    work(training)
 
 
 def _telemetry(on: bool) -> TelemetryConfig:

@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from service import classifier
-from service.api.beside import Job
+from service.api.beside import Job, work
 from service.api.call import Call, Done, inflated, parse
 from service.api.media import Form
 from service.api.request import validate
@@ -15,6 +15,7 @@ from service.api.schemas.types import array_members
 from service.api.trainable import check_cells, check_members, check_names, check_size
 from service.api.uploads import from_file, table_members
 from service.errors import Code, TooLarge, XentError
+from service.logs import configure_logging
 from service.settings import Settings
 
 # Scoring comes first wherever both want the processor.
@@ -143,3 +144,9 @@ def _imported(name: str, body: TrainRequest, settings: Settings) -> classifier.M
         name=name,
         metadata=classifier.imported(),
     )
+
+
+def work_beside() -> None:
+    """What the process that trains does until its server ends; it needs no web framework."""
+    configure_logging("warning")
+    work(training)

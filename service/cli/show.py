@@ -96,7 +96,11 @@ def report(found: Report) -> str:
     ]
     header = ("class", "support", "log loss", "precision", "recall")
     lines = [f"{name:<30}{_cell(value)}" for name, value in figures]
-    return "\n".join([*lines, "", table(classes, header)])
+    lines += ["", table(classes, header)]
+    for name, values in (found.slices or {}).items():
+        rows = [(str(v.value), v.count, v.log_loss, v.standard_error, v.accuracy) for v in values]
+        lines += ["", table(rows, (name, "rows", "log loss", "standard error", "accuracy"))]
+    return "\n".join(lines)
 
 
 def predictions(found: Prediction, kept: Mapping[str, Sequence[str]]) -> str:

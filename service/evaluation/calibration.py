@@ -10,29 +10,28 @@ import numpy.typing as npt
 
 from service.evaluation.figures import in_one_unit, ratio, weights_of
 from service.evaluation.intervals import wilson
+from service.evaluation.named import NamedSums
 from service.evaluation.pieces import Array
 from service.evaluation.report import Calibration, CalibrationBin
-from service.evaluation.sums import ExactSums
 from service.evaluation.tables import Tables
 
 Indices = npt.NDArray[np.int64]
 NAMES = ("count", "weight", "more", "confidence", "correct")
 
 
-class Reliability:
+class Reliability(NamedSums):
     """Sums by bin of what calibration is judged by.
 
     Args:
         bins: how many.
     """
 
-    __slots__ = ("bins", "sums")
-    __hash__ = None  # type: ignore[assignment]  # sums change
+    __slots__ = ("bins",)
 
     def __init__(self, bins: int) -> None:
         self.bins = bins
         # `more` is the sum of s**2 - s: rows of weight 1 do not touch it
-        self.sums = {name: ExactSums(bins) for name in NAMES}
+        super().__init__(dict.fromkeys(NAMES, bins))
 
     def add(
         self, numbers: Indices, confidences: Array, right: npt.NDArray[np.bool_], weights: Any
@@ -56,11 +55,6 @@ class Reliability:
             sums["correct"].add(numbers[right], weights[right])
             sums["more"].add(numbers, weights, weights)
             sums["more"].add(numbers, -weights)
-
-    def merge(self, other: "Reliability") -> None:
-        """Adds what another object of equal bins has seen."""
-        for name, sums in self.sums.items():
-            sums.merge(other.sums[name])
 
     def finish(
         self, edges: Sequence[tuple[float, float]], classwise: float | None, weighted: bool
@@ -105,21 +99,6 @@ class Reliability:
             classwise_ece=classwise,
             bins=tuple(CalibrationBin(*row) for row in rows),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """The sums by name."""
-        return {name: sums.to_json() for name, sums in self.sums.items()}
-
-    def read_json(self, stored: dict[str, Any]) -> None:
-        """Reads back what `to_json` gave.
-
-        Raises:
-            ValueError: it is not of so many bins.
-        """
-        self.sums = {name: ExactSums.from_json(stored[name], self.bins) for name in NAMES}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Reliability) and self.sums == other.sums
 
 
 def folded_mean(mean: float, deviation: float) -> float:

@@ -1,14 +1,13 @@
 """Rows by the size of their loss and by their confidence: histograms that merge."""
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from service.evaluation.bins import RANKS, rank_numbers
+from service.evaluation.named import NamedSums
 from service.evaluation.pieces import Array
-from service.evaluation.sums import ExactSums
 
 Indices = npt.NDArray[np.int64]
 
@@ -42,14 +41,13 @@ def loss_numbers(losses: Array) -> Indices:
     return numbers
 
 
-class Histograms:
+class Histograms(NamedSums):
     """Exact sums over the rows by bin of their loss, and of log odds of their confidence."""
 
-    __slots__ = ("sums",)
-    __hash__ = None  # type: ignore[assignment]  # histograms change
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self.sums = {name: ExactSums(size) for name, size in SIZES.items()}
+        super().__init__(SIZES)
 
     def add(
         self, losses: Array, confidences: Array, right: npt.NDArray[np.bool_], weights: Array | None
@@ -68,23 +66,3 @@ class Histograms:
         self.sums["loss"].add(bins, losses, weights)
         self.sums["answered"].weigh(ranks, weights)
         self.sums["right"].weigh(ranks[right], None if weights is None else weights[right])
-
-    def merge(self, other: "Histograms") -> None:
-        """Adds the rows that other histograms have seen."""
-        for name, sums in self.sums.items():
-            sums.merge(other.sums[name])
-
-    def to_json(self) -> dict[str, Any]:
-        """The sums by name."""
-        return {name: sums.to_json() for name, sums in self.sums.items()}
-
-    def read_json(self, stored: dict[str, Any]) -> None:
-        """Reads back what `to_json` gave.
-
-        Raises:
-            ValueError: it is not of these histograms.
-        """
-        self.sums = {name: ExactSums.from_json(stored[name], size) for name, size in SIZES.items()}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Histograms) and self.sums == other.sums

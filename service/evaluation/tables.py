@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.evaluation.bins import RANKS, class_bins, rank_numbers
+from service.evaluation.named import NamedSums
 from service.evaluation.pieces import Array
-from service.evaluation.sums import ExactSums
 from service.numerics import in_memory
 
 Indices = npt.NDArray[np.int64]
@@ -22,7 +22,7 @@ SMALL = 2.0**-12
 NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells_true")
 
 
-class Tables:
+class Tables(NamedSums):
     """Sums by class and bin, and by cell and class; a cell is a predicted class and a bin.
 
     Every probability enters as a multiple of 2**-36 (in cells, below 2**-12: of 2**-72), so that
@@ -39,8 +39,7 @@ class Tables:
         bins: of the calibration, B.
     """
 
-    __slots__ = ("bins", "classes", "sums")
-    __hash__ = None  # type: ignore[assignment]  # tables change
+    __slots__ = ("bins", "classes")
 
     def __init__(self, classes: int, bins: int) -> None:
         self.classes, self.bins = classes, bins
@@ -49,11 +48,8 @@ class Tables:
             "classwise": classes * bins if classes * bins <= CELLS else None,
             "cells": classes**2 * bins if classes**2 * bins <= CELLS else None,
         }
-        self.sums = {
-            name: ExactSums(size)
-            for name in NAMES
-            if (size := sizes[name.removesuffix("_true")]) is not None
-        }
+        every = {name: sizes[name.removesuffix("_true")] for name in NAMES}
+        super().__init__({name: size for name, size in every.items() if size is not None})
 
     def add(
         self, p: Array, labels: Indices, own: Indices, cells: Indices, weights: Array | None
@@ -99,28 +95,6 @@ class Tables:
             tails = _rounded(flat[low] - heads[low], 2 * PLACES)
             some = None if heavy is None else heavy[low]
             self._add("cells", keys[low], tails, some, places=2 * PLACES)
-
-    def merge(self, other: "Tables") -> None:
-        """Adds the rows that other tables of the same shape have seen."""
-        for name, sums in self.sums.items():
-            sums.merge(other.sums[name])
-
-    def to_json(self) -> dict[str, Any]:
-        """The sums by name."""
-        return {name: sums.to_json() for name, sums in self.sums.items()}
-
-    def read_json(self, stored: dict[str, Any]) -> None:
-        """Reads back what `to_json` gave.
-
-        Raises:
-            ValueError: it is not of these tables.
-        """
-        self.sums = {
-            name: ExactSums.from_json(stored[name], sums.size) for name, sums in self.sums.items()
-        }
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Tables) and self.sums == other.sums
 
     def _add(
         self,

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 import service
 from service import classifier, evaluation, losses
 from service.api.examples import Example, examples
-from service.api.problems import EXPLANATIONS
+from service.api.explanations import EXPLANATIONS
 from service.api.schemas import evaluation as report_schemas
 from service.api.schemas import models as model_schemas
 from service.api.schemas import scoring as scoring_schemas

@@ -15,7 +15,8 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from service import losses
-from service.api.problems import EXPLANATIONS, MAX_FAULTS, Explanation, problem, problem_of
+from service.api.explanations import EXPLANATIONS, Explanation
+from service.api.problems import MAX_FAULTS, problem, problem_of
 from service.app import create_app
 from service.errors import Code, Fault, InvalidInput, MalformedBody, XentError
 from service.settings import Settings

@@ -223,3 +223,13 @@ def test_options_of_files_do_not_go_with_a_model(tmp_path, option):
     rows.write_text("a,b\n1,2\n")
     message = run("model.safetensors", rows, "--label", "b", *option, code=2).output
     assert f"{option[0]} is of files of predictions" in message
+
+
+def test_the_table_has_the_slices_that_were_asked_for(tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("y,p_a,p_b,day\na,0.5,0.5,mon\nb,0.25,0.75,tue\nb,0.5,0.5,mon\n")
+    shown = run(rows, "--label", "y", "--probabilities", "p_*", "--slice", "day").stdout
+    lines = [line.split() for line in shown.splitlines()]
+    place = lines.index(["day", "rows", "log", "loss", "standard", "error", "accuracy"])
+    assert lines[place + 1][:3] == ["mon", "2", "0.693147"]
+    assert lines[place + 2][:3] == ["tue", "1", "0.287682"]

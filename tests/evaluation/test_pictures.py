@@ -604,4 +604,9 @@ class TestTraining:
             "iteration": [0], "objective": ["Infinity"], "gradient_norm": ["Infinity"],
             "log_loss": [0.5],
         }  # fmt: skip
-        ElementTree.fromstring(training(curve).svg)
+        picture = training(curve)
+        drawn = ElementTree.fromstring(picture.svg)
+        for path in drawn.iter(SVG + "path"):
+            assert not re.search("nan|inf", path.get("d", ""), re.IGNORECASE)
+        assert [row[0] for row in picture.rows] == [0]
+        assert 0.5 in picture.rows[0]

@@ -56,6 +56,10 @@ FEW = [
     "[0, 0]",
 ]
 
+TENSORS = "application/vnd.safetensors"
+PROMOTED = "promoted"
+"""A model with two versions, of which the alias champion is the first."""
+
 GOOD = frozenset({200, 201, 413, 422})
 BAD = frozenset({400})
 
@@ -75,11 +79,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Call:
-    """A call with a body: its path, a right body, and all members that it takes."""
+    """A call with a body: its path, a right body, all members that it takes, whether as tensors."""
 
     path: str
     body: dict[str, Any]
     members: tuple[str, ...]
+    tensors: bool
 
     def text(self, **changed: str) -> bytes:
         """The right body with some members as other texts."""
@@ -88,20 +93,25 @@ class Call:
         return ("{" + ", ".join(pairs) + "}").encode()
 
 
-def calls(document: dict[str, Any]) -> list[Call]:
-    """Every POST of the document but the one that makes keys, with its first example."""
+def calls(document: dict[str, Any], evaluation: str) -> list[Call]:
+    """Every POST of the document but the one that makes keys, with its first example.
+
+    Args:
+        document: of OpenAPI.
+        evaluation: the id of one that takes batches.
+    """
     found = []
     for path, methods in document["paths"].items():
-        content = methods.get("post", {}).get("requestBody", {}).get("content", {}).get(JSON)
-        if content is None or path == "/v1/keys":  # with a key the server is open no more
+        content = methods.get("post", {}).get("requestBody", {}).get("content", {})
+        if JSON not in content or path == "/v1/keys":  # with a key the server is open no more
             continue
-        schema = content["schema"]["$ref"].rpartition("/")[2]
-        example = next(iter(content["examples"].values()))["value"]
+        schema = content[JSON]["schema"]["$ref"].rpartition("/")[2]
+        example = next(iter(content[JSON]["examples"].values()))["value"]
         members = tuple(document["components"]["schemas"][schema]["properties"])
-        # what ships takes no new version
-        name = "attacked" if path.endswith("/versions") else "iris"
-        places = {"name": name, "version": 1, "alias": "champion", "id": "0" * 32}
-        found.append(Call(path.format(**places), example, members))
+        # what ships takes no new version, and no other alias
+        name = {"versions": "attacked", "promote": PROMOTED}.get(path.rpartition("/")[2], "iris")
+        places = {"name": name, "version": 1, "alias": "champion", "id": evaluation}
+        found.append(Call(path.format(**places), example, members, TENSORS in content))
     return found
 
 

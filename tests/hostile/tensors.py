@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from tests.hostile.bodies import BAD, GOOD, Call, Case
-
-TENSORS = "application/vnd.safetensors"
+from tests.hostile.bodies import BAD, GOOD, TENSORS, Call, Case
 
 Header = dict[str, Any]
 
@@ -49,7 +47,7 @@ def tensor_files(call: Call) -> Iterator[Case]:
     header, content = right(call)
     headers = {"content-type": TENSORS, "accept": "application/json"}
     for body, statuses in (*_bytes(header, content), *_headers(header, content)):
-        yield Case(call.path, body, statuses, headers)
+        yield Case(call.path, body, statuses if call.tensors else frozenset({415}), headers)
 
 
 def _bytes(header: Header, content: bytes) -> Iterator[tuple[bytes, frozenset[int]]]:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Response
 from service import __version__
 from service.api.access import needs
 from service.api.drain import Drain
+from service.api.explanations import EXPLANATIONS
 from service.api.metrics import CONTENT_TYPE, Metrics
 from service.api.operation import add_operation
-from service.api.problems import EXPLANATIONS
 from service.api.schemas.operations import (
     ExplanationAnswer,
     ExplanationsAnswer,
