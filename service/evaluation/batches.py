@@ -13,7 +13,7 @@ from service.evaluation.intake import Policies
 from service.evaluation.report import Label, RowId
 from service.evaluation.rows import Ids
 from service.evaluation.scoring import score
-from service.evaluation.slices import MAX_COLUMNS, MAX_VALUES, Columns, Value
+from service.evaluation.slices import Columns, Value, check_columns, union
 from service.evaluation.state import State
 from service.losses.options import check_shared, exactly_one, one_of, within
 from service.losses.result import Numbers
@@ -130,21 +130,9 @@ def union_of_values(
     Raises:
         InvalidInput: too many columns or values, or values of another kind than those known.
     """
-    if len(known.keys() | more.keys()) > MAX_COLUMNS:
-        text = f"there are more than {MAX_COLUMNS} columns of slices in all"
-        raise InvalidInput.at("/slices", Code.TOO_MANY_SLICES, text)
-    union = {name: list(values) for name, values in known.items()}
-    for column, values in more.items():
-        pointer, name = cell("slices", column)
-        together = (*union.get(column, ()), *values)
-        if len(set(map(type, together))) > 1:
-            text = f"{name} is of another kind than in the batches before"
-            raise InvalidInput.at(pointer, Code.INVALID_OPTION, text)
-        union[column] = list(dict.fromkeys(together))
-        if len(union[column]) > MAX_VALUES:
-            text = f"{name} has more than {MAX_VALUES} values; group the rare ones"
-            raise InvalidInput.at(pointer, Code.TOO_MANY_SLICES, text)
-    return union
+    check_columns(known, more)
+    added = {name: union(name, known.get(name, ()), values) for name, values in more.items()}
+    return {**{name: list(values) for name, values in known.items()}, **added}
 
 
 def _check_distinct(row_ids: Sequence[RowId] | Ids) -> None:

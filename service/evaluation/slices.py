@@ -1,6 +1,6 @@
 """Slices: the rows that share a value in a column that was sent along."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
@@ -127,14 +127,7 @@ class Slices(Generic[G]):
         Raises:
             InvalidInput: there are too many, or they are of another kind.
         """
-        union = self.values.keys() | set(values)
-        pointer, name = cell("slices", column)
-        if len(union) > MAX_VALUES:
-            text = f"{name} has more than {MAX_VALUES} values; group the rare ones"
-            raise InvalidInput.at(pointer, Code.TOO_MANY_SLICES, text)
-        if len(set(map(type, union))) > 1:
-            text = f"{name} is of another kind than in the batches before"
-            raise InvalidInput.at(pointer, Code.INVALID_OPTION, text)
+        union(column, self.values, values)
 
     def codes(self, factor: Factor) -> Indices:
         """(n,) the numbers here of the values of rows; new ones are given room."""
@@ -180,6 +173,35 @@ class Slices(Generic[G]):
         return codes
 
 
+def union(column: str, known: Collection[Value], more: Collection[Value]) -> list[Value]:
+    """The distinct values of a column, those known first.
+
+    Raises:
+        InvalidInput: there are too many, or they are of another kind than those known.
+    """
+    pointer, name = cell("slices", column)
+    together = (*known, *more)
+    if len(set(map(type, together))) > 1:
+        text = f"{name} is of another kind than in the batches before"
+        raise InvalidInput.at(pointer, Code.INVALID_OPTION, text)
+    values = list(dict.fromkeys(together))
+    if len(values) > MAX_VALUES:
+        text = f"{name} has more than {MAX_VALUES} values; group the rare ones"
+        raise InvalidInput.at(pointer, Code.TOO_MANY_SLICES, text)
+    return values
+
+
+def check_columns(known: Collection[str], more: Collection[str]) -> None:
+    """Checks how many columns of slices there are in all.
+
+    Raises:
+        InvalidInput: too many.
+    """
+    if len({*known, *more}) > MAX_COLUMNS:
+        text = f"there are more than {MAX_COLUMNS} columns of slices in all"
+        raise InvalidInput.at("/slices", Code.TOO_MANY_SLICES, text)
+
+
 def admit(
     slices: dict[str, Slices[G]], kind: type[G], columns: Mapping[str, Sequence[Value]]
 ) -> None:
@@ -193,9 +215,7 @@ def admit(
     Raises:
         InvalidInput: they do not fit; nothing has been added.
     """
-    if len(slices.keys() | columns.keys()) > MAX_COLUMNS:
-        text = f"there are more than {MAX_COLUMNS} columns of slices in all"
-        raise InvalidInput.at("/slices", Code.TOO_MANY_SLICES, text)
+    check_columns(slices, columns)
     found = {name: slices.get(name) or Slices(kind) for name in columns if columns[name]}
     for name, each in found.items():
         each.admit(name, columns[name])

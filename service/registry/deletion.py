@@ -42,8 +42,11 @@ def restore_version(connection: Connection, name: str, number: int) -> None:
         NotFound: there is none, or it is purged, or its model is deleted.
     """
     change = next_change(connection)
-    if _deleted(connection, name) or _card(connection, name, number)[1]:
+    deleted, purged = _card(connection, name, number)
+    if purged or _deleted(connection, name):
         raise _no_version(name)
+    if not deleted:
+        return
     _set_deleted(connection, name, number, None)
     _set_newest(connection, name, change)
     record(connection, change, "version.restore", f"models/{name}/versions/{number}")
@@ -88,11 +91,12 @@ def restore_model(connection: Connection, name: str) -> None:
         NotFound: there is none.
     """
     change = next_change(connection)
-    _deleted(connection, name)
+    deleted = _deleted(connection, name)
     connection.execute(update(models).where(models.c.name == name).values(deleted=None))
     if _set_newest(connection, name, change) is None:
         raise _no_model(name)
-    record(connection, change, "model.restore", f"models/{name}")
+    if deleted:
+        record(connection, change, "model.restore", f"models/{name}")
 
 
 def purge_model(connection: Connection, name: str) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import Code, InvalidInput
-from service.evaluation import Options, State, evaluate, union_of_values
+from service.evaluation import Intake, Options, Policies, State, evaluate, union_of_values
 from service.wire import dump_json
 
 OPTIONS = Options.of(classes=["a", "b", "c"], bins=7, worst=4)
@@ -127,3 +127,13 @@ def test_rows_of_no_weight_alone_leave_their_columns_empty():
     assert (nothing.count, nothing.ignored) == (0, 2)
     nothing.merge(batch(OPTIONS, "l", **members, slices={"s": ["x", "x"]}))
     assert [entry.value for entry in nothing.finish().slices["s"]] == ["x"]
+
+
+def test_true_is_not_the_1_of_the_batches_before():
+    intake = Intake(Policies())
+    rows = {"logits": np.zeros((1, 2)), "labels": np.array([0])}
+    intake.add({**rows, "slices": {"a": [1]}})
+    with pytest.raises(InvalidInput) as error:
+        intake.add({**rows, "slices": {"a": [True]}})
+    assert error.value.faults[0].pointer == "/slices/a"
+    assert intake.state.count == 1

@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import Code, NotFound, XentError
 from service.registry import Registry
+from service.registry.audit import entries
 from service.registry.cards import write_missing_cards
 from service.registry.schema import cards, versions
 
@@ -58,6 +59,8 @@ class TestVersions:
             three.restore("mine", 3)
             assert three.find("mine").coefficients.item() == 3
             assert (listed(three), default(three)) == ([1, 2, 3], 3)
+        told = [entry.action for entry in entries(three.store, None, 100)]
+        assert told.count("version.restore") == 1
 
     def test_what_is_purged_is_gone_and_its_number_never_comes_again(self, three: Registry) -> None:
         assert code_of(lambda: three.purge("mine", 3)) == Code.NOT_DELETED
