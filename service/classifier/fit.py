@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from service.classifier.blas import one_blas_thread
 from service.classifier.newton import Solution, lbfgs, newton_cg, newton_cholesky
 from service.classifier.objective import Objective
 from service.classifier.options import Options
@@ -111,6 +112,7 @@ def fit(
     return fit_samples(rows.weighed(options), options, start=start, tell=tell, threads=threads)
 
 
+@one_blas_thread()
 def fit_samples(
     rows: Samples,
     options: Options,
@@ -168,6 +170,7 @@ def fit_samples(
     )
 
 
+@one_blas_thread()
 def partial_fit(
     descent: Descent,
     inputs: npt.ArrayLike,

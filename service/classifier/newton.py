@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from service.classifier.curvature import Curvature, Solve
+from service.classifier.conjugate import Searched, conjugate_gradients
+from service.classifier.curvature import Curvature
 from service.classifier.inverses import Inverses
 from service.classifier.objective import Objective, Point
 from service.classifier.rows import Array
@@ -19,7 +20,6 @@ SUFFICIENT_DECREASE = 1e-4
 HALVINGS = 40
 FORCING = 0.1
 GAMMA = 0.9
-PRODUCTS = 200
 FLOAT32_RANGE = 1e15
 FIRST_PART = 8
 ROUGH = 1e-3
@@ -122,7 +122,7 @@ def newton_cg(
     Value and gradient are float64. Where float32 can hold the rows, the products with the Hessian
     are float32, which is twice as fast and only changes how good a step is; a step that does not
     improve has the rest done in float64. The inverse is renewed when the products needed for one
-    step become many.
+    step become many, and improved by the directions of the step before.
 
     Args:
         objective: what to minimise.
@@ -148,9 +148,12 @@ def newton_cg(
         rows = rows.astype(np.float32)
     inverses = Inverses(objective, rows)
     before, forcing = math.inf, FORCING
+    searched: Searched | None = None
     while True:
         curvature = Curvature(objective, point, inverses.rows)
         inverse = inverses.at(curvature)
+        if searched is not None:
+            inverse = searched.improve(inverse)
         decrement = 0.5 * float(np.vdot(point.gradient, inverse(point.gradient)))
         done = objective.converged(point.gradient, decrement, tolerance)
         if done or iteration == max_iterations:
@@ -159,7 +162,7 @@ def newton_cg(
         if iteration > 0:  # no better than the quadratic model has lately been
             forcing = GAMMA * (norm / before) ** 2
         forcing, before = min(0.5, max(forcing, 0.3 * tolerance / norm)), norm
-        step, products = conjugate_gradients(curvature.product, inverse, point.gradient, forcing)
+        step, searched = conjugate_gradients(curvature.product, inverse, point.gradient, forcing)
         found = search(objective, point, step)
         if found is None and inverses.rows.dtype == np.float64:
             break
@@ -168,6 +171,7 @@ def newton_cg(
         else:
             point, iteration = found, iteration + 1
             trace(iteration, point)
+            products = len(searched.bends)
             left = objective.gradient_norm(point.gradient) / max(tolerance, 1e-300)
             inverses.used(products, products * math.log(max(left, 1.0)) / -math.log(forcing))
     return Solution(point, iteration, decrement)
@@ -217,38 +221,3 @@ def lbfgs(
     )
     decrement = 0.5 * float(np.vdot(point.gradient, inverse(point.gradient)))
     return Solution(point, int(found.nit), decrement)
-
-
-def conjugate_gradients(
-    product: Solve, inverse: Solve, gradient: Array, forcing: float
-) -> tuple[Array, int]:
-    """Solve `Hessian step = gradient` until the residual is a part of the gradient.
-
-    Args:
-        product: of the Hessian with a direction.
-        inverse: an approximation of its inverse, applied to a gradient.
-        gradient: shape (R, C).
-        forcing: the part, measured by the largest entry.
-
-    Returns:
-        The step, shape (R, C), and how many products it took.
-    """
-    step, residual = np.zeros_like(gradient), gradient.copy()
-    target = forcing * float(np.abs(gradient).max())
-    direction = inverse(residual)
-    energy = float(np.vdot(residual, direction))
-    for count in range(1, PRODUCTS + 1):
-        image = product(direction)
-        bend = float(np.vdot(direction, image))
-        if not bend > 0.0:  # rounding, or a direction without effect: what there is must do
-            return (step if count > 1 else inverse(gradient)), count
-        size = energy / bend
-        step += size * direction
-        residual -= size * image
-        if np.abs(residual).max() <= target:
-            return step, count
-        turned = inverse(residual)
-        fresh = float(np.vdot(residual, turned))
-        direction = turned + (fresh / energy) * direction
-        energy = fresh
-    return step, PRODUCTS

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from service.classifier.conjugate import conjugate_gradients
 from service.classifier.curvature import Curvature, Solve
 from service.classifier.newton import (
     FLAT,
@@ -12,7 +13,6 @@ from service.classifier.newton import (
     HALVINGS,
     SUFFICIENT_DECREASE,
     Solution,
-    conjugate_gradients,
 )
 from service.classifier.objective import Objective, Point
 from service.classifier.rows import Array

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from service.classifier.blas import one_blas_thread
 from service.classifier.cross_fit import held_out as scores_of
 from service.classifier.datasets import rank_within_class
 from service.classifier.fit import Fit, fit_samples
@@ -61,6 +62,7 @@ class Trained:
     inference: Inference | None
 
 
+@one_blas_thread()
 def train(
     inputs: npt.ArrayLike,
     labels: npt.ArrayLike | None = None,
