@@ -20,6 +20,7 @@ BLOCK_ELEMENTS = 1 << 18
 SHORTEST_BLOCK = 256
 """Rows of a block at least, so that calls on its few columns do not cost more than their work."""
 
+
 def map_blocks(
     work: Callable[[slice], Result], shape: tuple[int, int], threads: int
 ) -> Iterator[Result]:
