@@ -14,12 +14,14 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 # ARGS reaches pytest and the benchmark:  make test ARGS="tests/losses -k mean"
 ARGS ?=
+# Without bytecode, each of the hundreds of servers that tests start would compile all sources again.
+unexport PYTHONDONTWRITEBYTECODE
 # LOCKFLAGS reaches the resolver:  make lock LOCKFLAGS=--upgrade
 LOCKFLAGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-peers hostile coverage bench lint format openapi record-examples train-shipped lock clean
+.PHONY: help run test test-slow test-peers hostile coverage bench lint format openapi record-examples train-shipped lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -36,6 +38,9 @@ ifeq ($(strip $(ARGS)),)
 else
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 endif
+
+test-slow: $(VENV)/.dev ## run the tests that take long, each of which has a smaller one in `make test`
+	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
 
 test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in an environment of their own
 	KERAS_BACKEND=torch $(PEERS)/bin/python -m pytest -m peers $(ARGS)

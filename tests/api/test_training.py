@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from service.classifier import Options, load_dataset, train
@@ -76,11 +77,12 @@ class TestTraining:
         assert losses[0] > losses[1] == losses[2]
         one = caller.post(f"{where}/1/predict", {"inputs": ROWS[:1]}).json()
         assert one["version"] == 1
-        many = caller.post(f"{where}/1/predict", {"inputs": ROWS * 600}).json()  # beside
+        large = orjson.dumps({"inputs": ROWS}) + b" " * 2**20  # goes to the process beside
+        many = caller.post(f"{where}/1/predict", large).json()
         assert many["version"] == 1
         assert many["probabilities"][0] == one["probabilities"][0]
         newest = where.removesuffix("/versions") + "/predict"
-        many = caller.post(newest, {"inputs": ROWS * 600}).json()
+        many = caller.post(newest, large).json()
         alone = caller.post(newest, {"inputs": ROWS[-1:]}).json()
         assert many["version"] == 2
         assert many["probabilities"][-1] == alone["probabilities"][0]

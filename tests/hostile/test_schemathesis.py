@@ -1,6 +1,6 @@
 """Cases that schemathesis makes from the OpenAPI document, over all routes of a real server.
 
-A short run here, a long one by `make hostile`.
+A few hundred here, thousands by `make test-slow`, a hundred thousand by `make hostile`.
 """
 
 import copy
@@ -15,7 +15,9 @@ import orjson
 import pytest
 
 ROOM = Path(__file__).parent
-SHORT = 10  # fuzzed cases of each operation, beside about 4,400 systematic ones
+ALL = "examples,coverage,fuzzing"
+FEW = 4  # fuzzed cases of each operation
+SHORT = 10  # the same, beside about 4,400 systematic ones
 LONG = 5_500
 
 
@@ -46,7 +48,7 @@ def attack(serve: Any, document: dict[str, Any], tmp_path_factory: pytest.TempPa
     description = folder / "openapi.json"
     description.write_bytes(orjson.dumps(nullable(document)))
 
-    def run(examples: int, seed: int) -> int:
+    def run(examples: int, seed: int, phases: str = ALL) -> int:
         data = str(folder / "data")
         make = [sys.executable, "-m", "service", "keys", "create", "all"]
         make += [word for scope in SCOPES for word in ("--scope", scope)]
@@ -61,6 +63,7 @@ def attack(serve: Any, document: dict[str, Any], tmp_path_factory: pytest.TempPa
                 *("--config-file", str(ROOM / "schemathesis.toml"), "run", str(description)),
                 *("--header", f"Authorization: Bearer {key[0].decode()}"),
                 *("--url", server.url, "--max-examples", str(examples), "--seed", str(seed)),
+                *("--phases", phases),
                 *("--no-shrink", "--no-color", "--generation-database", "none"),
             ]
             environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(ROOM / "checks.py")}
@@ -79,6 +82,11 @@ def attack(serve: Any, document: dict[str, Any], tmp_path_factory: pytest.TempPa
     return run
 
 
+def test_a_few_hundred_cases(attack: Any) -> None:
+    assert attack(FEW, seed=1, phases="examples,fuzzing") > 200
+
+
+@pytest.mark.slow
 def test_a_few_thousand_cases(attack: Any) -> None:
     assert attack(SHORT, seed=1) > 3_000
 

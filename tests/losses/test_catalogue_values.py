@@ -250,15 +250,22 @@ def ulps(found: float, exact: Any, size: Any) -> float:
     return float(abs(mpf(found) - exact) / unit)
 
 
+SIZES = {
+    "small": (FAMILIES, [(1, "hard"), (2, "hard"), (3, "soft"), (2, "other"), (5, "smooth")]),
+    "large": (["wide"], [(100, "other")]),
+}
+
+
+@pytest.mark.parametrize("size", ["small", pytest.param("large", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("member", MEMBERS)
 @pytest.mark.parametrize("name", CASES)
-def test_values_and_slopes_are_those_of_the_formula(name: str, member: str) -> None:
+def test_values_and_slopes_are_those_of_the_formula(name: str, member: str, size: str) -> None:
     case, rng = CASES[name], np.random.default_rng([7, MEMBERS.index(member), *name.encode()])
-    rows = [(1, "hard"), (2, "hard"), (3, "soft"), (2, "other"), (5, "smooth")]
+    families, rows = SIZES[size]
     found: list[tuple[float, str]] = []
     with mp.workdps(DIGITS):
-        for family in FAMILIES:
-            for k, kind in [*rows, (100, "other")] if family == "wide" else rows:
+        for family in families:
+            for k, kind in rows:
                 kind = kind if kind in case.truth else case.truth[0]
                 found += beyond(case, member, family, k, kind, rng)
     assert found == []

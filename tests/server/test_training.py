@@ -88,8 +88,15 @@ def test_when_the_client_goes_it_ends(serve: Any) -> None:
         assert "traceback" not in server.log_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("drain", ["0", "3"])
+@pytest.mark.parametrize(
+    ("number", "drain"),
+    [
+        (signal.SIGTERM, "3"),
+        (signal.SIGINT, "0"),
+        pytest.param(signal.SIGTERM, "0", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "3", marks=pytest.mark.slow),
+    ],
+)
 def test_when_the_server_is_told_to_end_it_ends(
     serve: Any, receive: Any, number: int, drain: str
 ) -> None:
