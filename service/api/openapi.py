@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from service.api.access import SCHEME, SECURITY
 from service.api.examples import Example, examples, ndjson
@@ -36,13 +38,17 @@ FOREIGN = ("HTTPValidationError", "ValidationError")
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document, made once."""
     if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-            tags=[{"name": name, "description": text} for name, text in TAGS.items()],
-        )
+        with catch_warnings():
+            # FastAPI gives pydantic the names of parameters, which that has no use for, and keeps
+            # it from saying so where nothing is deferred.
+            simplefilter("ignore", UnsupportedFieldAttributeWarning)
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+            )
         schemas = schema["components"]["schemas"]
         for model in (Problem, StreamStart):  # which no route names to FastAPI
             schemas.update(_schemas_of(model))

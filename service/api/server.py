@@ -1,13 +1,17 @@
 """The server process, or several of them under one that watches."""
 
+import gc
 import os
 import signal
+import sys
 from contextlib import suppress
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
 import uvicorn
+from pydantic import BaseModel
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from service.settings import Settings
@@ -49,12 +53,31 @@ def serve(settings: Settings) -> None:
         "timeout_worker_healthcheck": WORKER_TIMEOUT,
     }
     if settings.workers == 1:
-        uvicorn.run(**options)
+        server = uvicorn.Server(Config(**options))
+        with suppress(KeyboardInterrupt):  # it stopped as it was told, and says by what
+            server.run()
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
         return
     with TemporaryDirectory(prefix="xent-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        config = uvicorn.Config(**options)
+        config = Config(**options)
         Supervisor(config, [config.bind_socket()]).run()
+
+
+class Config(uvicorn.Config):
+    """Loads the application fast: a server is ready sooner after a crash."""
+
+    def load(self) -> None:
+        """Imports and builds it."""
+        # FastAPI's models of an OpenAPI document are built when somebody asks for it.
+        BaseModel.model_config["defer_build"] = True
+        # What is made here stays: a fifth of the time went into looking for garbage in it, and each
+        # full collection would look again.
+        gc.disable()
+        super().load()
+        gc.freeze()
+        gc.enable()
 
 
 class Supervisor(Multiprocess):

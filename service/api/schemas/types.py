@@ -41,7 +41,10 @@ Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
 class Request(BaseModel):
     """A request object: no unknown members, no coercion between types."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    # A validator takes a millisecond to build and more: each is built for its first request.
+    model_config = ConfigDict(
+        extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True
+    )
 
     def arguments(self) -> dict[str, Any]:
         """The members that were given."""
@@ -51,7 +54,7 @@ class Request(BaseModel):
 class Answer(BaseModel):
     """An answer object; it describes what is sent, and is not built on the way."""
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
 
 @dataclass(frozen=True, eq=False)  # hashed by identity: Annotated wants a hash
