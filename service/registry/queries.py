@@ -96,12 +96,12 @@ def deleted_model(name: str) -> Conflict:
 
 
 def artifact_of(connection: Connection, name: str, number: int) -> tuple[bytes, str] | None:
-    """The file of a version and its SHA-256."""
+    """The file of a version and its SHA-256; None of one that is purged, which has no bytes."""
     statement = select(versions.c.artifact, versions.c.digest).where(
         versions.c.name == name, versions.c.number == number
     )
     row = connection.execute(statement).one_or_none()
-    return None if row is None else (bytes(row.artifact), row.digest)
+    return None if row is None or not row.artifact else (bytes(row.artifact), row.digest)
 
 
 def is_served(connection: Connection, name: str, number: int) -> bool:

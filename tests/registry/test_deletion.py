@@ -1,5 +1,6 @@
 """Deleting, restoring and purging, in both databases: what is served, listed and left."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,21 @@ def test_others_let_go_of_it(url: str, opened: Open) -> None:
     writer.restore("mine")
     other._mirror.refresh()
     assert other.find("mine").coefficients.item() == 1
+
+
+def test_what_is_purged_is_not_damaged_for_those_who_have_not_heard_of_it(
+    url: str, opened: Open
+) -> None:
+    writer, other = opened(url), opened(url)
+    for value in (1, 2):
+        writer.register(model("mine", value))
+    other._mirror._poller = threading.current_thread()  # it looks when it is told to
+    other._mirror.refresh()
+    writer.delete("mine", 2)
+    writer.purge("mine", 2)
+    assert code_of(lambda: other.find("mine", 2)) == Code.UNKNOWN_VERSION
+    assert code_of(lambda: other.artifact("mine", 2)) == Code.UNKNOWN_VERSION
+    other._mirror._poller = None
 
 
 def test_purging_removes_the_bytes(fresh_url: Callable[[str], str], opened: Open) -> None:

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from service.classifier import Model
 from service.errors import Code, XentError
 from service.registry import Registry
 
@@ -26,6 +27,7 @@ from .conftest import model
 NAMES = st.sampled_from(["a", "b", "a.b", "b-"])
 ALIASES = st.sampled_from(["champion", "default", "x"])
 NUMBERS = st.integers(0, 6)
+REMOVED = st.one_of(st.none(), NUMBERS)  # a model, or one of its versions
 WHO = st.integers(0, 1)
 LIMITS = st.integers(1, 4)
 EXAMPLES = count()
@@ -35,34 +37,101 @@ class Book:
     """What a registry should know, in dictionaries."""
 
     def __init__(self) -> None:
-        self.values: dict[str, list[float]] = {}
+        self.values: dict[str, list[float]] = {}  # of all versions that there ever were
         self.aliases: dict[tuple[str, str], tuple[int, int | None]] = {}
+        self.deleted: set[str] = set()
+        self.gone: set[tuple[str, int]] = set()  # versions that are deleted
+        self.purged: set[tuple[str, int]] = set()  # some of these
+
+    def left(self, name: str) -> list[int]:
+        """The versions that are not deleted."""
+        numbers = range(1, len(self.values.get(name, [])) + 1)
+        return [number for number in numbers if (name, number) not in self.gone]
+
+    def served(self, name: str) -> list[int]:
+        return [] if name in self.deleted else self.left(name)
+
+    def register(self, name: str, value: float) -> Any:
+        if name in self.deleted:
+            return Code.MODEL_DELETED
+        values = self.values.setdefault(name, [])
+        values.append(value)
+        return len(values)
 
     def find(self, name: str, version: int | str | None) -> Any:
-        values = self.values.get(name)
-        if values is None:
+        served = self.served(name)
+        if not served:
             return Code.UNKNOWN_MODEL
         if not isinstance(version, int):
             alias = version or "default"
-            latest = len(values) if alias == "default" else 0
-            version = self.aliases.get((name, alias), (latest, None))[0]
-        if not 1 <= version <= len(values):
+            newest = served[-1] if alias == "default" else 0
+            version = self.aliases.get((name, alias), (newest, None))[0]
+        if version not in served:
             return Code.UNKNOWN_VERSION
-        return version, values[version - 1]
+        return version, self.values[name][version - 1]
 
     def move(self, name: str, alias: str, number: int) -> Any:
         now, before = self.aliases.get((name, alias), (None, None))
-        if not 1 <= number <= len(self.values.get(name, [])):
+        if name in self.values and not self.served(name):
+            return Code.UNKNOWN_MODEL
+        if number not in self.served(name):
             return Code.UNKNOWN_VERSION
         self.aliases[name, alias] = moved = (number, before if number == now else now)
         return moved
 
     def roll_back(self, name: str, alias: str) -> Any:
         before = self.aliases.get((name, alias), (None, None))[1]
+        if not self.served(name):
+            return Code.UNKNOWN_MODEL
         if before is None and alias == "default" and (name, alias) in self.aliases:
             del self.aliases[name, alias]
-            return len(self.values[name]), None
+            return self.served(name)[-1], None
         return Code.NOTHING_BEFORE if before is None else self.move(name, alias, before)
+
+    def delete(self, name: str, number: int | None) -> Any:
+        if name not in self.values or (number is None and not self.served(name)):
+            return Code.UNKNOWN_MODEL
+        if number is None:
+            self.deleted.add(name)
+            return None
+        if number not in self.served(name):
+            return Code.UNKNOWN_VERSION
+        if any(of == name and n == number for (of, _), (n, _) in self.aliases.items()):
+            return Code.ALIASED
+        self.gone.add((name, number))
+        return None
+
+    def restore(self, name: str, number: int | None) -> Any:
+        if number is None:
+            if not self.left(name):
+                return Code.UNKNOWN_MODEL
+            self.deleted.discard(name)
+            return None
+        known = 1 <= number <= len(self.values.get(name, []))
+        if not known or (name, number) in self.purged or name in self.deleted:
+            return Code.UNKNOWN_VERSION
+        self.gone.discard((name, number))
+        return None
+
+    def purge(self, name: str, number: int | None) -> Any:
+        if number is None:
+            if name not in self.values:
+                return Code.UNKNOWN_MODEL
+            if name not in self.deleted:
+                return Code.NOT_DELETED
+            self.deleted.discard(name)
+            self.aliases = {key: to for key, to in self.aliases.items() if key[0] != name}
+            every = {(name, n) for n in range(1, len(self.values[name]) + 1)}
+            self.gone |= every
+            self.purged |= every
+            return None
+        known = 1 <= number <= len(self.values.get(name, []))
+        if not known or (name, number) in self.purged:
+            return Code.UNKNOWN_VERSION
+        if (name, number) not in self.gone:
+            return Code.NOT_DELETED
+        self.purged.add((name, number))
+        return None
 
 
 def answer(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -97,10 +166,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=NAMES, value=st.integers(0, 99), who=WHO)
     def register(self, name: str, value: int, who: int) -> None:
-        values = self.book.values.setdefault(name, [])
-        values.append(float(value))
         made = model(self.full(name), float(value))
-        self.same(who, lambda r: r.register(made).version, len(values))
+        self.same(who, lambda r: self.registered(r, made), self.book.register(name, float(value)))
+
+    def registered(self, registry: Registry, made: Model) -> int:
+        registry.refresh()  # another may have restored the model a moment ago
+        return registry.register(made).version
 
     @rule(name=NAMES, alias=ALIASES, number=NUMBERS, who=WHO)
     def promote(self, name: str, alias: str, number: int, who: int) -> None:
@@ -121,6 +192,20 @@ class Machine(RuleBasedStateMachine):
         else:
             found = registry.aliases.move(full, alias, number, seen)
         return found.number, found.previous
+
+    @rule(name=NAMES, number=REMOVED, who=WHO)
+    def delete(self, name: str, number: int | None, who: int) -> None:
+        self.same(who, lambda r: r.delete(self.full(name), number), self.book.delete(name, number))
+
+    @rule(name=NAMES, number=REMOVED, who=WHO)
+    def restore(self, name: str, number: int | None, who: int) -> None:
+        expected = self.book.restore(name, number)
+        self.same(who, lambda r: r.restore(self.full(name), number), expected)
+
+    @rule(name=NAMES, number=REMOVED, who=WHO)
+    def purge(self, name: str, number: int | None, who: int) -> None:
+        self.same(who, lambda r: r.purge(self.full(name), number), self.book.purge(name, number))
+        self.poll()  # who has not looked since may have it in memory, or not
 
     @rule(name=NAMES, alias=ALIASES, number=NUMBERS, who=WHO)
     def promote_with_an_old_look(self, name: str, alias: str, number: int, who: int) -> None:
@@ -146,18 +231,20 @@ class Machine(RuleBasedStateMachine):
     @rule(limit=LIMITS, who=WHO)
     def list_models(self, limit: int, who: int) -> None:
         expected = [
-            (self.full(name), *self.book.find(name, None)) for name in sorted(self.book.values)
+            (self.full(name), *self.book.find(name, None))
+            for name in sorted(self.book.values)
+            if self.book.served(name)
         ]
         self.same(who, lambda r: pages(r.models, self.prefix, limit), expected)
 
     @rule(name=NAMES, limit=LIMITS, who=WHO)
     def list_versions(self, name: str, limit: int, who: int) -> None:
-        values = self.book.values.get(name)
-        expected = [(self.full(name), n, value) for n, value in enumerate(values or [], 1)]
+        served = self.book.served(name)
+        expected = [(self.full(name), *self.book.find(name, number)) for number in served]
         self.same(
             who,
             lambda r: pages(lambda after, n: r.versions(self.full(name), after, n), None, limit),
-            Code.UNKNOWN_MODEL if values is None else expected,
+            expected or Code.UNKNOWN_MODEL,
         )
 
     @rule(who=WHO)
