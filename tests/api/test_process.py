@@ -189,7 +189,10 @@ HEAD = (
 
 
 class TestStop:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    # of SIGTERM, as of who comes later, tests/server/test_end.py tells in a drain
+    @pytest.mark.parametrize(
+        "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGINT]
+    )
     def test_a_request_under_way_is_finished(self, serve: Any, number: int) -> None:
         with serve() as server:
             idle = socket.create_connection(("127.0.0.1", server.port), timeout=10)
@@ -210,6 +213,7 @@ class TestStop:
             assert "Traceback" not in server.log_text()
             server.lines()
 
+    @pytest.mark.slow
     def test_nobody_is_let_in_after_the_signal(self, serve: Any) -> None:
         with serve() as server:
             began = time.monotonic()

@@ -79,7 +79,12 @@ def examples_of(page: Path) -> list[Example]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "example" in metafunc.fixturenames:
-        metafunc.parametrize("example", examples_of(metafunc.module.PAGE), ids=str)
+        spare = [pytest.mark.slow] if shutil.which("curl") else []  # the real one is there
+        examples = [
+            pytest.param(one, marks=spare if one.curl == "stand-in" else [])
+            for one in examples_of(metafunc.module.PAGE)
+        ]
+        metafunc.parametrize("example", examples, ids=str)
 
 
 def same(shown: str, printed: str) -> None:

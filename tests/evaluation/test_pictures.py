@@ -213,6 +213,7 @@ class TestPictures:
             for text in HOSTILE:
                 assert name(text, 24) in texts
 
+    @pytest.mark.no_cover  # matplotlib takes twice as long when it is traced
     def test_threads_and_settings_of_the_user_change_nothing(self, report, pictures, monkeypatch):
         import matplotlib
 
@@ -497,6 +498,7 @@ class TestPage:
             for key in ("href", "xlink:href"):
                 assert found.get(key, "#").startswith("#"), tag
 
+    @pytest.mark.no_cover
     def test_it_is_at_most_300_kb_whatever_there_is_to_show(self, large):
         html = render(large, "large")
         assert len(html.encode()) <= 300_000
@@ -549,6 +551,7 @@ class TestDocuments:
         headed = re.findall(r"^## (.*)$", page, re.MULTILINE)
         assert {name for heading in headed for name in heading.split(", ")} >= set(GALLERY)
 
+    @pytest.mark.no_cover
     def test_its_pictures_are_those_that_are_drawn(self):
         """But for what another version of matplotlib draws a point off."""
         spec = importlib.util.spec_from_file_location("draw", DOCS / "pictures" / "draw.py")

@@ -4,9 +4,12 @@ import runpy
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.slow  # in a few rows; the tests beside this one hold each function to its own bound
 def test_every_function_meets_its_goal(capsys, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     program = runpy.run_path(str(BENCHMARKS / "accuracy.py"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import Code, InvalidInput, MalformedBody
@@ -126,6 +126,8 @@ class TestObjects:
             parse_object(b'{"a":' * 1000 + b'{"b":1,"b":2}' + b"}" * 1000)
         assert caught.value.code == Code.NESTING_TOO_DEEP
 
+    @pytest.mark.no_cover  # hypothesis takes twice as long when it is traced
+    @settings(max_examples=50)
     @given(
         st.recursive(
             st.none()
