@@ -40,25 +40,34 @@ def class_bins(p: Array, bins: int) -> Indices:
     return numbers
 
 
-def rank_numbers(p: Array, classes: Indices) -> Indices:
-    """RANKS c + the bin of each probability in the ranking: never lower for a higher one.
+def rank_numbers(p: Array) -> Indices:
+    """The bin of each probability in the ranking: never lower for a higher one."""
+    above = RANKS - 1 - _steps(1.0 - p, HIGHEST)
+    return np.where(p > 0.5, above, _steps(p, LOWEST))
+
+
+def rank_numbers_by_class(p: Array, classes: Indices) -> Indices:
+    """RANKS c + the bin of each probability in the ranking.
 
     Args:
-        p: (K, n) probabilities.
+        p: (K, n) probabilities, of all the classes of a row hardly more than one above 1/2.
         classes: (K, 1) their classes c.
     """
-    numbers = np.maximum(p, 2.0**LOWEST).view(np.uint64)
-    # the first bits of a float are its octave, the next ones the steps in it
-    numbers >>= np.uint64(52 - PER_OCTAVE.bit_length() + 1)
-    found = numbers.view(np.int64)
-    found += RANKS * classes - (1023 + LOWEST) * PER_OCTAVE
-    cells, flat = in_memory(found), in_memory(p)
-    above = np.flatnonzero(flat > 0.5)  # of all the classes of a row hardly more than one
-    rest = np.maximum(1.0 - flat[above], 2.0**HIGHEST).view(np.int64)
-    rest >>= 52 - PER_OCTAVE.bit_length() + 1
-    first = cells[above] // RANKS * RANKS
-    cells[above] = first + (RANKS - 1 + (1023 + HIGHEST) * PER_OCTAVE) - rest
-    return found
+    numbers = _steps(p, LOWEST)
+    numbers += RANKS * classes
+    cells, flat = in_memory(numbers), in_memory(p)
+    above = np.flatnonzero(flat > 0.5)
+    cells[above] += (RANKS - 1) - _steps(1.0 - flat[above], HIGHEST) - _steps(flat[above], LOWEST)
+    return numbers
+
+
+def _steps(p: Array, lowest: int) -> Indices:
+    """How many steps of the ranking a probability is above 2**lowest, and 0 below it."""
+    # The first bits of a float are its octave, the next ones the steps in it.
+    steps = np.maximum(p, 2.0**lowest).view(np.int64)
+    steps >>= 52 - PER_OCTAVE.bit_length() + 1
+    steps -= (1023 + lowest) * PER_OCTAVE
+    return steps
 
 
 def rank_edge(rank: int) -> float:

@@ -34,10 +34,14 @@ def loss_edges() -> list[float]:
 def loss_numbers(losses: Array) -> Indices:
     """The bin of each loss, [lower, upper); the last takes infinity too."""
     below = 2.0**LOWEST * (1.0 - 2.0**-53)
-    fractions, exponents = np.frexp(np.clip(losses, below, 2.0**HIGHEST))
-    numbers: Indices = (exponents.astype(np.int64) - (LOWEST + 1)) * len(STEPS) + 1
+    bits = np.clip(losses, below, 2.0**HIGHEST).view(np.int64)
+    numbers: Indices = bits >> 52
+    numbers -= 1023 + LOWEST
+    numbers *= len(STEPS)
+    numbers += 1
+    bits &= (1 << 52) - 1
     for step in STEPS[1:]:
-        numbers += fractions >= step / 2.0
+        numbers += bits >= np.float64(step).view(np.int64) & (1 << 52) - 1
     return numbers
 
 
@@ -61,7 +65,7 @@ class Histograms(NamedSums):
             weights: (n,) finite and > 0, or `None` for 1.
         """
         bins = loss_numbers(losses)
-        ranks = rank_numbers(confidences[None], np.zeros((1, 1), np.int64))[0]
+        ranks = rank_numbers(confidences)
         self.sums["rows"].weigh(bins, weights)
         self.sums["loss"].add(bins, losses, weights)
         self.sums["answered"].weigh(ranks, weights)

@@ -131,17 +131,30 @@ def _ranks(z: Array, labels: Indices, places: Indices) -> tuple[Indices, Indices
         tied = np.flatnonzero(_how_many(near) - ranks > 1)
         lower = np.arange(len(z))[:, None] < labels[tied]
         ranks[tied] += _how_many((z[:, tied] == own[tied]) & lower)
-    predicted = labels.copy()
-    wrong = np.flatnonzero(ranks)
-    predicted[wrong] = z.T[wrong].argmax(axis=1)
-    return ranks, predicted
+    return ranks, _first(z == z.max(axis=0))
+
+
+def _first(which: npt.NDArray[np.bool_]) -> Indices:
+    """The first class (K, n) that is true in each row; one is.
+
+    Of the numbers K, K - 1, ..., 1 of those classes it has the largest.
+    """
+    kind = _narrow(len(which))
+    numbers = np.arange(len(which), 0, -1, dtype=kind)[:, None]
+    found: Indices = len(which) - (which * numbers).max(axis=0).astype(np.int64)
+    return found
 
 
 def _how_many(which: npt.NDArray[np.bool_]) -> Indices:
-    """The number of classes (K, n) in each row; a byte holds it where that is wide enough."""
-    kind = np.uint8 if len(which) < 256 else np.uint32
+    """The number of classes (K, n) in each row."""
+    kind = _narrow(len(which))
     found: Indices = np.add.reduce(which.view(np.uint8), axis=0, dtype=kind).astype(np.int64)
     return found
+
+
+def _narrow(count: int) -> type[np.unsignedinteger[Any]]:
+    """A byte where it holds the numbers up to so many: the narrower, the faster."""
+    return np.uint8 if count < 256 else np.uint32
 
 
 def _brier(p: Array, own: Indices, miss: Array) -> Array:

@@ -15,7 +15,7 @@ from service.evaluation.rows import BadRow, ScoredRows
 from service.evaluation.slices import Slices, admit
 from service.evaluation.stored import canonical, check_format, restored
 from service.evaluation.summary import summarize
-from service.evaluation.sums import ExactSums
+from service.evaluation.sums import ExactSums, cached
 from service.evaluation.tables import Tables
 
 # A matrix of this many classes has a million cells; nobody reads a larger one.
@@ -87,29 +87,35 @@ class State:
             raise ValueError("the rows were scored for another number of bins")
         columns = {name: factor.values for name, factor in batch.slices.items()}
         admit(self.slices, Fares, columns)
-        labels, predicted, weights = batch.labels, batch.predicted, batch.weights
-        right = labels == predicted
-        right_weights = None if weights is None else weights[right]
-        sums = self.sums
-        self.losses.add(labels, batch.losses, weights)
-        self.reliability.add(batch.bins, batch.confidences, right, weights)
         self.tables.merge(batch.tables)
-        self.histograms.add(batch.losses, batch.confidences, right, weights)
-        sums["brier"].add(np.zeros(labels.size, np.int64), batch.brier, weights)
-        sums["predicted"].weigh(predicted, weights)
-        sums["correct"].weigh(labels[right], right_weights)
-        near = batch.ranks < sums["ranks"].size
-        sums["ranks"].weigh(batch.ranks[near], None if weights is None else weights[near])
-        if "confusion" in sums:
-            sums["confusion"].weigh(labels * self.classes + predicted, weights)
+        for part in cached(batch.labels.size):
+            self._add_columns(batch, part)
+        right = batch.labels == batch.predicted
         for name, factor in batch.slices.items():
             if factor.values:  # none where no row of the batch enters
                 slices = self.slices[name]
-                slices.sums.add(slices.codes(factor), batch.losses, right, weights)
-        self.weighted |= weights is not None
-        self.count += labels.size
+                slices.sums.add(slices.codes(factor), batch.losses, right, batch.weights)
+        self.weighted |= batch.weights is not None
+        self.count += batch.labels.size
         self._tally(batch)
         self._keep_worst(batch.worst(self.worst))
+
+    def _add_columns(self, batch: ScoredRows, rows: slice) -> None:
+        labels, predicted, losses = batch.labels[rows], batch.predicted[rows], batch.losses[rows]
+        confidences, ranks = batch.confidences[rows], batch.ranks[rows]
+        weights = None if batch.weights is None else batch.weights[rows]
+        right = labels == predicted
+        sums = self.sums
+        self.losses.add(labels, losses, weights)
+        self.reliability.add(batch.bins[rows], confidences, right, weights)
+        self.histograms.add(losses, confidences, right, weights)
+        sums["brier"].add(np.zeros(labels.size, np.int64), batch.brier[rows], weights)
+        sums["predicted"].weigh(predicted, weights)
+        sums["correct"].weigh(labels[right], None if weights is None else weights[right])
+        near = ranks < sums["ranks"].size
+        sums["ranks"].weigh(ranks[near], None if weights is None else weights[near])
+        if "confusion" in sums:
+            sums["confusion"].weigh(labels * self.classes + predicted, weights)
 
     def merge(self, other: "State") -> None:
         """Adds the rows that another state of the same classes and settings has seen.

@@ -5,7 +5,7 @@ integers of equal group and power, Python's integers take over from there.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,11 @@ from service.numerics.errorfree import two_product
 
 # Rows that are added at a time: their columns stay in the cache, and the sums below in float64.
 CHUNK = 1 << 15
+
+
+def cached(count: int) -> Iterator[slice]:
+    """Parts of so many rows whose columns stay in the cache."""
+    return (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
 
 
 class ExactSums:
@@ -103,8 +108,7 @@ class ExactSums:
             weights: (n,) numbers; the products are exact and cannot overflow. Finite, and above 0
                 where the value is infinite; or the values themselves, whose squares are added.
         """
-        for start in range(0, groups.size, CHUNK):
-            part = slice(start, start + CHUNK)
+        for part in cached(groups.size):
             self._add_chunk(groups[part], values[part], None if weights is None else weights[part])
 
     def add_product(self, groups: Groups, *factors: Scaled) -> None:

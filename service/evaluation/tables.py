@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.bins import RANKS, class_bins, rank_numbers
+from service.evaluation.bins import RANKS, class_bins, rank_numbers_by_class
 from service.evaluation.named import NamedSums
 from service.evaluation.pieces import Array
 from service.numerics import in_memory
@@ -72,7 +72,7 @@ class Tables(NamedSums):
         heavy = None if weights is None else _spread(weights, p)
         heads = _rounded(flat, PLACES)
         if "ranked" in self.sums:
-            keys = in_memory(rank_numbers(p, each))
+            keys = in_memory(rank_numbers_by_class(p, each))
             self._add("ranked", keys, None, heavy)
             self._add("ranked_true", keys[own], None, weights)
         if "classwise" in self.sums:
