@@ -2,28 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from service.registry.evaluation import Evaluation, Facts, Pushed, dump_options, load_options
+from service.registry.parts import Part
 from service.registry.schema import batches, evaluations, parts
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some rows of an evaluation.
-
-    Attributes:
-        id: of the part.
-        batches: that went into it.
-        state: of their rows, as bytes.
-    """
-
-    id: str
-    batches: int
-    state: bytes
 
 
 def add(connection: Connection, made: Evaluation) -> None:

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,12 +11,12 @@ from service.errors import (
     Code,
     Conflict,
     InvalidInput,
-    MalformedBody,
     NotFound,
     TooLarge,
     XentError,
 )
 from service.evaluation import Options, State, union_of_values
+from service.registry.audit import record
 from service.registry.evaluation import (
     Batch,
     Evaluation,
@@ -30,15 +29,12 @@ from service.registry.evaluation import (
     load_options,
     new_id,
     outdated,
-    summary_of,
 )
+from service.registry.parts import Part, merged, report_of, whole
 from service.registry.store import Store
-from service.wire import dump_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-    from service.registry.evaluation_queries import Part
 
 # With this many parts, they are merged into one: reading an evaluation costs no more than that.
 FOLD = 64
@@ -82,7 +78,7 @@ class Evaluations:
         id, facts = new_id(), finished.facts
         made = Evaluation(id, facts, None, created_at(id), finished.summary, finished.report)
         queries.add(connection, made)
-        queries.add_part(connection, id, queries.Part(new_id(), 1, finished.state))
+        queries.add_part(connection, id, Part(new_id(), 1, finished.state))
         return made
 
     def open(self, connection: "Connection", facts: Facts, options: Options) -> Evaluation:
@@ -176,7 +172,7 @@ class Evaluations:
                     if slices != known:
                         queries.set_slices(connection, id, slices)
                     queries.add_batch(connection, id, key, digest, pushed)
-                    queries.add_part(connection, id, queries.Part(new_id(), 1, batch.state))
+                    queries.add_part(connection, id, Part(new_id(), 1, batch.state))
                     break
             if count < 2:
                 text = (
@@ -204,7 +200,7 @@ class Evaluations:
         found, parts = self._read(id)
         report = found.report
         if found.closed is None:
-            report, _ = _report_of(_merged(found.options, parts))
+            report, _ = report_of(merged(found.options, parts))
         return replace(found, report=report, batches=sum(part.batches for part in parts))
 
     def state(self, id: str) -> State:
@@ -214,7 +210,7 @@ class Evaluations:
             NotFound, Conflict, Unavailable, WouldWait: as in `find`.
         """
         found, parts = self._read(id)
-        return _merged(found.options, parts)
+        return merged(found.options, parts)
 
     def page(
         self,
@@ -267,29 +263,32 @@ class Evaluations:
             if found is None or found.closed is not None:
                 return
             parts = queries.parts_of(connection, id)
-            whole = _merged(found.options, parts)
-            queries.replace_parts(connection, id, parts, _whole(parts, whole))
-            report, summary = _report_of(whole)
+            state = merged(found.options, parts)
+            queries.replace_parts(connection, id, parts, whole(parts, state))
+            report, summary = report_of(state)
             queries.close(connection, id, _now(), summary, report)
 
     def delete(self, id: str) -> None:
-        """Removes an evaluation.
+        """Removes an evaluation; the audit log says who did.
 
         Raises:
             NotFound: no such evaluation.
             StoreFull, Unavailable, WouldWait: as in `push`.
         """
         from service.registry import evaluation_queries as queries
+        from service.registry.queries import next_change
 
         if not self._store.exists:
             raise _unknown()
         with self._store.writing() as connection:
+            change = next_change(connection)  # the lock of all changes comes first
             if queries.lock(connection, id) is None:
                 raise _unknown()
             queries.remove(connection, id)
+            record(connection, change, "evaluation.delete", f"evaluations/{id}")
         self._options.pop(id, None)
 
-    def _read(self, id: str) -> "tuple[Evaluation, list[Part]]":
+    def _read(self, id: str) -> tuple[Evaluation, list[Part]]:
         from service.registry import evaluation_queries as queries
 
         if not self._store.exists:
@@ -311,43 +310,10 @@ class Evaluations:
             parts = queries.parts_of(connection, id)
         if len(parts) < 2:
             return
-        whole = _whole(parts, _merged(None, parts))
+        folded = whole(parts, merged(None, parts))
         with self._store.writing() as connection:
             queries.lock(connection, id)
-            queries.replace_parts(connection, id, parts, whole)
-
-
-def _merged(options: Options | None, parts: "Sequence[Part]") -> State:
-    """The state of all rows; `options` tell that of none."""
-    merged: State | None = None
-    try:
-        for part in parts:
-            state = State.from_bytes(part.state)
-            if merged is None:
-                merged = state
-            else:
-                merged.merge(state)
-    except MalformedBody as error:
-        raise outdated() from error
-    if merged is None:
-        assert options is not None
-        merged = options.state()
-    return merged
-
-
-def _whole(parts: "Sequence[Part]", state: State) -> "Part":
-    from service.registry.evaluation_queries import Part
-
-    return Part(new_id(), sum(part.batches for part in parts), state.to_bytes())
-
-
-def _report_of(state: State) -> tuple[bytes | None, str | None]:
-    """The report as JSON, and its summary; none of rows that have none."""
-    try:
-        report = state.finish()
-    except InvalidInput:  # no rows of weight above 0, or of more than float64 holds
-        return None, None
-    return dump_json(report), summary_of(report)
+            queries.replace_parts(connection, id, parts, folded)
 
 
 def _repeated(digest: str, stored: str, pushed: Pushed) -> Pushed:

@@ -12,6 +12,7 @@ from service.errors import Code, Conflict, InvalidInput, NotFound, TooLarge, Xen
 from service.evaluation import Options, State, assess, evaluate
 from service.registry import Batch, Evaluations, Facts, Finished, Store, WouldWait
 from service.registry import evaluations as room
+from service.registry.audit import entries
 from service.registry.evaluation import first_id
 from service.wire import dump_json
 
@@ -119,6 +120,8 @@ class TestStored:
             with pytest.raises(NotFound):
                 call(gone)
         assert [e.id for e in evaluations.page(None, 5).evaluations] == [kept]
+        told = [(line.action, line.subject) for line in entries(evaluations._store, None, 9)]
+        assert told == [("evaluation.delete", f"evaluations/{gone}")]
 
     def test_it_takes_no_batches(self, evaluations: Evaluations) -> None:
         id = add(evaluations)

@@ -53,6 +53,12 @@ def add_evaluations(router: APIRouter, evaluations: Evaluations, find: Find) -> 
         evaluations: keeps them.
         find: gives a model by name and version.
     """
+    _add_keeping(router, evaluations, find)
+    _add_kept(router, evaluations)
+
+
+def _add_keeping(router: APIRouter, evaluations: Evaluations, find: Find) -> None:
+    """Adds the calls that evaluate all rows at once and keep what comes out."""
 
     def keep(thing: Finished, once: Once, **path: str) -> Response:
         return once.perform(lambda connection: made(evaluations.add(connection, thing)))
@@ -81,6 +87,16 @@ def add_evaluations(router: APIRouter, evaluations: Evaluations, find: Find) -> 
         model = find(name, version)
         whose = Facts(facts.name, model.name, str(model.version), facts.tags)
         return Finished.of(whose, *evaluation.assess(**classifier.to_assess(model, **arguments)))
+
+    steps = Steps(evaluate, keep)
+    add_keeping(router, PATH, store_evaluation, steps, EvaluationAnswer, 201, access="train")
+    steps = Steps(evaluate_version, keep)
+    path, endpoint = VERSION + "/evaluations", store_version_evaluation
+    add_keeping(router, path, endpoint, steps, EvaluationAnswer, 201, 404, access="train")
+
+
+def _add_kept(router: APIRouter, evaluations: Evaluations) -> None:
+    """Adds what is done with those that are kept."""
 
     def list_evaluations(
         model: OfModel = None,
@@ -115,11 +131,6 @@ def add_evaluations(router: APIRouter, evaluations: Evaluations, find: Find) -> 
         evaluations.delete(id)
         return Response(None, 204)
 
-    steps = Steps(evaluate, keep)
-    add_keeping(router, PATH, store_evaluation, steps, EvaluationAnswer, 201, access="train")
-    steps = Steps(evaluate_version, keep)
-    path, endpoint = VERSION + "/evaluations", store_version_evaluation
-    add_keeping(router, path, endpoint, steps, EvaluationAnswer, 201, 404, access="train")
     add_operation(
         router, PATH, list_evaluations, EvaluationsAnswer, "evaluation", 422, 503,
         access="read",
