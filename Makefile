@@ -29,11 +29,13 @@ help: ## say what there is
 run: $(VENV)/.runtime ## serve on 127.0.0.1:8000 (XENT_PORT=9000 make run: elsewhere)
 	@exec $(BIN)/python -m service
 
-# Tests of deadlines, waits and memory run alone, unslowed by a tracer; the others share the cores.
-ALONE := tests/server tests/hostile
+# Tests of deadlines, waits and memory are not slowed by a tracer, and those of milliseconds run alone.
+UNTRACED := tests/server tests/hostile
+ALONE := tests/server/test_admission.py tests/hostile/test_hold.py
 test: $(VENV)/.dev ## run the tests, with branch coverage
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term $(ALONE:%=--ignore %)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term $(UNTRACED:%=--ignore %)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(UNTRACED) $(ALONE:%=--ignore %)
 	$(BIN)/python -m pytest $(ALONE)
 else
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
