@@ -98,7 +98,7 @@ $(VENV)/.runtime: requirements.lock | $(BIN)/python
 
 $(VENV)/.dev: requirements-dev.lock requirements-further.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python $(INSTALL) -r requirements-dev.lock
-	@$(BIN)/python $(INSTALL) -r requirements-further.lock || echo "no PostgreSQL or no matplotlib for this platform: their tests will be skipped"
+	@$(BIN)/python $(INSTALL) -r requirements-further.lock || echo "no PostgreSQL, matplotlib or Numba for this platform: their tests will be skipped"
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

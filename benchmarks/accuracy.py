@@ -1,6 +1,6 @@
 """Errors in ulp of `service.numerics` and the losses of the catalogue, against exact values.
 
-    python benchmarks/accuracy.py [--quick] [--families] [--seed 1]
+    python benchmarks/accuracy.py [--quick] [--families] [--seed 1] [--compiled]
 
 For each function and number of classes: the largest error over all families of rows, the family
 it comes from, the 99.9th percentile, and the same figure for PyTorch, SciPy and scikit-learn on
@@ -223,7 +223,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a few rows, in a few seconds")
     parser.add_argument("--families", action="store_true", help="a line for each family")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--compiled", action="store_true", help="with the extra fast")
     options = parser.parse_args(arguments)
+    if options.compiled:
+        numerics.compile_loops()
     measured = list(measure(np.random.default_rng(options.seed), options.quick))
     return 0 if report(measured, options.families) else 1
 

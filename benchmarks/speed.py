@@ -1,6 +1,6 @@
 """Time of loss and gradient of one batch, against PyTorch on the CPU, in one run.
 
-    python benchmarks/speed.py [--threads 1 2] [--elements 2000000] [--rounds 15]
+    python benchmarks/speed.py [--threads 1 2] [--elements 2000000] [--rounds 15] [--compiled]
 
 The runs alternate, so that a busy machine slows both; the ratio of each pair is taken, and its
 median and quartiles are printed. Below 1 is faster than PyTorch. Beside it stands the ratio of
@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from service.numerics import cross_entropy
+from service.numerics import arithmetic, compile_loops, cross_entropy
 
 CLASSES = (2, 3, 10, 100, 1000, 50257)
 GOALS = {"float64": (0.8, 1.1), "float32": (1.2, 1.6)}  # geometric mean, worst
@@ -97,8 +97,12 @@ def main() -> int:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--elements", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--compiled", action="store_true", help="with the extra fast")
     options = parser.parse_args()
+    if options.compiled:
+        compile_loops()
     versions = [f"{m} {importlib.metadata.version(m)}" for m in ("numpy", "torch")]
+    versions += [f"arithmetic by {arithmetic()}"]
     print(platform.machine(), f"Python {platform.python_version()}", *versions, sep=", ")
     verdicts = []
     for threads in options.threads:

@@ -51,6 +51,7 @@ from service.api.training import Training
 from service.classifier import shipped_models
 from service.errors import Code, XentError
 from service.logs import configure_logging
+from service.numerics import compile_loops
 from service.registry import Evaluations, Keys, Registry
 from service.settings import Settings
 
@@ -74,6 +75,8 @@ def create_app(
         find: gives a model by name and version; absent, the registry does.
     """
     settings = Settings() if settings is None else settings
+    if settings.compiled:
+        compile_loops()
     metrics, drain = Metrics(), Drain(settings.drain_seconds)
     registry = Registry(shipped_models(), settings.max_registry_bytes, settings.database)
 

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         1.0, ge=0, le=600, description="Seconds of service after SIGTERM, with /readyz at 503"
     )
+    compiled: bool = Field(
+        False, description="Loss and gradient by compiled loops; needs the extra fast"
+    )
     opentelemetry: bool = Field(
         False, description="Traces and metrics by OpenTelemetry; needs the extra otel"
     )

@@ -104,7 +104,7 @@ class TestDependencies:
         imported.discard("compression")  # of the standard library, since 3.14
         extras = {
             self.OTHERWISE.get(Requirement(line).name, Requirement(line).name)
-            for extra in ("onnx", "parquet", "pictures")
+            for extra in ("fast", "onnx", "parquet", "pictures")
             for line in PROJECT["project"]["optional-dependencies"][extra]
         }
         assert extras <= imported

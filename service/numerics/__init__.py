@@ -28,6 +28,7 @@ from service.numerics.doubled import (
     shares_of_weights,
     through_softmax,
 )
+from service.numerics.engine import arithmetic, compile_loops
 from service.numerics.errorfree import (
     Pair,
     column_sums,
@@ -47,12 +48,14 @@ __all__ = [
     "ExactSum",
     "Linear",
     "Pair",
+    "arithmetic",
     "as_pair",
     "binary_cross_entropy",
     "by_class",
     "chances",
     "chances_of_logs",
     "column_sums",
+    "compile_loops",
     "complement",
     "cross_entropy",
     "entropy",

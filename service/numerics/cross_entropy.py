@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from service.numerics import engine
 from service.numerics.arrays import (
     Array,
     Floats,
@@ -77,11 +78,16 @@ def cross_entropy(
         losses[rows] = label_losses(found, z, y, temperature=temperature, bits=bits)
         if scale is not None:
             factors, exponents = _gradient_factors(scale[rows], unit)
+            if engine.machine_code and not exponents.any():
+                engine.machine_code.spread(found, y, factors, gradient[rows])
+                return
             per_weight = quotient(factors, found.total)
             _write(gradient[rows], found.weights, per_weight, exponents)
             cells = np.arange(y.size) * z.shape[1] + y.astype(np.intp)
             of_label = 0.0 - found.others.high * per_weight
-            gradient[rows].reshape(-1)[cells] = np.ldexp(of_label, exponents)
+            if exponents.any():
+                of_label = np.ldexp(of_label, exponents)
+            gradient[rows].reshape(-1)[cells] = of_label
 
     for_each_block(work, logits.shape, threads)
     return losses, None if scale is None else gradient
@@ -191,7 +197,7 @@ def _gradient_factors(scale: Array, unit: Unit) -> tuple[Pair, Exponents]:
     if abs(unit.exponent) > MODERATE:
         exponents += unit.exponent
     else:
-        scale = np.ldexp(scale, unit.exponent)
+        scale = scale * 2.0**unit.exponent
     if unit.low == 0.0 and math.frexp(unit.high)[0] == 0.5:  # a power of two: nothing is lost
         return Pair(scale * unit.high, np.zeros_like(scale)), exponents
     factors = two_product(scale, unit.high)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from service.numerics import engine
 from service.numerics.arrays import Array, Floats, Integers, by_class, in_memory, places
 from service.numerics.errorfree import Pair, column_sum, column_sums, two_product, two_sum
 
@@ -69,9 +70,13 @@ def exponentials(
         shifted, references = _shifted(logits, temperature)
         np.copyto(weights, shifted)
         return Exponentials(weights, *_take_out(weights, classes, sums), references)
-    np.copyto(weights, logits.T)
-    np.exp(weights, out=weights)
-    own, others, total = _take_out(weights, classes, sums)
+    if engine.machine_code:
+        own, others = engine.machine_code.weigh(logits, classes, weights)
+        total = _with(own, others)
+    else:
+        np.copyto(weights, logits.T)
+        np.exp(weights, out=weights)
+        own, others, total = _take_out(weights, classes, sums)
     references = np.zeros(len(logits))
     rows = _extraordinary(total.high)
     if rows.size:
@@ -147,8 +152,12 @@ def _take_out(
     own = flat.take(cells)
     flat[cells] = 0.0
     others = sums(weights)
+    return own, others, _with(own, others)
+
+
+def _with(own: Array, others: Pair) -> Pair:
     total = two_sum(others.high, own)
-    return own, others, Pair(total.high, total.low + others.low)
+    return Pair(total.high, total.low + others.low)
 
 
 def _shifted(logits: Floats, temperature: float) -> tuple[Array, Array]:

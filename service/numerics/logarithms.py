@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from service.numerics import engine
 from service.numerics.arrays import Array
 
 BITS_PER_NAT = 1.0 / math.log(2.0)
@@ -25,7 +26,7 @@ def log_one_plus(x: Array, *, bits: bool) -> Array:
     that powers of two are exact: the uniform loss over 8 classes is 3 bits.
     """
     if not bits:
-        return np.log1p(x)
+        return engine.machine_code.log_one_plus(x) if engine.machine_code else np.log1p(x)
     with np.errstate(invalid="ignore"):  # inf - inf where x is infinite, mended below
         total = 1.0 + x
         lost = x - (total - 1.0)

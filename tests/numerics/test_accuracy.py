@@ -1,19 +1,26 @@
 """The accuracy program, on a few rows; `python benchmarks/accuracy.py` measures them all."""
 
+import importlib.util
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
+from service.numerics import engine
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.mark.slow  # in a few rows; the tests beside this one hold each function to its own bound
-def test_every_function_meets_its_goal(capsys, monkeypatch):
+@pytest.mark.parametrize("options", [[], ["--compiled"]])
+def test_every_function_meets_its_goal(options, capsys, monkeypatch):
+    if options and not importlib.util.find_spec("numba"):
+        pytest.skip("needs Numba, the extra fast")
     monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(engine, "machine_code", None)
     program = runpy.run_path(str(BENCHMARKS / "accuracy.py"))
-    status = program["main"](["--quick", "--seed", "3"])
+    status = program["main"](["--quick", "--seed", "3", *options])
     table = capsys.readouterr().out
     assert status == 0, table
     for function in (

@@ -20,6 +20,7 @@ from service.api.schemas.operations import (
     VersionAnswer,
 )
 from service.errors import Code, NotFound, Unavailable
+from service.numerics import arithmetic
 from service.registry import Keys
 from service.settings import PREFIX, Settings
 from service.wire.arrays import MAX_NESTING
@@ -39,6 +40,7 @@ def version() -> dict[str, Any]:
         "version": __version__,
         "python": platform.python_version(),
         "packages": {name: installed(name) for name in PACKAGES},
+        "arithmetic": arithmetic(),
     }
 
 

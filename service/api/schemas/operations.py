@@ -20,6 +20,10 @@ class VersionAnswer(Answer):
     version: str
     python: str
     packages: dict[str, str] = Field(description="Versions of what computes and serves")
+    arithmetic: str = Field(
+        description="What computes losses and gradients: numpy, or numba and its version where "
+        "XENT_COMPILED is set; the last digits of rows differ"
+    )
 
 
 class LimitAnswer(Answer):

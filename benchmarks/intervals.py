@@ -1,6 +1,6 @@
 """How often the 95 % intervals contain the truth, over simulated data sets.
 
-    python benchmarks/coverage.py [--sets 1000] [--rows 100 1000 10000] [--replicates 1000]
+    python benchmarks/intervals.py [--sets 1000] [--rows 100 1000 10000] [--replicates 1000]
 
 Each family draws logits, and labels from the true probabilities; the model that is judged sees
 the logits wrongly. The truth is the expected loss, by the probabilities of the labels, over

@@ -1,0 +1,216 @@
+"""The steps of cross-entropy on ordinary rows as machine code, by Numba: the extra `fast`.
+
+NumPy has vectors for float64 exponentials only where the processor has AVX-512, and makes a pass
+over memory for each step. Here the steps follow each other on rows that are in the cache, and LLVM
+makes vectors of them for the processor it runs on. A row gets the same bits in any batch, on any
+thread and on every processor.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import types
+
+from service.numerics import elementary, errorfree
+from service.numerics.arrays import NARROW, Array, Floats, Integers
+from service.numerics.errorfree import Pair
+from service.numerics.exponentials import Exponentials
+
+NAME = f"numba {numba.__version__}"
+
+STRIP = 256
+"""Rows of few classes that are worked on together: their exponentials stay in the L1 cache."""
+
+LANES = 32
+"""Sums that a long row is added up in, side by side."""
+
+
+@numba.njit(inline="always")
+def exponentials_of(z: Floats, out: Array) -> None:
+    """exp(z) into other memory: LLVM makes no vectors of a loop that overwrites its input."""
+    for i in range(z.size):
+        out[i] = elementary.exponential(z[i])
+
+
+two_sum = numba.njit(inline="always")(errorfree.two_sum)
+quotient = numba.njit(inline="always", error_model="numpy")(errorfree.quotient)
+
+
+@numba.njit(inline="always")
+def add(terms: Array, high: Array, low: Array) -> None:
+    """Adds terms to as many sums, and what the roundings lost to others."""
+    for i in range(terms.size):
+        high[i], lost = two_sum(high[i], terms[i])
+        low[i] += lost
+
+
+def _weigh_short(
+    z: Floats, classes: Integers, weights: Array, own: Array, high: Array, low: Array
+) -> None:
+    """`weigh` for (k, n) weights: the same class of many rows side by side."""
+    n, k = z.shape
+    strip = np.empty(STRIP)
+    for start in range(0, n, STRIP):
+        end = min(start + STRIP, n)
+        for c in range(k):
+            for i in range(end - start):
+                strip[i] = z[start + i, c]
+            exponentials_of(strip[: end - start], weights[c, start:end])
+        for i in range(start, end):
+            own[i] = weights[classes[i], i]
+            weights[classes[i], i] = 0.0
+        high[start:end] = 0.0
+        low[start:end] = 0.0
+        for c in range(k):
+            add(weights[c, start:end], high[start:end], low[start:end])
+
+
+def _weigh_long(
+    z: Floats, classes: Integers, weights: Array, own: Array, high: Array, low: Array
+) -> None:
+    """`weigh` for (n, k) weights: a row after the other, its sum in lanes that meet at the end."""
+    n, k = z.shape
+    highs, lows = np.empty(LANES), np.empty(LANES)
+    for i in range(n):
+        exponentials_of(z[i], weights[i])
+        own[i] = weights[i, classes[i]]
+        weights[i, classes[i]] = 0.0
+        highs[:] = 0.0
+        lows[:] = 0.0
+        for start in range(0, k, LANES):
+            end = min(start + LANES, k)
+            add(weights[i, start:end], highs[: end - start], lows[: end - start])
+        lanes = LANES
+        while lanes > 1:
+            lanes //= 2
+            add(highs[lanes : 2 * lanes], highs[:lanes], lows[:lanes])
+            for lane in range(lanes):
+                lows[lane] += lows[lanes + lane]
+        high[i], low[i] = highs[0], lows[0]
+
+
+@numba.njit(inline="always")
+def _share(factors: Pair, total: Pair, i: int) -> Any:
+    return quotient(Pair(factors.high[i], factors.low[i]), Pair(total.high[i], total.low[i]))
+
+
+def _spread_short(
+    weights: Array, classes: Integers, others: Array, factors: Pair, total: Pair, out: Floats
+) -> None:
+    """`spread` for (k, n) weights."""
+    k, n = weights.shape
+    strip = np.empty(STRIP)
+    for start in range(0, n, STRIP):
+        rows = min(STRIP, n - start)
+        for i in range(rows):
+            strip[i] = _share(factors, total, start + i)
+        for c in range(k):
+            for i in range(rows):
+                out[start + i, c] = weights[c, start + i] * strip[i]
+        for i in range(rows):
+            out[start + i, classes[start + i]] = 0.0 - others[start + i] * strip[i]
+
+
+def _spread_long(
+    weights: Array, classes: Integers, others: Array, factors: Pair, total: Pair, out: Floats
+) -> None:
+    """`spread` for (n, k) weights, which may be the memory that is written to."""
+    n, k = weights.shape
+    for i in range(n):
+        share = _share(factors, total, i)
+        for c in range(k):
+            out[i, c] = weights[i, c] * share
+        out[i, classes[i]] = 0.0 - others[i] * share
+
+
+def _log_one_plus(x: Array, out: Array) -> None:
+    for i in range(x.size):
+        out[i] = elementary.log_one_plus(x[i])
+
+
+class Loops(NamedTuple):
+    """The compiled loops."""
+
+    weigh_short: Any
+    weigh_long: Any
+    spread_short: Any
+    spread_long: Any
+    log_one_plus: Any
+
+
+@cache
+def loops() -> Loops:
+    """The loops, compiled or from the files of a former run."""
+    vector, table = types.Array(types.float64, 1, "C"), types.Array(types.float64, 2, "C")
+    classes = types.Array(types.intp, 1, "C", readonly=True)
+    pair = types.NamedUniTuple(vector, 2, Pair)
+    weigh, spread = [], []
+    for dtype in (types.float64, types.float32):
+        logits = types.Array(dtype, 2, "C", readonly=True)
+        gradient = types.Array(dtype, 2, "C")
+        weigh.append(types.void(logits, classes, table, vector, vector, vector))
+        spread.append(types.void(table, classes, vector, pair, pair, gradient))
+    sources = (
+        (_weigh_short, weigh),
+        (_weigh_long, weigh),
+        (_spread_short, spread),
+        (_spread_long, spread),
+        (_log_one_plus, [types.void(vector, vector)]),
+    )
+
+    def build(**options: Any) -> Loops:
+        return Loops(
+            *(numba.njit(of, nogil=True, error_model="numpy", **options)(f) for f, of in sources)
+        )
+
+    try:
+        return build(cache=True)
+    except RuntimeError:  # no directory to keep them in
+        return build()
+
+
+def weigh(logits: Floats, classes: Integers, weights: Array) -> tuple[Array, Pair]:
+    """Puts exp(z) of (n, k) logits into (k, n) weights and takes one class of each row out of them.
+
+    Args:
+        logits: (n, k).
+        classes: (n,) the class to take out.
+        weights: (k, n) in the layout of `class_first`.
+
+    Returns:
+        (n,) the weight of that class, which is 0 among the weights, and the sums of the others.
+    """
+    n, k = logits.shape
+    dtype = np.float32 if logits.dtype == np.float32 else np.float64
+    z, y = np.require(logits, dtype, ["C", "A"]), np.require(classes, np.intp, ["C", "A"])
+    own, high, low = np.empty(n), np.empty(n), np.empty(n)
+    if k <= NARROW:
+        loops().weigh_short(z, y, weights, own, high, low)
+    else:
+        loops().weigh_long(z, y, weights.T, own, high, low)
+    return own, errorfree.two_sum(high, low)
+
+
+def spread(found: Exponentials, classes: Integers, factors: Pair, out: Floats) -> None:
+    """Puts weights * factor / total into rows and, at the class taken out, minus the others' sum.
+
+    Args:
+        found: of (n, k) rows.
+        classes: (n,) the class that was taken out of the weights.
+        factors: (n,).
+        out: (n, k) contiguous rows of float64 or float32; may be the memory of the weights.
+    """
+    y = np.require(classes, np.intp, ["C", "A"])
+    if len(found.weights) <= NARROW:
+        loops().spread_short(found.weights, y, found.others.high, factors, found.total, out)
+    else:
+        loops().spread_long(found.weights.T, y, found.others.high, factors, found.total, out)
+
+
+def log_one_plus(x: Array) -> Array:
+    """log(1 + x) of (n,) numbers >= 0."""
+    out = np.empty(x.shape)
+    loops().log_one_plus(x, out)
+    return out
