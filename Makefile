@@ -29,20 +29,23 @@ help: ## say what there is
 run: $(VENV)/.runtime ## serve on 127.0.0.1:8000 (XENT_PORT=9000 make run: elsewhere)
 	@exec $(BIN)/python -m service
 
-# Tests of deadlines, waits and memory are not slowed by a tracer, and those of milliseconds run alone.
-UNTRACED := tests/server tests/hostile
+# COV=--cov traces the tests, which halves their speed: not those that kill, wait and measure, of
+# which it would show little, and spoil them. Those that measure milliseconds or memory run alone.
+COV ?=
+UNTRACED := tests/server tests/hostile tests/api/test_process.py $(addprefix tests/registry/test_,disk.py crashes.py storms.py)
 ALONE := tests/server/test_admission.py tests/hostile/test_hold.py
-test: $(VENV)/.dev ## run the tests, with branch coverage
+TOGETHER := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: $(VENV)/.dev ## run the tests
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term $(UNTRACED:%=--ignore %)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(UNTRACED) $(ALONE:%=--ignore %)
+	$(TOGETHER) $(COV) $(UNTRACED:%=--ignore %)
+	$(TOGETHER) $(UNTRACED) $(ALONE:%=--ignore %)
 	$(BIN)/python -m pytest $(ALONE)
 else
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest $(COV) $(ARGS)
 endif
 
 test-slow: $(VENV)/.dev ## run the tests that take long, each of which has a smaller one in `make test`
-	$(BIN)/python -m pytest -n 2 -m slow $(ARGS)
+	$(TOGETHER) -m slow $(ARGS)
 
 test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in an environment of their own
 	KERAS_BACKEND=torch $(PEERS)/bin/python -m pytest -m peers $(ARGS)
@@ -50,8 +53,8 @@ test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in 
 hostile: $(VENV)/.dev ## attack a server for a quarter of an hour: docs/hostile.md
 	$(BIN)/python -m pytest -s -m hostile tests/hostile tests/registry tests/server $(ARGS)
 
-coverage: $(VENV)/.dev ## run the tests and write the lines they missed to htmlcov/
-	$(BIN)/python -m pytest --cov --cov-report=html $(ARGS)
+coverage: ## run the tests with branch coverage and write the lines they missed to htmlcov/
+	$(MAKE) test COV="--cov --cov-report=html"
 
 bench: $(VENV)/.dev ## measure the service beside others over HTTP; needs wrk and two cores (docs/performance.md)
 	$(BIN)/python benchmarks/front_door $(ARGS)
