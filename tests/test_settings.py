@@ -43,6 +43,7 @@ CASES = {
     "header_timeout": ("0.5", 0.5, ["0", "601", "inf", "x"]),
     "body_timeout": ("0.5", 0.5, ["0", "601", "nan"]),
     "drain_seconds": ("0", 0.0, ["-1", "601", "x"]),
+    "compiled": ("true", True, ["perhaps"]),
     "opentelemetry": ("true", True, ["perhaps"]),
 }
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from service import numerics
+from service.app import create_app
 from service.numerics import engine
+from service.settings import Settings
 
 if not importlib.util.find_spec("numba"):
     pytest.skip("needs Numba, the extra fast", allow_module_level=True)
@@ -141,3 +143,9 @@ def test_without_numba_the_error_names_the_extra():
     error, name = done.stdout.splitlines()
     assert "the extra fast" in error
     assert name == "numpy"
+
+
+def test_a_server_that_is_asked_to_compiles_before_it_answers(monkeypatch):
+    monkeypatch.setattr(engine, "machine_code", None)
+    create_app(Settings(compiled=True))
+    assert numerics.arithmetic().startswith("numba 0.")
