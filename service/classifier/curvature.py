@@ -48,6 +48,8 @@ class Curvature:
         else:
             shares = objective.targets[:, first:] * (objective.weights / objective.masses)[:, None]
             self._probabilities += shares.T
+            # Rounding must not make them negative: roots of the variances are taken.
+            self._probabilities.clip(0, 1, out=self._probabilities)
 
     @cached_property
     def _variances(self) -> Floats:

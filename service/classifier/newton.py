@@ -20,7 +20,9 @@ SUFFICIENT_DECREASE = 1e-4
 HALVINGS = 40
 FORCING = 0.1
 GAMMA = 0.9
-FLOAT32_RANGE = 1e15
+FLOAT32_RANGE = 1e-9, 1e9
+"""Sizes whose squares, weighted and summed, float32 can hold."""
+
 FIRST_PART = 8
 ROUGH = 1e-3
 
@@ -144,7 +146,7 @@ def newton_cg(
     point, iteration = objective.at(start), 0
     trace(iteration, point)
     rows: npt.NDArray[np.floating[Any]] = objective.inputs
-    if max(rows.max(initial=0.0), -rows.min(initial=0.0)) < FLOAT32_RANGE:
+    if _fits_float32(objective):
         rows = rows.astype(np.float32)
     inverses = Inverses(objective, rows)
     before, forcing = math.inf, FORCING
@@ -175,6 +177,14 @@ def newton_cg(
             left = objective.gradient_norm(point.gradient) / max(tolerance, 1e-300)
             inverses.used(products, products * math.log(max(left, 1.0)) / -math.log(forcing))
     return Solution(point, iteration, decrement)
+
+
+def _fits_float32(objective: Objective) -> bool:
+    """Whether the terms of the Hessian neither overflow nor vanish in float32."""
+    rows, (smallest, largest) = objective.inputs, FLOAT32_RANGE
+    columns = np.maximum(rows.max(axis=0, initial=0.0), -rows.min(axis=0, initial=0.0))
+    sizes = np.array([*columns[columns > 0.0], objective.masses.max()])
+    return bool(sizes.min() > smallest and max(sizes.max(), objective.l2) < largest)
 
 
 def lbfgs(

@@ -61,9 +61,9 @@ class Samples:
         totals = weighed.class_masses() if whole else weighed.class_masses().sum(keepdims=True)
         empty = np.flatnonzero(~(totals > 0.0))
         if empty.size:
-            detail = f"class {int(empty[0])} has no rows with a weight above 0: every class needs"
             member = "labels" if self.targets is None else "targets"
-            raise InvalidInput.at(f"/{member}", Code.EMPTY_REDUCTION, f"{detail} some")
+            detail = f"class {int(empty[0])}, counted from 0, has no rows with a weight above 0"
+            raise InvalidInput.at(f"/{member}", Code.EMPTY_REDUCTION, f"{detail}: each needs some")
         return weighed
 
     def rows(self, chosen: npt.NDArray[Any]) -> "Samples":
@@ -160,7 +160,9 @@ def samples(
         detail = "training needs labels or targets, and not both"
         raise InvalidInput.at("", Code.CONFLICTING_MEMBERS, detail)
     if classes < 2:
-        raise InvalidInput.at("/classes", Code.INVALID_OPTION, "training needs two classes or more")
+        member = "classes" if targets is None else "targets"
+        detail = "training needs two classes or more"
+        raise InvalidInput.at(f"/{member}", Code.INVALID_OPTION, detail)
     size = len(np.asarray(labels if targets is None else targets))
     faults, weights = Faults(), np.ones(size)
     indices, soft = np.zeros(size, dtype=np.int64), None
@@ -170,6 +172,9 @@ def samples(
             _shaped("sample_weights", given, (size,), f"{size} rows")
             weights = check_weights("sample_weights", given)
             _moderate("sample_weights", weights, Code.WEIGHT_OVERFLOW)
+            if not weights.any():
+                detail = "sample_weights are all 0: there is nothing to learn from"
+                raise InvalidInput.at("/sample_weights", Code.EMPTY_REDUCTION, detail)
     with faults.collecting():
         if targets is None:
             indices = _labels(np.asarray(labels), classes)
@@ -186,6 +191,9 @@ def samples(
             member = "labels" if targets is None else "targets"
             detail = f"{member} has {size} rows; inputs has {len(rows)}"
             raise InvalidInput.at(f"/{member}", Code.SHAPE_MISMATCH, detail)
+        if size and not rows.shape[1]:
+            detail = "inputs has no columns: training needs a feature or more"
+            raise InvalidInput.at("/inputs", Code.SHAPE_MISMATCH, detail)
         _moderate("inputs", rows, Code.INFINITE_VALUE)
     faults.check()
     found = Samples(np.ascontiguousarray(rows), indices, soft, weights, classes)

@@ -185,7 +185,7 @@ BAD = {
     "classes twice": ({"classes": ["a", "b", "b"]}, "/classes"),
     "an unknown label": ({"classes": ["a", "c"]}, "/labels/2"),
     "a class without weight": ({"sample_weights": [1, 1, 0, 0]}, "/labels"),
-    "no weight": ({"sample_weights": [0, 0, 0, 0]}, "/labels"),
+    "no weight": ({"sample_weights": [0, 0, 0, 0]}, "/sample_weights"),
     "a negative weight": ({"sample_weights": [1, -1, 1, 1]}, "/sample_weights/1"),
     "too few weights": ({"sample_weights": [1, 1]}, "/sample_weights"),
     "too few labels": ({"labels": ["a", "b"]}, "/labels"),

@@ -166,7 +166,7 @@ def test_separable_classes_without_a_penalty_end_without_a_warning(iris):
         ({"labels": [1] * 6}, "/labels", Code.EMPTY_REDUCTION),
         ({"sample_weights": [1.0] * 5}, "/sample_weights", Code.SHAPE_MISMATCH),
         ({"sample_weights": [1.0, -1.0] * 3}, "/sample_weights/1", Code.NEGATIVE_WEIGHT),
-        ({"sample_weights": [0.0] * 6}, "/labels", Code.EMPTY_REDUCTION),
+        ({"sample_weights": [0.0] * 6}, "/sample_weights", Code.EMPTY_REDUCTION),
         ({"class_weights": [1.0, 0.0, 0.0]}, "/labels", Code.EMPTY_REDUCTION),
         ({"class_weights": [1.0, 1.0]}, "/options/class_weights", Code.SHAPE_MISMATCH),
         ({"l2": -1.0}, "/options/l2", Code.INVALID_OPTION),

@@ -75,6 +75,15 @@ def test_products_with_the_hessian_are_those_of_the_hessian(classes, soft):
         np.testing.assert_allclose(solved, direction, atol=200 * tolerance)
 
 
+def test_targets_where_a_probability_vanishes_leave_a_curvature():
+    """Slope and target, of which the probability is made, differ by their rounding there."""
+    objective = objective_of(rows=400, soft=True)
+    point = objective.at(1e3 * np.random.default_rng(8).normal(size=objective.shape))
+    for dtype in (np.float64, np.float32):
+        curvature = Curvature(objective, point, objective.inputs.astype(dtype))
+        assert np.isfinite(curvature.whole_inverse()(point.gradient)).all()
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_every_approximate_inverse_keeps_conjugate_gradients_short(classes):
     objective = objective_of(rows=2000, columns=20, classes=classes)
@@ -147,11 +156,26 @@ def test_features_of_any_scale_are_fitted(spread):
     assert found.objective == pytest.approx(best.objective, rel=1e-10)
 
 
-def test_features_beyond_float32_are_fitted_in_float64():
+@pytest.mark.parametrize("scale", [1e-60, 1e-24, 1e20])
+def test_features_beyond_float32_are_fitted_in_float64(scale):
     inputs, labels = drawn(500, 3, 3)
     plain = fit(inputs, labels, classes=3, options=Options(l2=0.0))
-    large = fit(inputs * 1e20, labels, classes=3, options=Options(l2=0.0, solver="newton-cg"))
-    np.testing.assert_allclose(large.coefficients * 1e20, plain.coefficients, rtol=1e-6)
+    scaled = fit(inputs * scale, labels, classes=3, options=Options(l2=0.0, solver="newton-cg"))
+    np.testing.assert_allclose(scaled.coefficients * scale, plain.coefficients, rtol=1e-6)
+
+
+def test_weights_beyond_float32_are_taken_in_float64():
+    inputs, labels = drawn(500, 3, 3)
+    weights = np.geomspace(1e-20, 1e40, 500)
+    found = fit(
+        inputs,
+        labels,
+        classes=3,
+        sample_weights=weights,
+        options=Options(l2=1e38, solver="newton-cg"),
+    )
+    assert found.converged
+    assert math.isfinite(found.newton_decrement)
 
 
 def test_a_large_offset_is_fitted_although_float32_cannot_hold_it():
