@@ -47,6 +47,13 @@ class Pending:
             pending += table if values is None else (table * 2.0**-level).astype(np.int64)
         self.adds += 1
 
+    def merge(self, other: "Pending") -> None:
+        """Adds what waits there, of the same groups; fewer than PENDING adds together."""
+        for level, table in other._tables.items():
+            here = self._tables.get(level)
+            self._tables[level] = table.copy() if here is None else here + table
+        self.adds += other.adds
+
     def drain(self) -> Iterator[tuple[int, list[int], list[int]]]:
         """Gives each level with the groups that are not 0 and their integers, and forgets them."""
         tables, self._tables, self.adds = self._tables, {}, 0

@@ -133,8 +133,11 @@ class ExactSums:
             other: of the same groups.
             groups: the numbers here of the groups there; the same ones without.
         """
-        other._settle()
-        self._settle()
+        if groups is not None:
+            other._settle()
+        elif self._pending.adds + other._pending.adds >= PENDING:
+            self._settle()
+        self._pending.merge(other._pending)
         self._reach(other._exponent)
         shift = other._exponent - self._exponent
         for group, integer in other._integers.items():

@@ -65,8 +65,6 @@ class Tables(NamedSums):
         """
         if not self.sums:
             return
-        if not self.sums:
-            return
         each = np.arange(self.classes)[:, None]
         flat = in_memory(p)
         heavy = None if weights is None else _spread(weights, p)

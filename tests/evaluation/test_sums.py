@@ -129,3 +129,16 @@ def test_stored_sums_are_read_back_and_are_comparable():
 def test_stored_sums_that_are_none_are_refused(change):
     with pytest.raises(ValueError, match=r"expected|sum|literal"):
         ExactSums.from_json({**ExactSums(2).to_json(), **change}, 2)
+
+
+def test_sums_that_wait_merge_without_overflow_however_many_they_are():
+    largest, groups = np.array([2.0**53 - 1]), np.array([1])
+    total = ExactSums(2)
+    for _ in range(3 * module.PENDING):  # int64 holds the sum of 2**10 of them
+        part = ExactSums(2)
+        part.add_units(groups, largest, 0)
+        total.merge(part)
+        total.add_units(groups, largest, 0)
+    assert exact(total, 1) == 6 * module.PENDING * (2**53 - 1)
+    assert exact(total, 0) == 0
+    assert total == ExactSums.from_json(total.to_json(), 2)
