@@ -77,6 +77,7 @@ class Code(StrEnum):
     EMPTY_REDUCTION = "empty_reduction"
     TOO_MANY_SLICES = "too_many_slices"
     DIALECT_UNSUPPORTED = "dialect_unsupported"
+    UNSUPPORTED_MODEL = "unsupported_model"
     NOT_CALIBRATED = "not_calibrated"
     # Things and limits
     UNKNOWN_LOSS = "unknown_loss"

@@ -48,9 +48,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.INVALID_ONNX: Explanation(
         400,
-        "Not an ONNX model of ours",
-        "The bytes are not ONNX, or a graph that is more than one linear map with or without "
-        "softmax; the detail names the operator, tensor or attribute that is not understood.",
+        "Not ONNX",
+        "The bytes are not an ONNX model, or one of its tensors does not hold what it says.",
     ),
     Code.INVALID_STATE: Explanation(
         400, "Not an evaluation state", "The bytes are not the state of an evaluation."
@@ -178,6 +177,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Not in this dialect",
         "The library has no call for this loss, member or option, or refuses the data itself; "
         "nothing is approximated. docs/dialects.md lists what each dialect takes.",
+    ),
+    Code.UNSUPPORTED_MODEL: Explanation(
+        422,
+        "Not a linear classifier",
+        "The graph is more than one linear map with or without softmax; the detail names the "
+        "operator, tensor or attribute that is not understood.",
     ),
     Code.NOT_CALIBRATED: Explanation(
         422,

@@ -14,7 +14,7 @@ import numpy as np
 
 from service.classifier.interchange import full_parameters, model_from_parameters
 from service.classifier.model import Model
-from service.classifier.onnx_graph import Reader, refused
+from service.classifier.onnx_graph import Reader, malformed, refused
 from service.classifier.prediction import Label
 from service.errors import Missing
 
@@ -91,17 +91,17 @@ def model_from_onnx(
 
     Raises:
         Missing: the package onnx is not installed.
-        MalformedBody: not ONNX, a tensor that is not as large as it says, or an operator,
-            attribute or order of operators that a linear classifier has not.
-        InvalidInput: parameters that do not fit together.
+        MalformedBody: not ONNX, or a tensor that does not hold what it says.
+        InvalidInput: an operator, attribute or order of operators that a linear classifier has
+            not, or parameters that do not fit together.
     """
     onnx = _onnx()
     try:
         proto = onnx.load_model_from_string(bytes(body))
     except Exception as error:  # protobuf's parsers differ in their errors
-        raise refused("the bytes are no model") from error
+        raise malformed("the bytes cannot be read") from error
     if not proto.opset_import:
-        raise refused("it names no set of operators")
+        raise malformed("it names no set of operators")
     if proto.functions or proto.graph.sparse_initializer:
         raise refused("local functions and sparse tensors are none of a linear classifier's")
     reader = Reader(onnx)

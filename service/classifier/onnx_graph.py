@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from service.classifier.prediction import Label
 from service.classifier.rows import Array
-from service.errors import Code, MalformedBody
+from service.errors import Code, InvalidInput, MalformedBody
 
 PASSES = ("Cast", "Identity", "ZipMap", "Reshape", "Flatten")
 
@@ -40,7 +40,8 @@ class Reader:
         """Follows a graph to its end.
 
         Raises:
-            MalformedBody: it is no linear classifier.
+            MalformedBody: a tensor does not hold what it says.
+            InvalidInput: it is no linear classifier.
         """
         for tensor in graph.initializer:
             self.constants[tensor.name] = self._array(tensor)
@@ -212,13 +213,13 @@ class Reader:
         else:
             held = max(len(tensor.float_data), len(tensor.double_data), len(tensor.int64_data))
         if held != count:
-            raise refused(f"{where} does not hold as many numbers as its shape says")
+            raise malformed(f"{where} does not hold as many numbers as its shape says")
         if tensor.data_type == kinds.STRING:
             return np.array(list(tensor.string_data), dtype=np.object_).reshape(tuple(tensor.dims))
         try:
             array: npt.NDArray[Any] = self.onnx.numpy_helper.to_array(tensor)
         except ValueError as error:
-            raise refused(f"{where} does not hold what its type says") from error
+            raise malformed(f"{where} does not hold what its type says") from error
         return array
 
 
@@ -226,9 +227,14 @@ def _labels(values: Sequence[Any]) -> list[Label]:
     try:
         return [value.decode() if isinstance(value, bytes) else value for value in values]
     except UnicodeDecodeError:
-        raise refused("a class name is not UTF-8") from None
+        raise malformed("a class name is not UTF-8") from None
 
 
-def refused(detail: str) -> MalformedBody:
-    """The error for what is not understood."""
-    return MalformedBody(Code.INVALID_ONNX, f"not an ONNX model of a linear classifier: {detail}")
+def refused(detail: str) -> InvalidInput:
+    """The error for a graph that computes something else."""
+    return InvalidInput.at("", Code.UNSUPPORTED_MODEL, f"not a linear classifier: {detail}")
+
+
+def malformed(detail: str) -> MalformedBody:
+    """The error for bytes that are no ONNX model."""
+    return MalformedBody(Code.INVALID_ONNX, f"not an ONNX model: {detail}")

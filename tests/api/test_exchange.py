@@ -236,3 +236,7 @@ class TestImport:
         assert parameters == caller.get("/v1/models/iris/versions/1/parameters").json()
         answer = sent(caller, f"{path()}?format=onnx", b"\xff" * 9, "application/onnx")
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_onnx")
+        foreign = classifier.to_onnx(IRIS).replace(b"Softmax", b"Softsig")
+        answer = sent(caller, f"{path()}?format=onnx", foreign, "application/onnx")
+        assert (answer.status_code, answer.json()["code"]) == (422, "unsupported_model")
+        assert "Softsig is no operator" in answer.json()["detail"]
