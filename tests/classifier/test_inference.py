@@ -49,6 +49,45 @@ def test_a_table_agrees_with_what_stata_prints():
     assert ratio.degrees == 1
 
 
+def test_five_classes_agree_with_a_published_table():
+    """What 219 alligators eat, by lake and size.
+
+    Estimates, their errors and the deviance: A. Agresti, Categorical Data Analysis (2nd ed. 2002),
+    7.1.2, of fish, invertebrates, reptiles, birds and other food.
+    """
+    counts = {  # small and large ones of each lake, males and females together
+        "Hancock": ([23, 4, 2, 2, 8], [7, 0, 1, 3, 5]),
+        "Oklawaha": ([5, 11, 1, 0, 3], [13, 8, 6, 1, 0]),
+        "Trafford": ([5, 11, 2, 1, 5], [8, 7, 6, 3, 5]),
+        "George": ([16, 19, 1, 2, 3], [17, 1, 0, 1, 3]),
+    }
+    rows = [
+        [*(float(lake == other) for other in counts if other != "George"), 1.0 - size]
+        for lake in counts
+        for size in (0, 1)
+    ]
+    eaten = np.array([food for sizes in counts.values() for food in sizes], dtype=float)
+    assert eaten.sum(axis=0).tolist() == [94, 61, 19, 13, 32]
+    found = train(np.array(rows), targets=eaten, options=Options(**EXACT)).inference
+    estimates = [
+        [-1.66, 0.94, 1.12, 1.46, -1.55],
+        [1.24, 2.46, 2.94, -0.35, -3.31],
+        [0.70, -0.65, 1.09, -0.63, -2.09],
+        [0.83, 0.01, 1.52, 0.33, -1.90],
+    ]
+    errors = [
+        [0.61, 0.47, 0.49, 0.40],
+        [1.19, 1.12, 1.12, 0.58],
+        [0.78, 1.20, 0.84, 0.64],
+        [0.56, 0.78, 0.62, 0.45],
+    ]
+    np.testing.assert_allclose(found.coefficients[1:], estimates, atol=5.1e-3)
+    np.testing.assert_allclose(found.standard_errors[1:, :4], errors, atol=5.1e-3)
+    shares = eaten / eaten.sum(axis=1, keepdims=True)
+    saturated = (eaten * np.log(np.where(eaten > 0.0, shares, 1.0))).sum()
+    assert 2.0 * (saturated - found.log_likelihood) == pytest.approx(17.08, abs=5e-3)
+
+
 @pytest.mark.parametrize("reference", [0, 1, 2])
 def test_a_saturated_model_has_the_errors_of_its_counts(reference):
     counts = np.array([[16.0, 19.0, 12.0], [20.0, 44.0, 31.0]])
