@@ -53,20 +53,19 @@ def rank_numbers_by_class(p: Array, classes: Indices) -> Indices:
         p: (K, n) probabilities, of all the classes of a row hardly more than one above 1/2.
         classes: (K, 1) their classes c.
     """
-    numbers = _steps(p, LOWEST)
-    numbers += RANKS * classes
+    numbers = _steps(p, LOWEST, RANKS * classes)
     cells, flat = in_memory(numbers), in_memory(p)
     above = np.flatnonzero(flat > 0.5)
     cells[above] += (RANKS - 1) - _steps(1.0 - flat[above], HIGHEST) - _steps(flat[above], LOWEST)
     return numbers
 
 
-def _steps(p: Array, lowest: int) -> Indices:
-    """How many steps of the ranking a probability is above 2**lowest, and 0 below it."""
+def _steps(p: Array, lowest: int, first: Indices | int = 0) -> Indices:
+    """`first` + how many steps of the ranking a probability is above 2**lowest, 0 below it."""
     # The first bits of a float are its octave, the next ones the steps in it.
     steps = np.maximum(p, 2.0**lowest).view(np.int64)
     steps >>= 52 - PER_OCTAVE.bit_length() + 1
-    steps -= (1023 + lowest) * PER_OCTAVE
+    steps += first - (1023 + lowest) * PER_OCTAVE
     return steps
 
 

@@ -15,22 +15,16 @@ MODEL = Path(__file__).parents[3] / "service/classifier/shipped/digits.safetenso
 PORT = int(os.environ.get("PORT", "0"))
 
 
-def _tensors(path: Path) -> dict[str, Any]:
-    content = path.read_bytes()
+def _tensor(name: str) -> Any:
+    content = MODEL.read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:start])
-    header.pop("__metadata__")
-    return {
-        name: np.frombuffer(content, np.float64, np.prod(entry["shape"]), start + offset).reshape(
-            entry["shape"]
-        )
-        for name, entry in header.items()
-        for offset in entry["data_offsets"][:1]
-    }
+    entry = json.loads(content[8:start])[name]
+    assert entry["dtype"] == "F64"
+    shape, offset = entry["shape"], start + entry["data_offsets"][0]
+    return np.frombuffer(content, np.float64, np.prod(shape), offset).reshape(shape)
 
 
-_MODEL = _tensors(MODEL)
-COEFFICIENTS, INTERCEPTS = _MODEL["coefficients"].T.copy(), _MODEL["intercepts"]
+COEFFICIENTS, INTERCEPTS = _tensor("coefficients").T.copy(), _tensor("intercepts")
 
 
 def probabilities(inputs: Any) -> Any:
