@@ -106,6 +106,10 @@ class Guard:
             limit = self._settings.max_url_bytes
             text = f"the URL has {size} bytes; the limit XENT_MAX_URL_BYTES is {limit}"
             return self._refused(Code.URL_TOO_LONG, text, name)
+        if b"%00" in (scope["raw_path"] or b"") or b"%00" in scope["query_string"]:
+            # SQLite finds nothing under such a name, and PostgreSQL takes none
+            text = "the URL contains %00, which is in no name, number or option"
+            return self._refused(Code.BAD_REQUEST, text, name)
         size = sum([len(key) + len(value) + 4 for key, value in scope["headers"]])
         if size > self._settings.max_header_bytes:
             limit = self._settings.max_header_bytes

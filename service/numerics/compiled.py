@@ -7,11 +7,13 @@ thread and on every processor.
 """
 
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba import types
+from numba.core.caching import FunctionCache
 
 from service.numerics import elementary, errorfree
 from service.numerics.arrays import NARROW, Array, Floats, Integers
@@ -166,9 +168,23 @@ def loops() -> Loops:
         )
 
     try:
+        _forget_older([function for function, _ in sources])
         return build(cache=True)
     except RuntimeError:  # no directory to keep them in
         return build()
+
+
+def _forget_older(functions: list[Any]) -> None:
+    """Removes kept machine code that is older than what is compiled into it.
+
+    Numba looks at the file of the loops alone, and not at those that they call.
+    """
+    newest = max(Path(str(module.__file__)).stat().st_mtime for module in (elementary, errorfree))
+    for function in functions:
+        folder = Path(FunctionCache(function).cache_path)
+        for kept in folder.glob(f"{Path(__file__).stem}.{function.__name__}-*.nbi"):
+            if kept.stat().st_mtime <= newest:
+                kept.unlink(missing_ok=True)
 
 
 def weigh(logits: Floats, classes: Integers, weights: Array) -> tuple[Array, Pair]:

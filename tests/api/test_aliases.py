@@ -91,7 +91,7 @@ class TestPromoting:
         [
             ("/v1/models/iris/aliases/champion", 1, "shipped_model"),
             ("/v1/models/nobody/aliases/champion", 1, "unknown_model"),
-            ("/v1/models/%00/aliases/champion", 1, "unknown_model"),
+            ("/v1/models/%00/aliases/champion", 1, "bad_request"),
             ("/v1/models/nobody/aliases/Champion", 1, "invalid_option"),
             ("/v1/models/nobody/aliases/7", 1, "invalid_option"),
             ("/v1/models/nobody/aliases/%D0%B0", 1, "invalid_option"),

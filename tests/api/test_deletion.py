@@ -98,7 +98,7 @@ class TestDeleting:
             ("POST", "/v1/models/nobody/versions/best/purge", (404, "unknown_version")),
             ("POST", "/v1/models/nobody/versions/99999999999999999/restore",
              (404, "unknown_version")),
-            ("DELETE", "/v1/models/%00", (404, "unknown_model")),
+            ("DELETE", "/v1/models/%00", (400, "bad_request")),
         ],
     )  # fmt: skip
     def test_what_is_not_there_or_ships(
@@ -143,7 +143,6 @@ class TestCursors:
             "-1",
             "AAAA",
             "a" * 400,
-            "%00",
             "%FF",
             "%C3%A9",
             "..%2F",
@@ -218,3 +217,10 @@ class TestDigests:
     ) -> None:
         answer = send("content-digest", value)
         assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("position", ["x", "1.5", "-5", "9" * 5000, "1\0", ""])
+def test_a_cursor_that_was_forged_is_refused(caller: Any, position: str) -> None:
+    path = "/v1/models/iris/versions"
+    answer = caller.get(f"{path}?after={cursor_of(path, position)}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")

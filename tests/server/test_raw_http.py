@@ -40,7 +40,7 @@ SERVED = {
     "slash at the end": (get(b"/livez/"), 404),
     "dots": (get(b"/a/../livez"), 404),
     "encoded dots": (get(b"/..%2f..%2fetc/passwd"), 404),
-    "encoded NUL": (get(b"/livez%00"), 404),
+    "encoded NUL": (get(b"/livez%00"), 400),
     "encoded line feeds": (get(b"/%0d%0aSet-Cookie:a"), 404),
     "half a percent": (get(b"/%"), 404),
     "bytes beyond UTF-8, encoded": (get(b"/%ff%fe"), 404),

@@ -7,7 +7,7 @@ from orjson import Fragment
 
 from service import classifier, evaluation
 from service.api.beside import Find
-from service.api.cursor import cursor_of, position_of
+from service.api.cursor import cursor_of, number_of, position_of
 from service.api.operation import add_operation
 from service.api.schemas.evaluation import ReportAnswer
 from service.api.schemas.models import (
@@ -55,7 +55,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
     def list_versions(name: str, after: After = None, limit: Limit = 100) -> dict[str, Any]:
         """The versions of a model, from the first on."""
         path = f"/v1/models/{name}/versions"
-        begin = None if after is None else int(position_of(path, after))
+        begin = None if after is None else number_of(path, after)
         page = registry.versions(name, begin, limit)
         listed = {"versions": [Fragment(card) for card in page.cards]}
         return listed | _next(path, limit, page.next)
