@@ -1,8 +1,8 @@
 """Problem documents: every code explained, and a fault of the service itself answered as one."""
 
+import http.client
 import logging
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -162,15 +162,16 @@ class TestFault:
         assert (vars(line)["status"], vars(line)["route"]) == (500, "/v1/softmax")
 
     def test_the_connection_lives_on(self) -> None:
-        body = b'{"logits": [1, 2]}'
-        bad = b"POST /v1/softmax HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        bad += b"Content-Length: %d\r\n\r\n" % len(body) + body
-        with (
-            in_thread(create_app(Settings(allowed_hosts=("x",)))) as port,
-            socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
-        ):
+        headers = {"Host": "x", "Content-Type": "application/json"}
+        with in_thread(create_app(Settings(allowed_hosts=("x",)))) as port:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.connect()
+            first = connection.sock
             for _ in range(3):
-                connection.sendall(bad)
-                assert connection.recv(65536).startswith(b"HTTP/1.1 500 ")
-            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+                connection.request("POST", "/v1/softmax", b'{"logits": [1, 2]}', headers)
+                answer = connection.getresponse()
+                assert (answer.status, b"internal_error" in answer.read()) == (500, True)
+            connection.request("GET", "/livez", headers=headers)
+            assert connection.getresponse().status == 200
+            assert connection.sock is first
+            connection.close()
