@@ -10,6 +10,8 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -31,6 +33,9 @@ KEPT_BYTES = 512 * 2**20
 
 # A large request yields to the small ones, which the server answers meanwhile on the same cores.
 NICENESS = 5
+
+# How often the process looks whether its server is there.
+WATCH_SECONDS = 1.0
 
 
 Find = Callable[..., Model]
@@ -127,7 +132,7 @@ class Beside:
         pipe = subprocess.PIPE
         process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe)  # noqa: S603
         assert process.stdin is not None
-        pickle.dump(self._settings, process.stdin)
+        pickle.dump((os.getpid(), self._settings), process.stdin)
         self._process = process
         return process
 
@@ -173,7 +178,8 @@ def work(job_of: Callable[[Settings], Job]) -> None:
     receive = sys.stdin.buffer
     send = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints must not break the answers
-    settings: Settings = pickle.load(receive)  # noqa: S301 our own process
+    server, settings = pickle.load(receive)  # noqa: S301 our own process
+    threading.Thread(target=_end_after, args=(server,), daemon=True).start()
     job = job_of(settings)
     while resident_bytes() < KEPT_BYTES:
         try:
@@ -187,6 +193,19 @@ def work(job_of: Callable[[Settings], Job]) -> None:
         pickle.dump((outcome, len(content)), send)
         _write(send, content)
         del content, outcome
+
+
+def _end_after(server: int) -> None:
+    """Ends the process once the server is gone: killed, it has told nobody to end.
+
+    The end of the standard input is seen between requests only, and a training may take an hour.
+
+    Args:
+        server: its process id; it may be gone already.
+    """
+    while os.getppid() == server:
+        time.sleep(WATCH_SECONDS)
+    os._exit(1)
 
 
 def _outcome(job: Job, *request: Any) -> Any:

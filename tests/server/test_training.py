@@ -113,6 +113,17 @@ def test_when_the_server_is_told_to_end_it_ends(
         assert "traceback" not in server.log_text()
 
 
+def test_when_the_server_is_killed_it_ends(serve: Any) -> None:
+    with serve() as server:
+        with server.connect() as connection:
+            connection.sendall(request(PATH, ENDLESS))
+            trains = await_child(server)
+            time.sleep(0.5)
+            server.process.kill()
+            server.process.wait(10)
+        await_end(trains)
+
+
 def test_one_at_a_time_and_scoring_goes_on(serve: Any) -> None:
     with serve() as server:
         alone = seconds(server, 100)
