@@ -197,8 +197,13 @@ def weigh(logits: Floats, classes: Integers, weights: Array) -> tuple[Array, Pai
 
     Returns:
         (n,) the weight of that class, which is 0 among the weights, and the sums of the others.
+
+    Raises:
+        IndexError: there is no such class; machine code would write to whatever memory is there.
     """
     n, k = logits.shape
+    if n and not 0 <= classes.min() <= classes.max() < k:
+        raise IndexError(f"a class is not in 0..{k - 1}")
     dtype = np.float32 if logits.dtype == np.float32 else np.float64
     z, y = np.require(logits, dtype, ["C", "A"]), np.require(classes, np.intp, ["C", "A"])
     own, high, low = np.empty(n), np.empty(n), np.empty(n)
@@ -219,6 +224,7 @@ def spread(found: Exponentials, classes: Integers, factors: Pair, out: Floats) -
         out: (n, k) contiguous rows of float64 or float32; may be the memory of the weights.
     """
     y = np.require(classes, np.intp, ["C", "A"])
+    factors = Pair(*(np.require(part, np.float64, ["C", "A"]) for part in factors))
     if len(found.weights) <= NARROW:
         loops().spread_short(found.weights, y, found.others.high, factors, found.total, out)
     else:

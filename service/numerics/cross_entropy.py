@@ -78,7 +78,8 @@ def cross_entropy(
         losses[rows] = label_losses(found, z, y, temperature=temperature, bits=bits)
         if scale is not None:
             factors, exponents = _gradient_factors(scale[rows], unit)
-            if engine.machine_code and not exponents.any():
+            compiled = gradient.dtype in (np.float64, np.float32) and not exponents.any()
+            if engine.machine_code and compiled:
                 engine.machine_code.spread(found, y, factors, gradient[rows])
                 return
             per_weight = quotient(factors, found.total)

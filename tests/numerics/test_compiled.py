@@ -1,8 +1,10 @@
 """The compiled loops of the extra `fast`, against mpmath and against NumPy's."""
 
 import importlib.util
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -15,6 +17,8 @@ from service.settings import Settings
 
 if not importlib.util.find_spec("numba"):
     pytest.skip("needs Numba, the extra fast", allow_module_level=True)
+
+from numba.core.caching import FunctionCache
 
 from service.numerics import compiled
 from service.numerics.arrays import class_first
@@ -118,6 +122,44 @@ def test_factors_beyond_float64_and_masks_and_bits(fast):
     tiny = numerics.cross_entropy(logits[:1], labels[:1], temperature=1e-310, scale=np.ones(1))
     assert tiny[1].tolist() == [[0.0, 0.0, 0.0]]
     assert logsumexp(np.log(np.array([[1.0, 2.0, 3.0]]))) == pytest.approx(np.log(6), rel=1e-15)
+
+
+@pytest.mark.parametrize("k", [3, 100])
+@pytest.mark.parametrize("label", [-1, "k", 2**40])
+def test_a_class_that_is_none_is_refused_before_memory_is_written_to(fast, k, label):
+    labels = np.array([0, k if label == "k" else label])
+    with pytest.raises(IndexError, match=f"0..{k - 1}"):
+        numerics.cross_entropy(np.zeros((2, k)), labels, scale=np.ones(2))
+
+
+@pytest.mark.parametrize("dtype", ["float16", ">f4", ">f8", "longdouble"])
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_gradients_and_factors_of_any_kind_are_those_without_it(fast, monkeypatch, dtype, kind):
+    logits, labels = np.array([[1.0, 2.0, 0.5], [0.0, -3.0, 1.0]]), np.array([1, 0])
+    scale = np.array([0.3, 0.7], kind)
+    _, slopes = numerics.cross_entropy(logits, labels, scale=scale, dtype=dtype)
+    _, single = numerics.cross_entropy(logits, labels, scale=scale)
+    monkeypatch.setattr(engine, "machine_code", None)
+    _, plain = numerics.cross_entropy(logits, labels, scale=scale, dtype=dtype)
+    assert slopes.dtype == plain.dtype == np.dtype(dtype)
+    digits = max(np.finfo(dtype).eps, np.finfo(float).eps)
+    assert np.allclose(slopes, plain, rtol=8 * digits, atol=0)
+    assert np.allclose(single, plain, rtol=8 * digits, atol=0)
+
+
+def test_what_was_kept_of_older_sources_is_compiled_anew(fast):
+    function = compiled._log_one_plus
+    folder, name = Path(FunctionCache(function).cache_path), f"compiled.{function.__name__}-*.nbi"
+    kept = list(folder.glob(name))
+    assert kept
+    compiled._forget_older([function])
+    assert list(folder.glob(name)) == kept
+    for index in kept:
+        os.utime(index, (0, 0))
+    compiled._forget_older([function])
+    assert not list(folder.glob(name))
+    compiled.loops.__wrapped__()
+    assert list(folder.glob(name))
 
 
 def test_the_name_says_what_computes(monkeypatch):
