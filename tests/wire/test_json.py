@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import Code, InvalidInput, MalformedBody
@@ -127,7 +127,6 @@ class TestObjects:
         assert caught.value.code == Code.NESTING_TOO_DEEP
 
     @pytest.mark.no_cover  # hypothesis takes twice as long when it is traced
-    @settings(max_examples=50)
     @given(
         st.recursive(
             st.none()
