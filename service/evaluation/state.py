@@ -15,7 +15,7 @@ from service.evaluation.rows import BadRow, ScoredRows
 from service.evaluation.slices import Slices, admit
 from service.evaluation.stored import canonical, check_format, restored
 from service.evaluation.summary import summarize
-from service.evaluation.sums import ExactSums, cached
+from service.evaluation.sums import ExactSums, chunks
 from service.evaluation.tables import Tables
 
 # A matrix of this many classes has a million cells; nobody reads a larger one.
@@ -88,7 +88,7 @@ class State:
         columns = {name: factor.values for name, factor in batch.slices.items()}
         admit(self.slices, Fares, columns)
         self.tables.merge(batch.tables)
-        for part in cached(batch.labels.size):
+        for part in chunks(batch.labels.size):
             self._add_columns(batch, part)
         right = batch.labels == batch.predicted
         for name, factor in batch.slices.items():

@@ -29,7 +29,7 @@ from service.numerics.errorfree import two_product
 CHUNK = 1 << 15
 
 
-def cached(count: int) -> Iterator[slice]:
+def chunks(count: int) -> Iterator[slice]:
     """Parts of so many rows whose columns stay in the cache."""
     return (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
 
@@ -108,7 +108,7 @@ class ExactSums:
             weights: (n,) numbers; the products are exact and cannot overflow. Finite, and above 0
                 where the value is infinite; or the values themselves, whose squares are added.
         """
-        for part in cached(groups.size):
+        for part in chunks(groups.size):
             self._add_chunk(groups[part], values[part], None if weights is None else weights[part])
 
     def add_product(self, groups: Groups, *factors: Scaled) -> None:
