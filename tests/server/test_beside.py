@@ -127,9 +127,10 @@ def children(process: int) -> list[int]:
 
 
 def await_death(process: int) -> None:
-    """Returns once it has died, whether or not anybody has looked at its end."""
+    """Returns once all its threads have died, whether or not anybody has looked at its end."""
     for _ in range(500):
-        if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        if state == "Z" and len(list(Path(f"/proc/{process}/task").iterdir())) == 1:
             return
         time.sleep(0.02)
     raise AssertionError("it lives on")
