@@ -14,8 +14,7 @@ from service.wire.tensorfile import header_bytes
 if sys.version_info < (3, 14):
     from service.wire.simd import parse_arrays
 else:  # no wheels of that parser yet
-    from service.wire.framing import LINES, PARTS, Cutter, Lines, Parts
-from service.wire.json import parse_lists as parse_arrays
+    from service.wire.json import parse_lists as parse_arrays
 
 __all__ = [
     "CSV",

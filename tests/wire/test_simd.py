@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from service.errors import XentError
-from service.wire import labels_from, numbers_from, parse_object, simd
-from service.wire.simd import parse_arrays, try_parse_arrays
+from service.wire import labels_from, numbers_from, parse_arrays, parse_object, simd
+from service.wire.simd import try_parse_arrays
 
 NUMBERS = frozenset({"logits", "weights"})
 LABELS = frozenset({"labels"})
@@ -238,6 +238,9 @@ class TestGivesWay:
 
 
 class TestWhole:
+    def test_the_parser_of_the_service_is_this_one(self) -> None:
+        assert parse_arrays is simd.parse_arrays
+
     def test_a_good_body_is_read_into_arrays_and_a_bad_one_explained(self) -> None:
         rows = [[0.5] * 64] * 100
         body = json.dumps({"logits": rows, "labels": [0] * 100}).encode()
