@@ -32,7 +32,7 @@ run: $(VENV)/.runtime ## serve on 127.0.0.1:8000 (XENT_PORT=9000 make run: elsew
 # COV=--cov traces the tests, which halves their speed: not those that kill, wait and measure, of
 # which it would show little, and spoil them. Those that measure milliseconds or memory run alone.
 COV ?=
-UNTRACED := tests/server tests/hostile tests/api/test_process.py $(addprefix tests/registry/test_,disk.py crashes.py storms.py)
+UNTRACED := tests/server tests/hostile tests/api/test_process.py $(addprefix tests/registry/test_,disk.py writes.py crashes.py storms.py)
 ALONE := tests/server/test_admission.py tests/hostile/test_hold.py
 TOGETHER := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 test: $(VENV)/.dev ## run the tests

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +16,10 @@ from typing import Any
 
 import orjson
 import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from service.api.protocol import Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,6 +127,36 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(40)
+
+
+class Local(uvicorn.Server):
+    """A server in a thread of the tests."""
+
+    def port(self) -> int:
+        found: int = self.servers[0].sockets[0].getsockname()[1]
+        return found
+
+
+@contextmanager
+def hosted(app: FastAPI) -> Iterator[Local]:
+    """Serves an application that a test has got its hands on."""
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=Protocol,
+        ws="none",
+        log_config=None,
+        timeout_graceful_shutdown=0,
+    )
+    server = Local(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield server
+    server.should_exit = True
+    thread.join()
 
 
 def read_all(connection: socket.socket) -> bytes:

@@ -3,26 +3,17 @@
 import asyncio
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 
 from service.api.access import needs
-from service.api.protocol import Protocol
 from service.app import create_app
 from service.settings import Settings
 
-
-class Local(uvicorn.Server):
-    """A server in a thread of the tests, around an application with faults."""
-
-    def port(self) -> int:
-        found: int = self.servers[0].sockets[0].getsockname()[1]
-        return found
+from .conftest import Local, hosted
 
 
 @pytest.fixture
@@ -37,23 +28,8 @@ def local() -> Iterator[Local]:
 
     app.router.add_api_route("/boom", boom, openapi_extra=needs("public"))
     app.router.add_api_route("/slow", slow, openapi_extra=needs("public"))
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        http=Protocol,
-        ws="none",
-        log_config=None,
-        timeout_graceful_shutdown=0,
-    )
-    server = Local(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield server
-    server.should_exit = True
-    thread.join()
+    with hosted(app) as server:
+        yield server
 
 
 def request(path: bytes, *headers: bytes) -> bytes:
