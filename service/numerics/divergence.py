@@ -14,24 +14,6 @@ FACTORIALS = tuple(1.0 / math.factorial(i) for i in range(2, 20))
 """exp(t) = 1 + t + t^2 (1/2! + t/3! + ...); 18 terms reach 2**-57 at t = 1."""
 
 
-def log1p_minus(x: Array) -> Array:
-    """log1p(x) - x, to full accuracy near 0, where the two cancel.
-
-    With s = x / (2 + x), log1p(x) = 2 atanh(s), and the difference is -s (x - 2 s^2 (1/3 + ...)).
-
-    Args:
-        x: any shape, >= -1.
-
-    Returns:
-        Values <= 0 of the same shape; -inf at -1.
-    """
-    with np.errstate(all="ignore"):  # log1p(-1) is -inf; the series overflows where it is not used
-        s = x / (2.0 + x)
-        square = s * s
-        near = s * (2.0 * square * _polynomial(SERIES, square) - x)
-        return np.where((x >= -0.5) & (x <= 1.0), near, np.log1p(x) - x)
-
-
 def expm1_minus(t: Array) -> Array:
     """expm1(t) - t, to full accuracy near 0, where the two cancel.
 
@@ -87,25 +69,6 @@ def kullback_leibler(p: Array, q: Array, difference: Array | None = None) -> Arr
     return row_sums(_relative(p, q, q - p if difference is None else difference))
 
 
-def kullback_leibler_from_logs(log_p: Array, log_q: Array) -> Array:
-    """Divergences sum_c (p (log p - log q) - p + q) of log-probabilities.
-
-    With t = log q - log p a term is p (expm1(t) - t).
-
-    Args:
-        log_p: (n, k) log-probabilities, -inf allowed.
-        log_q: (n, k) log-probabilities, -inf allowed.
-
-    Returns:
-        (n,) divergences, in nats, >= 0.
-    """
-    with np.errstate(all="ignore"):  # -inf - -inf belongs to p = 0, where the term is q
-        p, q, t = np.exp(log_p), np.exp(log_q), log_q - log_p
-        far = q - p * (1.0 + t)
-        terms = np.where(np.abs(t) <= 1.0, p * expm1_minus(t), far)
-    return row_sums(np.where(p == 0.0, q, terms))
-
-
 def jensen_shannon(p: Array, q: Array, difference: Array | None = None) -> Array:
     """Divergences (KL(p, m) + KL(q, m)) / 2 from the middle m = (p + q) / 2.
 
@@ -123,35 +86,23 @@ def jensen_shannon(p: Array, q: Array, difference: Array | None = None) -> Array
     return row_sums(0.5 * (_relative(p, middle, half) + _relative(q, middle, -half)))
 
 
-def jensen_shannon_from_logs(log_p: Array, log_q: Array) -> Array:
-    """Jensen-Shannon divergences of log-probabilities.
-
-    Args:
-        log_p: (n, k) log-probabilities, -inf allowed.
-        log_q: (n, k) log-probabilities, -inf allowed.
-
-    Returns:
-        (n,) divergences, in nats, between 0 and log 2.
-    """
-    with np.errstate(all="ignore"):  # -inf - -inf belongs to p = q = 0
-        p, q, t = np.exp(log_p), np.exp(log_q), log_q - log_p
-        half = 0.5 * np.where(np.abs(t) <= 1.0, p * np.expm1(t), q - p)
-    return row_sums(0.5 * (_relative(p, p + half, half) + _relative(q, p + half, -half)))
-
-
 def _relative(p: Array, q: Array, difference: Array) -> Array:
     """The terms p log(p / q) - p + q, where q - p is known better than q; q where p = 0.
 
-    They are -p (log1p(x) - x) with x = (q - p) / p. Far from x = 0 the logarithm of the ratio is
-    taken, or, should the ratio leave float64, the difference of the logarithms.
+    Near p they are p (x - log1p(x)) with x = d / p, d = q - p, where the two cancel. With
+    s = d / (2 p + d), log1p(x) = 2 atanh(s), and the term is s (d - 2 p s^2 (1/3 + s^2/5 + ...)).
+    Far from p the logarithm of the ratio is taken, or, should the ratio leave float64, the
+    difference of the logarithms.
     """
     with np.errstate(all="ignore"):  # branches that are not used may divide by 0 or overflow
-        x = difference / p
         ratio = p / q
         inside = (ratio > 0.0) & (ratio < np.inf)
         logarithm = np.where(inside, np.log(ratio), np.log(p) - np.log(q))
-        near = -p * log1p_minus(x)
-        terms = np.where((x >= -0.5) & (x <= 1.0), near, p * logarithm + difference)
+        s = difference / (2.0 * p + difference)
+        square = s * s
+        near = s * (difference - p * (2.0 * square * _polynomial(SERIES, square)))
+        close = (difference >= -0.5 * p) & (difference <= p)
+        terms = np.where(close, near, p * logarithm + difference)
     return np.where(p == 0.0, q, terms)
 
 
