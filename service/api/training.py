@@ -120,10 +120,10 @@ class Training:
     async def _registered(self, made: Made, form: Form, once: Once) -> Response:
         model = classifier.from_bytes(bytes(made.content))
         if made.dry_run:
-            return _answer(model, made, form)
+            return _answer(classifier.described(model), made, form)
 
         def effect(connection: "Connection") -> Response:
-            return _answer(self._registry.add(connection, model), made, form)
+            return _answer(self._registry.add(connection, model).card, made, form)
 
         answer = await run_sync(once.perform, effect)
         await run_sync(self._registry.refresh)
@@ -154,14 +154,14 @@ class Training:
             raise InvalidInput.at(pointer, Code.INVALID_OPTION, error.detail) from None
 
 
-def _answer(model: classifier.Model, made: Made, form: Form) -> Response:
-    shown = {**classifier.described(model), "model": model.name}
+def _answer(card: dict[str, Any], made: Made, form: Form) -> Response:
+    shown = {**card, "model": card["name"]}
     headers = {"Server-Timing": made.timing.decode()}
     if made.dry_run:
         shown = {**shown, "dry_run": True}
         del shown["version"]
     else:
-        headers["Location"] = f"/v1/models/{model.name}/versions/{model.version}"
+        headers["Location"] = f"/v1/models/{card['name']}/versions/{card['version']}"
     content = dump_tensors(shown) if form.tensors_out else dump_json(shown)
     media_type = TENSORS if form.tensors_out else JSON
     return Response(content, 200 if made.dry_run else 201, headers, media_type)

@@ -121,11 +121,12 @@ def _spelled(value: Any) -> Any:
     return value
 
 
-def described(model: Model) -> dict[str, Any]:
-    """What a version is, as it is answered and listed."""
+def described(model: Model, **kept: Any) -> dict[str, Any]:
+    """What a version is, as it is answered and listed; `kept` is known of its file."""
     return {
         "name": model.name,
         "version": model.version,
+        **kept,
         "classes": model.classes,
         "features": model.feature_names,
         **model.metadata,

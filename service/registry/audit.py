@@ -1,11 +1,11 @@
 """Who changed what, and when: written in the transaction of the change itself."""
 
 import json
-import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from service.registry.clock import now
 from service.registry.store import Store
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def record(connection: "Connection", change: int, action: str, subject: str, **d
     connection.execute(
         insert(audit).values(
             change=change,
-            at=time.time_ns() // 1000,
+            at=now(),
             principal=actor.principal,
             request=actor.request,
             action=action,

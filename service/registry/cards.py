@@ -1,16 +1,17 @@
 """What is listed of versions; every function works in the transaction it is given."""
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
-from service.classifier import Model, described, from_bytes
+from service.classifier import described, from_bytes
 from service.errors import XentError
 from service.registry.schema import aliases, cards, models, versions
+from service.registry.version import Version, facts
 from service.wire import dump_json
 
 
-def add_card(connection: Connection, model: Model) -> None:
+def add_card(connection: Connection, version: Version) -> None:
     """Writes what is listed of a version."""
-    card = dump_json(described(model))
+    model, card = version.model, dump_json(version.card)
     connection.execute(
         insert(cards).values(name=model.name, number=model.version, deleted=None, card=card)
     )
@@ -56,3 +57,15 @@ def write_missing_cards(connection: Connection) -> None:
             shown = {"name": name, "version": number, "classes": [], "features": []}
         card = dump_json(shown)
         connection.execute(insert(cards).values(name=name, number=number, deleted=None, card=card))
+
+
+def add_facts_to_cards(connection: Connection) -> None:
+    """A step of the schema: cards from before they told of the file get its digest and time."""
+    own = (versions.c.name == cards.c.name) & (versions.c.number == cards.c.number)
+    statement = select(cards.c.name, cards.c.number, versions.c.digest, versions.c.created)
+    for name, number, digest, created in connection.execute(statement.join(versions, own)).all():
+        place = (cards.c.name == name) & (cards.c.number == number)
+        card = bytes(connection.execute(select(cards.c.card).where(place)).scalar_one())
+        if card:  # of one that is purged there is none
+            told = card[:-1] + b"," + dump_json(facts(digest, created))[1:]
+            connection.execute(update(cards).where(place).values(card=told))

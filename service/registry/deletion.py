@@ -5,12 +5,11 @@ keeps its number, its bytes and its card; one that is purged keeps the number al
 never given out again.
 """
 
-import time
-
 from sqlalchemy import Connection, delete, select, update
 
 from service.errors import Code, Conflict, NotFound
 from service.registry.audit import record
+from service.registry.clock import now
 from service.registry.queries import next_change
 from service.registry.schema import aliases, cards, models, versions
 
@@ -30,7 +29,7 @@ def delete_version(connection: Connection, name: str, number: int) -> None:
     if alias is not None:
         text = f"the alias {alias} of {name} stands for this version; move or delete it first"
         raise Conflict(Code.ALIASED, text)
-    _set_deleted(connection, name, number, time.time_ns() // 1000)
+    _set_deleted(connection, name, number, now())
     _set_newest(connection, name, change)
     record(connection, change, "version.delete", f"models/{name}/versions/{number}")
 
@@ -79,7 +78,7 @@ def delete_model(connection: Connection, name: str) -> None:
     row = connection.execute(select(models.c.newest).where(models.c.name == name)).one_or_none()
     if row is None or row.newest is None:
         raise _no_model(name)
-    values = {"newest": None, "deleted": time.time_ns() // 1000, "change": change}
+    values = {"newest": None, "deleted": now(), "change": change}
     connection.execute(update(models).where(models.c.name == name).values(**values))
     record(connection, change, "model.delete", f"models/{name}")
 
@@ -158,7 +157,7 @@ def _purge(connection: Connection, name: str, number: int) -> None:
     own = (versions.c.name == name) & (versions.c.number == number)
     connection.execute(update(versions).where(own).values(artifact=b""))
     own = (cards.c.name == name) & (cards.c.number == number)
-    values = {"card": b"", "deleted": time.time_ns() // 1000}
+    values = {"card": b"", "deleted": now()}
     connection.execute(update(cards).where(own).values(**values))
 
 

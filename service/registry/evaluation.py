@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from service.errors import Code, Conflict
 from service.evaluation import Options, Report, State
 from service.evaluation.slices import Value
 from service.evaluation.state import FORMAT
+from service.registry.clock import now
 from service.wire import dump_json
 
 TIME_DIGITS = 14
@@ -139,7 +139,7 @@ class Pushed:
 
 def new_id() -> str:
     """An id that sorts by time, 32 hexadecimal digits."""
-    return first_id(time.time_ns() // 1000) + secrets.token_hex(9)
+    return first_id(now()) + secrets.token_hex(9)
 
 
 def created_at(id: str) -> int:

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from service.errors import (
 )
 from service.evaluation import Options, State, union_of_values
 from service.registry.audit import record
+from service.registry.clock import now
 from service.registry.evaluation import (
     Batch,
     Evaluation,
@@ -266,7 +266,7 @@ class Evaluations:
             state = merged(found.options, parts)
             queries.replace_parts(connection, id, parts, whole(parts, state))
             report, summary = report_of(state)
-            queries.close(connection, id, _now(), summary, report)
+            queries.close(connection, id, now(), summary, report)
 
     def delete(self, id: str) -> None:
         """Removes an evaluation; the audit log says who did.
@@ -331,7 +331,3 @@ def _unknown() -> NotFound:
 def _closed() -> Conflict:
     text = "the evaluation takes no more batches; POST /v1/evaluations/open begins another one"
     return Conflict(Code.EVALUATION_CLOSED, text)
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

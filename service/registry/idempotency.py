@@ -5,13 +5,13 @@ then the answer; either counts until `until`. The answer is written in the trans
 effect, so that there is one exactly where there is the other.
 """
 
-import time
 import uuid
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, delete, select, text, tuple_, update
 
 from service.errors import Code, Conflict, InvalidInput
+from service.registry.clock import now
 from service.registry.schema import attempts
 
 SWEPT = 1000
@@ -55,7 +55,7 @@ def claim(connection: Connection, attempt: Attempt, seconds: float) -> bytes | N
         Conflict: another attempt is at work.
     """
     own = _own(attempt)
-    connection.execute(delete(attempts).where(own, attempts.c.until <= _now()))
+    connection.execute(delete(attempts).where(own, attempts.c.until <= now()))
     connection.execute(
         _INSERT,
         {
@@ -63,7 +63,7 @@ def claim(connection: Connection, attempt: Attempt, seconds: float) -> bytes | N
             "key": attempt.key,
             "request": attempt.request,
             "token": attempt.token,
-            "until": _now(seconds),
+            "until": _after(seconds),
         },
     )
     columns = attempts.c.request, attempts.c.token, attempts.c.answer
@@ -81,7 +81,7 @@ def claim(connection: Connection, attempt: Attempt, seconds: float) -> bytes | N
 
 def renew(connection: Connection, attempt: Attempt, seconds: float) -> None:
     """Lets the claim of an attempt count for longer."""
-    connection.execute(update(attempts).where(_claimed(attempt)).values(until=_now(seconds)))
+    connection.execute(update(attempts).where(_claimed(attempt)).values(until=_after(seconds)))
 
 
 def release(connection: Connection, attempt: Attempt) -> None:
@@ -91,13 +91,13 @@ def release(connection: Connection, attempt: Attempt) -> None:
 
 def keep(connection: Connection, attempt: Attempt, answer: bytes, seconds: float) -> None:
     """Leaves the answer of an attempt, which has claimed the key in this transaction."""
-    values = {"answer": answer, "until": _now(seconds)}
+    values = {"answer": answer, "until": _after(seconds)}
     connection.execute(update(attempts).where(_own(attempt)).values(**values))
 
 
 def sweep(connection: Connection) -> int:
     """Removes rows that count no more; returns how many."""
-    old = select(attempts.c.principal, attempts.c.key).where(attempts.c.until <= _now())
+    old = select(attempts.c.principal, attempts.c.key).where(attempts.c.until <= now())
     rows = tuple_(attempts.c.principal, attempts.c.key).in_(old.limit(SWEPT))
     return connection.execute(delete(attempts).where(rows)).rowcount
 
@@ -110,5 +110,5 @@ def _claimed(attempt: Attempt) -> ColumnElement[bool]:
     return _own(attempt) & (attempts.c.token == attempt.token) & attempts.c.answer.is_(None)
 
 
-def _now(seconds: float = 0) -> int:
-    return time.time_ns() // 1000 + round(1e6 * seconds)
+def _after(seconds: float) -> int:
+    return now() + round(1e6 * seconds)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.classifier import Model
+from service.registry.version import Version
 
 NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 ALIAS = re.compile(r"[a-z][a-z0-9._-]{0,62}")
@@ -63,7 +64,7 @@ class Entry:
 
 
 class Recent:
-    """The models that were used last, as many as fit; may be used by several threads.
+    """The versions that were used last, as many as fit; may be used by several threads.
 
     Args:
         capacity: bytes of their parameters, with an allowance for each.
@@ -72,7 +73,7 @@ class Recent:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._bytes = 0
-        self._models: OrderedDict[tuple[str, int], Model] = OrderedDict()
+        self._versions: OrderedDict[tuple[str, int], Version] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -80,31 +81,31 @@ class Recent:
         """Whether reading more ahead would push out what was read before."""
         return self._bytes > 0.9 * self._capacity
 
-    def get(self, name: str, number: int) -> Model | None:
-        """The model, where it is here."""
+    def get(self, name: str, number: int) -> Version | None:
+        """The version, where it is here."""
         with self._lock:
-            model = self._models.get((name, number))
-            if model is not None:
-                self._models.move_to_end((name, number))
-            return model
+            version = self._versions.get((name, number))
+            if version is not None:
+                self._versions.move_to_end((name, number))
+            return version
 
-    def put(self, model: Model) -> None:
-        """Keeps a model and lets go of those that were used least recently."""
-        key = (model.name, model.version)
+    def put(self, version: Version) -> None:
+        """Keeps a version and lets go of those that were used least recently."""
+        key = (version.model.name, version.model.version)
         with self._lock:
-            if key in self._models:
+            if key in self._versions:
                 return
-            self._models[key] = model
-            self._bytes += bytes_of(model)
-            while self._bytes > self._capacity and self._models:
-                self._bytes -= bytes_of(self._models.popitem(last=False)[1])
+            self._versions[key] = version
+            self._bytes += bytes_of(version.model)
+            while self._bytes > self._capacity and self._versions:
+                self._bytes -= bytes_of(self._versions.popitem(last=False)[1].model)
 
     def drop(self, name: str, entry: Entry) -> None:
         """Lets go of the versions of a model that are there no longer."""
         with self._lock:
-            for key in [key for key in self._models if key[0] == name]:
+            for key in [key for key in self._versions if key[0] == name]:
                 if entry.newest is None or key[1] in entry.gone:
-                    self._bytes -= bytes_of(self._models.pop(key))
+                    self._bytes -= bytes_of(self._versions.pop(key).model)
 
 
 def bytes_of(model: Model) -> int:

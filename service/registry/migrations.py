@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, func, insert, inspect, select, update
 
 from service.errors import Code, Unavailable
-from service.registry.cards import write_missing_cards
+from service.registry.cards import add_facts_to_cards, write_missing_cards
 from service.registry.schema import schema_version
 
 # What is here was done to somebody's database: a change of the schema is a new step at the end.
@@ -123,6 +123,7 @@ STEPS: tuple[tuple[str | Callable[[Connection], None], ...], ...] = (
             PRIMARY KEY (evaluation, key)
         )""",
     ),
+    (add_facts_to_cards,),
 )
 LOCK = 0x58656E74  # of this list in PostgreSQL: "Xent"
 

@@ -1,15 +1,15 @@
 """What one process knows of the registered models, kept in step with the database."""
 
-import hashlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from service.classifier import Model, from_bytes
+from service.classifier import from_bytes
 from service.errors import Code, Damaged, NotFound, Unavailable, XentError
 from service.registry.memory import DEFAULT, Entry, Recent
 from service.registry.store import Store, not_in_a_loop
+from service.registry.version import Version, digest_of
 
 POLL_SECONDS = 1.0
 TURN_SECONDS = 3.0
@@ -77,7 +77,7 @@ class Mirror:
         entry = self._entries.get(name)
         return entry is not None and entry.deleted
 
-    def model(self, name: str, number: int) -> Model | None:
+    def version(self, name: str, number: int) -> Version | None:
         """A version, from memory or else from the database; None where there is none.
 
         Raises:
@@ -86,9 +86,9 @@ class Mirror:
         """
         return self._recent.get(name, number) or self._load(name, number)
 
-    def keep(self, model: Model) -> None:
-        """Keeps a model that was just stored."""
-        self._recent.put(model)
+    def keep(self, version: Version) -> None:
+        """Keeps a version that was just stored."""
+        self._recent.put(version)
 
     def checked(self, name: str, number: int, artifact: bytes, digest: str) -> bytes:
         """A stored file, which is the one that was stored.
@@ -96,7 +96,7 @@ class Mirror:
         Raises:
             Damaged: it is another; the first time that is also logged.
         """
-        if hashlib.sha256(artifact).hexdigest() == digest:
+        if digest_of(artifact) == digest:
             return artifact
         if (name, number) not in self._damaged:
             self._damaged.add((name, number))
@@ -182,13 +182,15 @@ class Mirror:
                 _LOG.info("the store is read again")
             self._lost = False
 
-    def _load(self, name: str, number: int) -> Model | None:
+    def _load(self, name: str, number: int) -> Version | None:
         from service.registry import queries
 
         with self._store.reading() as connection:
             found = queries.artifact_of(connection, name, number)
         if found is None:
             return None
-        model = from_bytes(self.checked(name, number, *found))
-        self._recent.put(model)
-        return model
+        artifact, digest, created = found
+        model = from_bytes(self.checked(name, number, artifact, digest))
+        version = Version(model, digest, created)
+        self._recent.put(version)
+        return version

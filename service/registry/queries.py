@@ -1,7 +1,5 @@
 """What the registry asks of its database; every function works in the transaction it is given."""
 
-import hashlib
-import time
 from dataclasses import replace
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -10,8 +8,10 @@ from service.classifier import Model, to_bytes
 from service.errors import Code, Conflict
 from service.registry.audit import record
 from service.registry.cards import add_card
+from service.registry.clock import now
 from service.registry.memory import Alias, Entry
 from service.registry.schema import aliases, cards, changes, models, versions
+from service.registry.version import Version, digest_of
 
 
 def last_change(connection: Connection) -> int:
@@ -55,7 +55,7 @@ def entries_since(connection: Connection, change: int) -> dict[str, Entry]:
     }
 
 
-def add_version(connection: Connection, model: Model) -> Model:
+def add_version(connection: Connection, model: Model) -> Version:
     """Stores a model as the next version of its name.
 
     Raises:
@@ -74,19 +74,20 @@ def add_version(connection: Connection, model: Model) -> Model:
     else:
         connection.execute(update(models).where(models.c.name == model.name).values(**values))
     artifact = to_bytes(numbered)
+    added = Version(numbered, digest_of(artifact), now())
     connection.execute(
         insert(versions).values(
             name=model.name,
             number=numbered.version,
             artifact=artifact,
-            digest=hashlib.sha256(artifact).hexdigest(),
-            created=time.time_ns() // 1000,
+            digest=added.digest,
+            created=added.created,
         )
     )
-    add_card(connection, numbered)
+    add_card(connection, added)
     subject = f"models/{numbered.name}/versions/{numbered.version}"
-    record(connection, change, "version.create", subject)
-    return numbered
+    record(connection, change, "version.create", subject, digest=added.digest)
+    return added
 
 
 def deleted_model(name: str) -> Conflict:
@@ -95,13 +96,15 @@ def deleted_model(name: str) -> Conflict:
     return Conflict(Code.MODEL_DELETED, text)
 
 
-def artifact_of(connection: Connection, name: str, number: int) -> tuple[bytes, str] | None:
-    """The file of a version and its SHA-256; None of one that is purged, which has no bytes."""
-    statement = select(versions.c.artifact, versions.c.digest).where(
+def artifact_of(connection: Connection, name: str, number: int) -> tuple[bytes, str, int] | None:
+    """The file of a version, its SHA-256, and when it was made; None of one that is purged."""
+    statement = select(versions.c.artifact, versions.c.digest, versions.c.created).where(
         versions.c.name == name, versions.c.number == number
     )
     row = connection.execute(statement).one_or_none()
-    return None if row is None or not row.artifact else (bytes(row.artifact), row.digest)
+    if row is None or not row.artifact:
+        return None
+    return bytes(row.artifact), row.digest, row.created
 
 
 def is_served(connection: Connection, name: str, number: int) -> bool:

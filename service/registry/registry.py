@@ -1,17 +1,17 @@
 """Versions of models: kept in a database, found in memory."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.classifier import Model, described, to_bytes
+from service.classifier import Model, to_bytes
 from service.errors import Code, Conflict, XentError
 from service.registry.aliases import Aliases, unknown_version
 from service.registry.memory import Entry
 from service.registry.mirror import Mirror
 from service.registry.store import Store
+from service.registry.version import Version
 from service.wire import dump_json
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Registry:
     """
 
     def __init__(self, shipped: Mapping[str, Model], capacity: int, url: str) -> None:
-        self._shipped = dict(shipped)
+        self._shipped = {name: Version.shipped(model) for name, model in shipped.items()}
         self.store = Store(url)
         self._mirror = Mirror(self.store, capacity)
         self.aliases = Aliases(self.store, self._mirror, self._check_shipped)
@@ -74,6 +74,10 @@ class Registry:
             Unavailable: it is not in memory, and the database cannot be used now.
             WouldWait: it is not in memory.
         """
+        return self.version(name, version).model
+
+    def version(self, name: str, version: int | str | None = None) -> Version:
+        """One version of a model and what is known of its file; as `find`."""
         if name in self._shipped:
             number = Entry(1, 1, {}).number(version)
             if number is None:
@@ -83,10 +87,10 @@ class Registry:
         number = entry.number(version)
         if number is None:
             raise unknown_version(name, entry.newest)
-        model = self._mirror.model(name, number)
-        if model is None:
+        found = self._mirror.version(name, number)
+        if found is None:
             raise unknown_version(name, entry.newest)
-        return model
+        return found
 
     def models(self, after: str | None, limit: int) -> Page:
         """The default version of every model, by name.
@@ -100,7 +104,7 @@ class Registry:
             WouldWait: in the thread of a server's loop.
         """
         begin = after or ""
-        found = [(n, dump_json(described(m))) for n, m in self._shipped.items() if n > begin]
+        found = [(n, dump_json(v.card)) for n, v in self._shipped.items() if n > begin]
         if self.store.exists:
             from service.registry import cards
 
@@ -123,8 +127,8 @@ class Registry:
         """
         begin = after or 0
         if name in self._shipped:
-            model = self._shipped[name]
-            return _page([(1, dump_json(described(model)))] if begin < 1 else [], limit)
+            card = dump_json(self._shipped[name].card)
+            return _page([(1, card)] if begin < 1 else [], limit)
         if begin >= self._mirror.entry(name).latest:
             return Page((), None)
         from service.registry import cards
@@ -161,12 +165,12 @@ class Registry:
         """
         self.check(model.name)
         with self.store.writing() as connection:
-            numbered = self.add(connection, model)
-        self._mirror.keep(numbered)
+            added = self.add(connection, model)
+        self._mirror.keep(added)
         self.refresh()
-        return numbered
+        return added.model
 
-    def add(self, connection: "Connection", model: Model) -> Model:
+    def add(self, connection: "Connection", model: Model) -> Version:
         """`register` in a transaction of the caller's, who calls `refresh` once it has ended."""
         from service.registry import queries
 
@@ -187,15 +191,16 @@ class Registry:
         from service.registry import queries
 
         if name in self._shipped:
-            data = to_bytes(self.find(name, version))
-            return data, hashlib.sha256(data).hexdigest()
+            shipped = self.version(name, version)
+            return to_bytes(shipped.model), shipped.digest
         entry = self._mirror.entry(name)
         number = entry.number(version)
         with self.store.reading() as connection:
             found = None if number is None else queries.artifact_of(connection, name, number)
         if number is None or found is None:
             raise unknown_version(name, entry.newest)
-        return self._mirror.checked(name, number, *found), found[1]
+        artifact, digest, _ = found
+        return self._mirror.checked(name, number, artifact, digest), digest
 
     def delete(self, name: str, number: int | None = None) -> None:
         """Serve and list a version no longer, or a whole model; both can be restored.

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 CHANGING = {
-    *("seconds", "at", "created", "closed", "revoked"),
+    *("seconds", "at", "created", "closed", "revoked", "digest"),
     *("id", "evaluation", "key", "principal", "subject"),
 }
-"""Members of answers that are never twice the same: durations, moments, ids and what names them."""
+"""Members of answers that are never twice the same: durations, moments, ids and what names them,
+digests of files that hold a duration."""
 
 REMAINDERS = {"gradient_norm", "newton_decrement"}
 """What is left of a fit's gradient at the optimum is roundings, other ones on each processor."""

@@ -368,7 +368,8 @@ class TestAudit:
             mine = bearer(made["key"]) | {"X-Request-Id": "second"}
             model = {"coefficients": [[1]], "intercepts": [0], "classes": ["a", "b"]}
             path = "/v1/models/mine"
-            assert client.post(f"{path}/versions", json=model, headers=mine).status_code == 201
+            registered = client.post(f"{path}/versions", json=model, headers=mine)
+            assert registered.status_code == 201
             new = mine | {"If-None-Match": "*"}
             put = client.put(f"{path}/aliases/champion", json={"version": 1}, headers=new)
             assert put.status_code == 200
@@ -383,6 +384,7 @@ class TestAudit:
             (ANONYMOUS, "first", "key.create", f"keys/{made['id']}"),
         ]
         assert lines[0]["detail"] == {"version": 1, "before": None}
+        assert lines[1]["detail"] == {"digest": registered.json()["digest"]}
 
     def test_pages_of_keys(self, tmp_path: Path) -> None:
         with keys_in(tmp_path) as keys:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -153,6 +154,31 @@ class TestArtifacts:
         assert caller.get(path, **{"if-none-match": '"x"'}).content == answer.content
         head = caller.ask("HEAD", path)
         assert head.headers["content-length"] == str(len(answer.content))
+
+    def test_every_card_tells_the_digest_and_when_it_was_registered(
+        self, caller: Any, model: str
+    ) -> None:
+        before = datetime.now(UTC)
+        card = caller.post(f"{model}/versions", BODY).json()
+        made = {member: card[member] for member in ("digest", "created")}
+        assert before <= datetime.fromisoformat(made["created"]) <= datetime.now(UTC)
+        tag = caller.get(f"{model}/versions/3/artifact").headers["etag"]
+        assert tag == f'"{made["digest"]}"'
+        name = model.rpartition("/")[2]
+        pages = caller.get("/v1/models?limit=1000").json()["models"]
+        caller.ask("DELETE", f"{model}/versions/3")
+        for shown in (
+            caller.ask("POST", f"{model}/versions/3/restore").json(),
+            caller.get(model).json(),
+            caller.get(f"{model}/versions/3").json(),
+            caller.get(f"{model}/versions").json()["versions"][-1],
+            next(entry for entry in pages if entry["name"] == name),
+        ):
+            assert {member: shown[member] for member in made} == made
+        shipped = caller.get("/v1/models/iris").json()
+        artifact = caller.get("/v1/models/iris/versions/1/artifact").content
+        assert shipped["digest"] == sha256(artifact).hexdigest()
+        assert "created" not in shipped
 
     def test_what_is_not_there_or_not_wanted(self, caller: Any, model: str) -> None:
         assert caller.get(f"{model}/versions/9/artifact").json()["code"] == "unknown_version"

@@ -10,7 +10,7 @@ import pytest
 from service.errors import Code, NotFound, XentError
 from service.registry import Registry
 from service.registry.audit import entries
-from service.registry.cards import write_missing_cards
+from service.registry.cards import add_facts_to_cards, write_missing_cards
 from service.registry.schema import cards, versions
 
 from .conftest import model
@@ -138,11 +138,11 @@ def test_others_let_go_of_it(url: str, opened: Open) -> None:
     writer.delete("mine", 2)
     other._mirror.refresh()
     assert other.find("mine").version == 1
-    assert set(other._mirror._recent._models) == {("mine", 1)}
+    assert set(other._mirror._recent._versions) == {("mine", 1)}
     writer.delete("mine")
     other._mirror.refresh()
     assert code_of(lambda: other.find("mine")) == Code.UNKNOWN_MODEL
-    assert other._mirror._recent._models == {}
+    assert other._mirror._recent._versions == {}
     assert other._mirror._recent._bytes == 0
     writer.restore("mine")
     other._mirror.refresh()
@@ -189,5 +189,12 @@ def test_versions_from_before_there_were_cards_are_listed(registry: Registry) ->
         connection.execute(damaged)
         write_missing_cards(connection)
     shown = [orjson.loads(card) for card in registry.versions("mine", None, 9).cards]
+    assert "digest" not in shown[0]
+    with registry.store.writing() as connection:
+        add_facts_to_cards(connection)
+    shown = [orjson.loads(card) for card in registry.versions("mine", None, 9).cards]
+    assert shown[0] == registry.version("mine", 1).card | {"classes": ["a", "b"], "features": ["x"]}
+    digest, created = shown[1].pop("digest"), shown[1].pop("created")
+    assert (len(digest), created > shown[0]["created"]) == (64, True)
     assert shown[0]["fit"] == {"objective": 7}
     assert shown[1] == {"name": "mine", "version": 2, "classes": [], "features": []}

@@ -104,10 +104,10 @@ def test_memory_is_bounded_and_what_was_let_go_is_read_again(url: str, opened: O
     registry.start()
     for value in range(6):
         registry.register(model("mine", value))
-    assert len(registry._mirror._recent._models) == 2
+    assert len(registry._mirror._recent._versions) == 2
     for number in (1, 6, 1, 3):
         assert registry.find("mine", number).coefficients.item() == number - 1
-    assert len(registry._mirror._recent._models) == 2
+    assert len(registry._mirror._recent._versions) == 2
 
 
 def test_a_page_of_models_is_read_with_one_question(url: str, opened: Open) -> None:

@@ -5,7 +5,6 @@ from fastapi import APIRouter, Response
 from service.api.routes.models import MODEL, VERSION
 from service.api.schemas.models import ModelAnswer
 from service.api.stored import add_stored
-from service.classifier import described
 from service.errors import Code, NotFound
 from service.registry import Registry
 from service.registry.memory import NUMBER
@@ -84,5 +83,5 @@ def _number(name: str, version: str) -> int:
 
 
 def _shown(registry: Registry, name: str, version: str | None) -> Response:
-    content = dump_json(described(registry.find(name, version)))
+    content = dump_json(registry.version(name, version).card)
     return Response(content, media_type="application/json")

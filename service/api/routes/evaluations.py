@@ -1,7 +1,7 @@
 """Evaluations that last: stored, listed, shown and deleted."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -25,12 +25,12 @@ from service.api.schemas.evaluations import (
 from service.api.schemas.types import Time
 from service.api.stored import add_stored
 from service.registry import Evaluation, Evaluations, Facts, Finished
+from service.registry.clock import microseconds_of, written
 from service.wire import dump_json, json_as_it_is
 
 PATH = "/v1/evaluations"
 ONE = PATH + "/{id}"
 FACTS = ("name", "model", "version", "tags")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 After = Annotated[
     str | None,
@@ -169,8 +169,8 @@ def described(found: Evaluation) -> dict[str, Any]:
         "model": facts.model,
         "version": _number_or_word(facts.version),
         "tags": dict(facts.tags) or None,
-        "created": _time(found.created),
-        "closed": None if found.closed is None else _time(found.closed),
+        "created": written(found.created),
+        "closed": None if found.closed is None else written(found.closed),
         "options": None if options is None else _given(options.told()),
         "batches": None if options is None else found.batches,
         "summary": None if found.summary is None else json_as_it_is(found.summary.encode()),
@@ -189,10 +189,5 @@ def _number_or_word(version: str | None) -> int | str | None:
     return int(version) if version is not None and version.isdecimal() else version
 
 
-def _time(microseconds: int) -> str:
-    moment = EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 def _microseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - EPOCH) // timedelta(microseconds=1)
+    return None if moment is None else microseconds_of(moment)

@@ -10,6 +10,7 @@ from service.api.schemas.keys import AuditAnswer, KeyAnswer, KeyRequest, KeysAns
 from service.api.stored import add_stored
 from service.registry import Key, Keys, Store
 from service.registry.audit import entries
+from service.registry.clock import written
 from service.wire import dump_json
 
 AfterKey = Annotated[str | None, Query(description="The id that the page begins behind")]
@@ -60,7 +61,7 @@ def add_keys(router: APIRouter, keys: Keys, store: Store) -> None:
         shown = [
             {
                 "change": entry.change,
-                "at": _time(entry.at / 1e6),
+                "at": written(entry.at),
                 "principal": entry.principal,
                 **({} if entry.request is None else {"request_id": entry.request}),
                 "action": entry.action,
@@ -101,7 +102,7 @@ def described(key: Key) -> dict[str, Any]:
     return {"id": key.id, "name": key.name, "scopes": list(key.scopes), **times, **rates}
 
 
-def _time(seconds: float) -> str:
+def _time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -50,7 +50,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
 
     def show_model(name: str) -> dict[str, Any]:
         """The default version of a model: classes, features, training facts and metrics."""
-        return classifier.described(find(name))
+        return registry.version(name).card
 
     def list_versions(name: str, after: After = None, limit: Limit = 100) -> dict[str, Any]:
         """The versions of a model, from the first on."""
@@ -65,7 +65,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
 
         `default` is the newest version.
         """
-        return classifier.described(find(name, version))
+        return registry.version(name, version).card
 
     def show_parameters(name: str, version: str) -> dict[str, Any]:
         """The coefficients and intercepts of a version."""

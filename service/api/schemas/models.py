@@ -1,5 +1,6 @@
 """Models: what they are, and what they predict."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -51,6 +52,14 @@ class ModelAnswer(Answer):
 
     name: str = Field(description="Matches [a-z0-9][a-z0-9._-]{0,62}")
     version: int = Field(ge=1)
+    digest: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 of its artifact, which has it as ETag; absent after a dry run",
+    )
+    created: datetime | None = Field(
+        None, description="When it was registered; absent of a model that ships"
+    )
     classes: list[Label] = Field(description="Class names in column order")
     features: list[str] = Field(description="Feature names in column order")
     data: dict[str, Any] | None = Field(
