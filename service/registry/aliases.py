@@ -1,19 +1,41 @@
 """Names that stand for versions, and are moved from one to another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from service.errors import Code, Conflict, NotFound, Stale, XentError
-from service.registry.memory import DEFAULT, Alias
+from service.registry import audit
+from service.registry.memory import DEFAULT, SHIPPED, Alias
 from service.registry.mirror import Mirror
 from service.registry.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 UNSET = 0
 """The `change` of an alias that nobody has set; those of others count from 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class AliasesPage:
+    """Some aliases of a model in the order of their names.
+
+    Attributes:
+        aliases: what each stands for, by name.
+        moved: the lines of the log of changes that made it so, by the change; those of
+            aliases that were moved before there was a log are missing.
+        next: what to give as `after` for the following ones; None where there are none.
+    """
+
+    aliases: Mapping[str, Alias]
+    moved: Mapping[int, audit.Entry]
+    next: str | None
+
+
 class Aliases:
-    """The aliases of the registered models; those that ship have none.
+    """The aliases of the models; those that ship have `default` alone, which stays.
 
     Args:
         store: where they last.
@@ -34,18 +56,27 @@ class Aliases:
             Unavailable: the database cannot be used now.
             WouldWait: in the thread of a server's loop.
         """
-        try:
-            self._check(name)
-        except Conflict:
-            raise _unknown_alias(name, alias) from None
-        self._mirror.look()
-        entry = self._mirror.entry(name)
-        found = entry.aliases.get(alias)
-        if found is None and alias == DEFAULT and entry.newest is not None:
-            return Alias(entry.newest, None, UNSET)
+        found = self._all(name).get(alias)
         if found is None:
             raise _unknown_alias(name, alias)
         return found
+
+    def page(self, name: str, after: str | None, limit: int) -> AliasesPage:
+        """The aliases of a model, `default` always among them.
+
+        Args:
+            name: of the model.
+            after: the alias that the page begins behind; None begins with the first.
+            limit: of the aliases on it.
+
+        Raises:
+            NotFound, Unavailable, WouldWait: as in `find`.
+        """
+        every = self._all(name)
+        left = sorted(alias for alias in every if alias > (after or ""))
+        found = {alias: every[alias] for alias in left[:limit]}
+        moved = audit.lines_of(self._store, [alias.change for alias in found.values()])
+        return AliasesPage(found, moved, left[limit - 1] if len(left) > limit else None)
 
     def seen(self, name: str, alias: str) -> int | None:
         """What to give as `seen` to `move`: the change that made an alias what it is."""
@@ -68,6 +99,7 @@ class Aliases:
             Stale: somebody has moved it since then.
             Conflict: the model ships.
             NotFound: no such model or version.
+            Damaged: the stored file of the version is not the one that was stored.
             StoreFull: the disk is full.
             Unavailable: the database cannot be used now, or did not confirm.
             WouldWait: in the thread of a server's loop.
@@ -81,7 +113,7 @@ class Aliases:
 
         Raises:
             Conflict: there is nothing before.
-            Stale, NotFound, StoreFull, Unavailable, WouldWait: as in `move`.
+            Stale, NotFound, Damaged, StoreFull, Unavailable, WouldWait: as in `move`.
         """
 
         def previous(now: Alias | None) -> int | None:
@@ -96,7 +128,7 @@ class Aliases:
         """Let an alias stand for nothing any more, and `default` for the newest version.
 
         Raises:
-            Stale, Conflict, NotFound, StoreFull, Unavailable, WouldWait: as in `move`.
+            Stale, Conflict, NotFound, Damaged, StoreFull, Unavailable, WouldWait: as in `move`.
         """
 
         def nothing(now: Alias | None) -> None:
@@ -120,16 +152,40 @@ class Aliases:
                 raise Stale(Code.STALE, text)
             number = target(now)
             if number is None:
-                queries.unset_alias(connection, name, alias, change)
                 moved = Alias(queries.newest(connection, name), None, UNSET)
-            elif queries.is_served(connection, name, number):
+                if alias == DEFAULT:
+                    self._verify(connection, name, moved.number)
+                queries.unset_alias(connection, name, alias, change)
+            else:
+                self._verify(connection, name, number)
                 to = Alias(number, None, change)
                 moved = queries.move_alias(connection, name, alias, now, to)
-            else:
-                raise unknown_version(name, None)
         with suppress(XentError):  # it is stored; the poll will see it
             self._mirror.refresh()
         return moved
+
+    def _verify(self, connection: "Connection", name: str, number: int) -> None:
+        """Reads what is to be served: who has it in memory would see its damage much later."""
+        from service.registry import queries
+
+        found = None
+        if queries.is_served(connection, name, number):
+            found = queries.artifact_of(connection, name, number)
+        if found is None:
+            raise unknown_version(name, None)
+        artifact, digest, _ = found
+        self._mirror.checked(name, number, artifact, digest)
+
+    def _all(self, name: str) -> Mapping[str, Alias]:
+        """What there is now, `default` also where nobody has set it."""
+        try:
+            self._check(name)
+            self._mirror.look()
+            entry = self._mirror.entry(name)
+        except Conflict:
+            entry = SHIPPED
+        assert entry.newest is not None
+        return {DEFAULT: Alias(entry.newest, None, UNSET), **entry.aliases}
 
 
 def unknown_version(name: str, latest: int | None) -> NotFound:

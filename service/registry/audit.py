@@ -1,6 +1,7 @@
 """Who changed what, and when: written in the transaction of the change itself."""
 
 import json
+from collections.abc import Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from service.registry.clock import now
 from service.registry.store import Store
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,22 @@ def entries(store: Store, before: int | None, limit: int) -> list[Entry]:
     statement = select(audit).order_by(audit.c.change.desc()).limit(limit)
     if before is not None:
         statement = statement.where(audit.c.change < before)
+    return _read(store, statement)
+
+
+def lines_of(store: Store, changes: Collection[int]) -> dict[int, Entry]:
+    """The lines of some changes, as far as there are any; raises as `entries` does."""
+    if not store.exists:
+        return {}
+    from sqlalchemy import select
+
+    from service.registry.schema import audit
+
+    found = _read(store, select(audit).where(audit.c.change.in_(changes)))
+    return {entry.change: entry for entry in found}
+
+
+def _read(store: Store, statement: "Select[Any]") -> list[Entry]:
     with store.reading() as connection:
         found = connection.execute(statement).all()
     return [Entry(**row._asdict() | {"detail": json.loads(row.detail)}) for row in found]

@@ -63,6 +63,10 @@ class Entry:
         return self.newest if version in (None, DEFAULT) else None
 
 
+SHIPPED = Entry(1, 1, {})
+"""What there is of a model that ships: nothing can be changed of it."""
+
+
 class Recent:
     """The versions that were used last, as many as fit; may be used by several threads.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.classifier import Model, to_bytes
 from service.errors import Code, Conflict, XentError
 from service.registry.aliases import Aliases, unknown_version
-from service.registry.memory import Entry
+from service.registry.memory import SHIPPED
 from service.registry.mirror import Mirror
 from service.registry.store import Store
 from service.registry.version import Version
@@ -79,7 +79,7 @@ class Registry:
     def version(self, name: str, version: int | str | None = None) -> Version:
         """One version of a model and what is known of its file; as `find`."""
         if name in self._shipped:
-            number = Entry(1, 1, {}).number(version)
+            number = SHIPPED.number(version)
             if number is None:
                 raise unknown_version(name, 1)
             return self._shipped[name]

@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 CHANGING = {
-    *("seconds", "at", "created", "closed", "revoked", "digest"),
+    *("seconds", "at", "created", "closed", "revoked", "digest", "etag"),
     *("id", "evaluation", "key", "principal", "subject"),
 }
 """Members of answers that are never twice the same: durations, moments, ids and what names them,
-digests of files that hold a duration."""
+digests of files that hold a duration, and what changes were counted."""
 
 REMAINDERS = {"gradient_norm", "newton_decrement"}
 """What is left of a fit's gradient at the optimum is roundings, other ones on each processor."""

@@ -1,15 +1,18 @@
 """Promoting over HTTP: conditions, who wins, rolling back; the files of versions."""
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from service.api.cursor import cursor_of
 from service.api.stored import names
 from service.classifier import from_bytes
 from service.wire import TENSORS
@@ -17,6 +20,7 @@ from service.wire import TENSORS
 FRESH = count()
 BODY = {"coefficients": [[1.5, -0.5]], "intercepts": [0.25], "classes": ["rose", "tulip"]}
 NEW = {"if-none-match": "*"}
+ROWS = {"inputs": [[1.0, 2.0]]}
 
 
 @pytest.fixture
@@ -46,8 +50,7 @@ class TestPromoting:
         back = put(caller, path, seen.json()["previous"], {"if-match": seen.headers["etag"]})
         assert back.json() == {"alias": "champion", "version": 1, "previous": 2}
         assert caller.get(f"{model}/versions/champion").json()["version"] == 1
-        rows = {"inputs": [[1.0, 2.0]]}
-        assert caller.post(f"{model}/versions/champion/predict", rows).json()["version"] == 1
+        assert caller.post(f"{model}/versions/champion/predict", ROWS).json()["version"] == 1
 
     def test_the_default_is_what_calls_without_a_version_mean(
         self, caller: Any, model: str
@@ -123,6 +126,72 @@ class TestPromoting:
         ):
             headers = {"content-type": kind, **NEW}
             assert caller.ask("PUT", path, content=content, headers=headers).status_code == status
+
+
+class TestLists:
+    def test_all_aliases_with_what_moves_them(self, caller: Any, model: str) -> None:
+        before = datetime.now(UTC)
+        for alias, version in (("shadow", 2), ("champion", 1)):
+            assert put(caller, f"{model}/aliases/{alias}", version, NEW).status_code == 200
+        champion, default, shadow = caller.get(f"{model}/aliases").json()["aliases"]
+        for listed in (champion, shadow):
+            assert before <= datetime.fromisoformat(listed["at"]) <= datetime.now(UTC)
+            assert listed["principal"] == "anonymous"
+            seen = caller.get(f"{model}/aliases/{listed['alias']}")
+            assert listed["etag"] == seen.headers["etag"]
+            assert seen.json().items() <= listed.items()
+        assert default == {"alias": "default", "version": 2, "etag": '"0"'}
+        moved = put(caller, f"{model}/aliases/champion", 2, {"if-match": champion["etag"]})
+        assert moved.status_code == 200
+        again = caller.get(f"{model}/aliases").json()["aliases"][0]
+        assert (again["version"], again["previous"]) == (2, 1)
+        assert (again["etag"], again["at"] > champion["at"]) == (moved.headers["etag"], True)
+
+    def test_pages_lead_to_all_and_what_is_made_up_is_refused(
+        self, caller: Any, model: str
+    ) -> None:
+        for alias in ("zebra", "a", "b-1", "b.1", "b_1"):
+            assert put(caller, f"{model}/aliases/{alias}", 1, NEW).status_code == 200
+        found, path = [], f"{model}/aliases?limit=2"
+        while path:
+            page = caller.get(path).json()
+            assert len(page["aliases"]) == 2
+            found += [listed["alias"] for listed in page["aliases"]]
+            path = page.get("next", "")
+        assert found == ["a", "b-1", "b.1", "b_1", "default", "zebra"]
+        for after in ("zebra", "", cursor_of("/v1/models", "a")):
+            answer = caller.get(f"{model}/aliases?after={after}")
+            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+            assert answer.json()["errors"][0]["pointer"] == "/after"
+
+    def test_a_model_that_ships_has_its_default_alone(self, caller: Any) -> None:
+        listed = {"alias": "default", "version": 1}
+        page = caller.get("/v1/models/iris/aliases").json()
+        assert page == {"aliases": [listed | {"etag": '"0"'}]}
+        seen = caller.get("/v1/models/iris/aliases/default")
+        assert (seen.json(), seen.headers["etag"]) == (listed, '"0"')
+        moved = put(caller, "/v1/models/iris/aliases/default", 1, {"if-match": '"0"'})
+        assert (moved.status_code, moved.json()["code"]) == (409, "shipped_model")
+        assert caller.get("/v1/models/iris/aliases/champion").status_code == 404
+        assert caller.get("/v1/models/nobody/aliases").json()["code"] == "unknown_model"
+
+
+def test_an_alias_is_not_moved_to_a_file_that_was_damaged(serve: Any, tmp_path: Path) -> None:
+    with serve(XENT_DATA_DIR=str(tmp_path)) as server:
+        path = f"{server.url}/v1/models/mine"
+        for _ in range(2):
+            assert httpx.post(f"{path}/versions", json=BODY, timeout=30).status_code == 201
+        champion = f"{path}/aliases/champion"
+        made = httpx.put(champion, json={"version": 1}, headers=NEW)
+        with sqlite3.connect(tmp_path / "xent.db") as connection:
+            connection.execute("UPDATE versions SET artifact = x'00' WHERE number = 2")
+        connection.close()
+        assert httpx.post(f"{path}/versions/2/predict", json=ROWS).status_code == 200  # in memory
+        moved = httpx.put(champion, json={"version": 2}, headers={"if-match": made.headers["etag"]})
+        assert (moved.status_code, moved.json()["code"]) == (500, "damaged_artifact")
+        assert "version 2 of mine" in moved.json()["detail"]
+        seen = httpx.get(champion)
+        assert (seen.json()["version"], seen.headers["etag"]) == (1, made.headers["etag"])
 
 
 def test_two_workers_agree_on_what_was_seen(serve: Any, contract: Any) -> None:

@@ -88,6 +88,7 @@ class TestDocument:
                     "list_evaluations",
                     "list_keys",
                     "list_changes",
+                    "list_aliases",
                 ):
                     expected |= {"422"}  # of the query
                 if name in ("export_version", "plot_version", "plot_evaluation"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import MetaData, event
+from sqlalchemy import MetaData, event, update
 
 from service.classifier import from_bytes
 from service.errors import Code, Conflict, Damaged, NotFound, Stale, StoreFull, Unavailable
@@ -17,7 +17,7 @@ from service.registry import Registry, WouldWait
 from service.registry import mirror as room
 from service.registry.database import Database
 from service.registry.migrations import STEPS
-from service.registry.schema import METADATA
+from service.registry.schema import METADATA, versions
 
 from .conftest import model
 
@@ -224,6 +224,34 @@ class TestArtifacts:
             assert found.value.code == Code.DAMAGED_ARTIFACT
         (record,) = caplog.records  # it is logged once
         assert (record.levelname, record.__dict__["version"]) == ("ERROR", 1)
+
+    def test_no_alias_moves_to_a_damaged_file_whoever_has_it_in_memory(
+        self, registry: Registry
+    ) -> None:
+        for value in (1, 2, 3):
+            registry.register(model("mine", value))
+        two = registry.aliases.move("mine", "champion", 2, None)
+        one = registry.aliases.move("mine", "champion", 1, two.change)
+        pinned = registry.aliases.move("mine", "default", 1, None)
+        with registry.store.writing() as connection:
+            harmed = update(versions).where(versions.c.number > 1).values(artifact=b"another")
+            connection.execute(harmed)
+        assert registry.find("mine", 2).coefficients.item() == 2
+        for call in (
+            lambda: registry.aliases.move("mine", "champion", 2, one.change),
+            lambda: registry.aliases.roll_back("mine", "champion", one.change),
+            lambda: registry.aliases.move("mine", "shadow", 3, None),
+            lambda: registry.aliases.roll_back("mine", "default", pinned.change),
+            lambda: registry.aliases.delete("mine", "default", pinned.change),
+        ):
+            with pytest.raises(Damaged) as found:
+                call()
+            assert found.value.code == Code.DAMAGED_ARTIFACT
+        assert dict(registry.aliases.page("mine", None, 9).aliases) == {
+            "champion": one,
+            "default": pinned,
+        }
+        registry.aliases.delete("mine", "champion", one.change)  # then it stands for nothing
 
 
 class TestFaults:

@@ -4,12 +4,16 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from service.api.routes.models import MODEL, VERSION
-from service.api.schemas.models import AliasAnswer, PromoteRequest
+from service.api.cursor import position_of
+from service.api.media import JSON
+from service.api.routes.models import MODEL, VERSION, After, Limit, next_of
+from service.api.schemas.models import AliasAnswer, AliasesAnswer, PromoteRequest
 from service.api.stored import IfMatch, IfNoneMatch, add_stored, check_conditions, names
 from service.errors import Code, InvalidInput
 from service.registry import ALIAS, DEFAULT, Alias, Registry
 from service.registry.aliases import UNSET
+from service.registry.audit import Entry
+from service.registry.clock import written
 from service.wire import TENSORS, dump_json
 
 _FILE: dict[int | str, dict[str, Any]] = {
@@ -28,6 +32,25 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
         router: takes the routes.
         registry: has the versions.
     """
+
+    def list_aliases(name: str, after: After = None, limit: Limit = 100) -> Response:
+        """The aliases of a model in the order of their names.
+
+        With the ETag of each, and with who moved it and when. `default` is always among them, and
+        is all that a model that ships has.
+        """
+        path = f"/v1/models/{name}/aliases"
+        page = registry.aliases.page(
+            name, None if after is None else position_of(path, after), limit
+        )
+        shown = [
+            _shown(alias, found)
+            | {"etag": _tag(found.change)}
+            | _moved(page.moved.get(found.change))
+            for alias, found in page.aliases.items()
+        ]
+        listed = {"aliases": shown} | next_of(path, limit, page.next)
+        return Response(dump_json(listed), media_type=JSON)
 
     def show_alias(name: str, alias: str) -> Response:
         """What an alias stands for.
@@ -77,7 +100,11 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
             return Response(None, 304, headers)
         return Response(data, 200, headers, TENSORS)
 
-    alias = MODEL + "/aliases/{alias}"
+    path = MODEL + "/aliases"
+    add_stored(
+        router, "GET", path, list_aliases, 404, 422, 503, access="read", answer=AliasesAnswer
+    )
+    alias = path + "/{alias}"
     add_stored(router, "GET", alias, show_alias, 404, 503, access="read", answer=AliasAnswer)
     errors = (404, 409, 412, 428, 503, 507)
     add_stored(router, "PUT", alias, promote_alias, *errors, access="train", answer=AliasAnswer)
@@ -112,7 +139,13 @@ def _tag(change: int) -> str:
 
 
 def _alias(alias: str, found: Alias) -> Response:
-    shown = {"alias": alias, "version": found.number}
-    if found.previous is not None:
-        shown["previous"] = found.previous
-    return Response(dump_json(shown), 200, {"ETag": _tag(found.change)}, "application/json")
+    return Response(dump_json(_shown(alias, found)), 200, {"ETag": _tag(found.change)}, JSON)
+
+
+def _shown(alias: str, found: Alias) -> dict[str, Any]:
+    previous = {} if found.previous is None else {"previous": found.previous}
+    return {"alias": alias, "version": found.number, **previous}
+
+
+def _moved(line: Entry | None) -> dict[str, str]:
+    return {} if line is None else {"at": written(line.at), "principal": line.principal}

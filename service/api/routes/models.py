@@ -46,7 +46,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         begin = None if after is None else position_of("/v1/models", after)
         page = registry.models(begin, limit)
         listed = {"models": [Fragment(card) for card in page.cards]}
-        return listed | _next("/v1/models", limit, page.next)
+        return listed | next_of("/v1/models", limit, page.next)
 
     def show_model(name: str) -> dict[str, Any]:
         """The default version of a model: classes, features, training facts and metrics."""
@@ -58,7 +58,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         begin = None if after is None else number_of(path, after)
         page = registry.versions(name, begin, limit)
         listed = {"versions": [Fragment(card) for card in page.cards]}
-        return listed | _next(path, limit, page.next)
+        return listed | next_of(path, limit, page.next)
 
     def show_version(name: str, version: str) -> dict[str, Any]:
         """A version of a model, by number or alias.
@@ -128,7 +128,8 @@ def abstain_of(body: PredictRequest) -> classifier.Abstain | None:
     return None if asked is None else classifier.Abstain(**asked.arguments())
 
 
-def _next(path: str, limit: int, after: str | None) -> dict[str, str]:
+def next_of(path: str, limit: int, after: str | None) -> dict[str, str]:
+    """The member that leads from a page of a list to the following one; none on the last."""
     if after is None:
         return {}
     return {"next": f"{path}?limit={limit}&after={cursor_of(path, after)}"}

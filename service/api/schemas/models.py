@@ -98,6 +98,23 @@ class AliasAnswer(Answer):
     )
 
 
+class ListedAlias(AliasAnswer):
+    """What an alias stands for, and since when."""
+
+    etag: str = Field(description="What If-Match takes to move it, with its quotation marks")
+    at: datetime | None = Field(None, description="When it was moved; absent until it is set")
+    principal: str | None = Field(
+        None, description="Who moved it: the id of a key, anonymous, or local"
+    )
+
+
+class AliasesAnswer(Answer):
+    """A page of aliases."""
+
+    aliases: list[ListedAlias]
+    next: str | None = Field(None, description="Where the next page is; absent on the last one")
+
+
 class PromoteRequest(Request):
     """The version that an alias shall stand for."""
 
