@@ -4,12 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from service.errors import Fault, InvalidInput, cell
-from service.losses.activations import sigmoid, softmax
 from service.losses.catalogue import Loss
-from service.losses.dialects import DIALECTS, SUPPORTED, dialect_loss
+from service.losses.dialects import DIALECTS, SUPPORTED, converted, dialect_loss
 from service.losses.options import one_of
 from service.losses.result import DialectLoss, LossResult, Numbers, Rule
 
@@ -96,38 +93,6 @@ def _beside(place: int, name: str, loss: Loss, arguments: Mapping[str, Any]) -> 
 
 def _said(library: str, loss: Loss, arguments: Mapping[str, Any]) -> DialectLoss:
     shared = {name: value for name, value in arguments.items() if name not in POLICIES}
-    converted, rules = _converted(library, loss, shared)
-    said = dialect_loss(library, loss.name, **converted)
+    members, rules = converted(library, loss.name, shared)
+    said = dialect_loss(library, loss.name, **members)
     return DialectLoss(said.loss, (*rules, *said.rules))
-
-
-def _converted(
-    library: str, loss: Loss, arguments: dict[str, Any]
-) -> tuple[dict[str, Any], tuple[Rule, ...]]:
-    """Predictions in a form that a library takes, as its users would convert them."""
-    taken = {
-        member for call in SUPPORTED[library].get(loss.name, ()) for member in call.predictions
-    }
-    given = [name for name in ("logits", "probabilities", "log_probabilities") if name in arguments]
-    if len(given) != 1 or given[0] in taken:
-        return arguments, ()
-    member, changed = given[0], dict(arguments)
-    values = changed.pop(member)
-    if "probabilities" in taken and member == "logits":
-        wanted = "probabilities"
-        if "positive_weight" in loss.members:
-            changed[wanted] = sigmoid(values)
-        else:
-            options = {"temperature": changed.pop("temperature", 1.0)}
-            changed[wanted] = softmax(values, axis=changed.get("axis", -1), **options)
-    elif "probabilities" in taken:
-        wanted = "probabilities"
-        changed[wanted] = np.exp(values)
-    elif "log_probabilities" in taken and member == "probabilities":
-        wanted = "log_probabilities"
-        with np.errstate(divide="ignore", invalid="ignore"):  # what it makes of those is its own
-            changed[wanted] = np.log(values)
-    else:
-        return arguments, ()
-    text = f"It takes no {member}; these are the {wanted} made of them in float64."
-    return changed, (Rule(f"from_{member}", text),)

@@ -51,6 +51,36 @@ def test_a_library_without_the_loss_is_named_in_its_place(caller: Any) -> None:
     )
 
 
+def test_a_loss_of_no_library_says_so_wherever_a_library_is_asked_for(caller: Any) -> None:
+    body = {"logits": [[1, 2]], "labels": [0]}
+    for loss in ("js-divergence", "perplexity", "poly-1-cross-entropy"):
+        exact = caller.post(f"/v1/losses/{loss}", {**body, "dialect": "exact", "compare": []})
+        assert exact.status_code == 200
+        for asked, pointer in (
+            ({"dialect": "torch"}, "/dialect"),
+            ({"compare": ["torch"]}, "/compare/0"),
+        ):
+            problem = caller.post(f"/v1/losses/{loss}", body | asked).json()
+            fault = problem["errors"][0]
+            assert (problem["code"], fault["pointer"]) == ("dialect_unsupported", pointer)
+            assert f"no {loss}, which is reproduced of no library; torch has" in fault["detail"]
+    problem = caller.post("/v1/losses/entropy", {"logits": [1, 2], "dialect": "keras"}).json()
+    assert problem["code"] == "dialect_unsupported"
+
+
+def test_log_probabilities_that_torch_wants_are_made_of_logits(caller: Any) -> None:
+    hard = {"logits": [[1, 2], [30, 0]], "labels": [0, 1], "compare": ["torch"]}
+    soft = {"logits": [[1, 2], [3, 0]], "targets": [[1, 0], [0.5, 0.5]], "compare": ["torch"]}
+    for loss, body in (
+        ("negative-log-likelihood", hard),
+        ("kl-divergence", soft | {"reduction": "sum"}),
+    ):
+        answer = caller.post(f"/v1/losses/{loss}", body).json()
+        said = answer["compared"]["torch"]
+        assert said["loss"] == pytest.approx(answer["loss"], rel=1e-6)
+        assert "log_softmax_first" in [rule["code"] for rule in said["rules"]]
+
+
 def test_a_library_answers_where_the_exact_rules_refuse(caller: Any) -> None:
     body = {"logits": [[1, "NaN"]], "labels": [0], "dialect": "torch"}
     answer = caller.post("/v1/losses/cross-entropy", body).json()

@@ -105,11 +105,11 @@ COMPARING = ("dialect", "compare")
 
 
 def _comparing(names: tuple[str, ...]) -> dict[str, Member]:
-    """The members by which other libraries' numbers are asked for, where some have the loss."""
-    if not names:
-        return {}
+    """The members that ask for the numbers of other libraries, of those that have the loss."""
     shown: dict[str, Any] = {"enum": ["exact", *names]}
     items: dict[str, Any] = {"items": {"type": "string", "enum": list(names)}}
+    if not names:
+        items = {"maxItems": 0}
     text = "Whose number is wanted; a library's comes with its rules"
     beside = "Libraries whose numbers are put beside"
     return {

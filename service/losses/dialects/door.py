@@ -1,6 +1,6 @@
 """The door to the dialects: which call a request means, and what the library answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,9 @@ def dialect_loss(dialect: str, loss: str, **given: Any) -> DialectLoss:
     Source: the libraries, as each module states.
     """
     one_of("dialect", dialect, DIALECTS)
+    calls = SUPPORTED[dialect].get(loss, ())
+    if not calls:
+        raise unsupported("dialect", _without(dialect, loss))
     options = {
         name: value
         for name, value in given.items()
@@ -50,16 +53,28 @@ def dialect_loss(dialect: str, loss: str, **given: Any) -> DialectLoss:
     truth, true = exactly_one(**{name: options.pop(name, None) for name in TRUTHS})
     one_of("reduction", options.get("reduction", "mean"), ("mean", "sum", "none"))
     within("label_smoothing", options.get("label_smoothing", 0), 0, 1)
-    call = _call(dialect, loss, member, truth, options)
+    call = _call(dialect, loss, calls, member, truth, options)
     # Infinities and NaN are part of what the libraries print.
     with np.errstate(all="ignore"):
         return call.compute(Given(member, np.asarray(values), truth, np.asarray(true), options))
 
 
-def _call(dialect: str, loss: str, member: str, truth: str, options: Mapping[str, Any]) -> Call:
-    calls = SUPPORTED[dialect].get(loss, ())
-    if not calls:
-        raise unsupported("dialect", f"{dialect} has no {loss}")
+def _without(dialect: str, loss: str) -> str:
+    """Says which dialects have a loss that one has not, and which losses that one has."""
+    having = [name for name in DIALECTS if loss in SUPPORTED[name]]
+    others = f"of {' and '.join(having)}" if having else "of no library"
+    has = ", ".join(SUPPORTED[dialect])
+    return f"{dialect} has no {loss}, which is reproduced {others}; {dialect} has {has}"
+
+
+def _call(
+    dialect: str,
+    loss: str,
+    calls: Sequence[Call],
+    member: str,
+    truth: str,
+    options: Mapping[str, Any],
+) -> Call:
     fitting = [call for call in calls if member in call.predictions and truth in call.truths]
     if not fitting:
         named = member if not any(member in call.predictions for call in calls) else truth

@@ -12,6 +12,9 @@ REST_VANISHES = Rule(
     "rest_vanishes",
     "The other classes together are less than half a digit beside the largest one, and are lost.",
 )
+LOG_SOFTMAX_FIRST = Rule(
+    "log_softmax_first", "It takes no logits; it is given what F.log_softmax makes of them."
+)
 CANCELLATION = Rule(
     "cancellation",
     "(1 - y) x - log sigmoid(x) subtracts two nearly equal numbers, and float32 keeps few digits "

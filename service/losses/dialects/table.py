@@ -37,12 +37,9 @@ class Call:
 
 _L, _P, _LP = ("logits",), ("probabilities",), ("log_probabilities",)
 _EITHER = ("logits", "probabilities")
+_NLL_OPTIONS = ("axis", "class_weights", "ignore_index")
 _NLL = Call(
-    "F.nll_loss(weight, ignore_index, reduction)",
-    _LP,
-    ("labels",),
-    ("axis", "class_weights", "ignore_index"),
-    torch.nll_loss,
+    "F.nll_loss(weight, ignore_index, reduction)", _LP, ("labels",), _NLL_OPTIONS, torch.nll_loss
 )
 
 
@@ -138,7 +135,13 @@ SUPPORTED: Mapping[str, Mapping[str, tuple[Call, ...]]] = {
             ),
             _NLL,
         ),
-        "negative-log-likelihood": (_NLL,),
+        "negative-log-likelihood": (
+            _NLL,
+            Call(
+                "F.nll_loss(weight, ignore_index, reduction) of F.log_softmax",
+                _L, ("labels",), _NLL_OPTIONS, torch.nll_loss,
+            ),
+        ),
         "binary-cross-entropy": (
             Call(
                 "F.binary_cross_entropy_with_logits(weight, reduction, pos_weight)",
@@ -151,6 +154,9 @@ SUPPORTED: Mapping[str, Mapping[str, tuple[Call, ...]]] = {
         ),
         "kl-divergence": (
             Call("F.kl_div(reduction)", _LP, ("targets",), ("axis",), torch.kl_div),
+            Call(
+                "F.kl_div(reduction) of F.log_softmax", _L, ("targets",), ("axis",), torch.kl_div
+            ),
         ),
     },
     "keras": _keras_calls(

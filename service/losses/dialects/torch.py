@@ -22,7 +22,7 @@ from service.losses.dialects.single import (
     total,
 )
 from service.losses.result import DialectLoss, Rule
-from service.losses.rows import Rows, floating
+from service.losses.rows import Rows
 
 DEFAULT_IGNORE_INDEX = -100
 SMALLEST_LOG = np.float32(-100)
@@ -38,7 +38,16 @@ def cross_entropy(given: Given) -> DialectLoss:
 def nll_loss(given: Given) -> DialectLoss:
     """`F.nll_loss(log_probabilities, labels, weight, ignore_index, reduction)`."""
     rows = given.rows()
-    return _labelled(given, rows, f32(rows.array), {})
+    log_probabilities, found = _logarithms(given, rows)
+    return _labelled(given, rows, log_probabilities, found)
+
+
+def _logarithms(given: Given, rows: Rows) -> tuple[Single, dict[Rule, Any]]:
+    """Log-probabilities as they were sent, or what `F.log_softmax` makes of logits."""
+    if given.member == "log_probabilities":
+        return f32(rows.array), {}
+    log_probabilities, vanished = log_softmax(f32(rows.array))
+    return log_probabilities, {rules.LOG_SOFTMAX_FIRST: True, rules.REST_VANISHES: vanished}
 
 
 def _labelled(
@@ -171,22 +180,23 @@ def _elementwise(given: Given, losses: Single, found: dict[Rule, Any]) -> Dialec
 
 def kl_div(given: Given) -> DialectLoss:
     """`F.kl_div(log_probabilities, targets, reduction)`."""
-    log_q, p = f32(floating(given.values)), f32(floating(given.true))
     rows = given.rows()
-    found = {rules.TEXTBOOK_KL: off_balance(given.target_rows(rows), np.exp(rows.array))}
+    log_q, first = _logarithms(given, rows)
+    p = given.target_rows(rows)
     own = np.where(p == 0, np.float32(0), p * log(p))
     terms = own - p * log_q
     mean, none = given.reduction == "mean", given.reduction == "none"
     found = {
         rules.FLOAT32: True,
+        **first,
         rules.DENOMINATOR_ELEMENTS: mean and rows.classes > 1,
         rules.UNREDUCED_ELEMENTS: none,
         rules.MEAN_OF_NOTHING_NAN: mean and terms.size == 0,
-        **found,
-        **infinities(terms, log_q, p),
+        rules.TEXTBOOK_KL: off_balance(p, np.exp(log_q.astype(np.float64))),
+        **infinities(terms, rows.array, p),
     }
     if none:
-        return answer(terms, found)
+        return answer(rows.restore(terms), found)
     return answer(total(terms) / np.float32(terms.size) if mean else total(terms), found)
 
 

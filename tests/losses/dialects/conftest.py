@@ -16,7 +16,18 @@ GOLDEN = Path(__file__).parent / "golden"
 @pytest.fixture(scope="session")
 def libraries() -> ModuleType:
     """The module that calls the libraries; nothing is imported until it does."""
-    spec = importlib.util.spec_from_file_location("dialect_libraries", GOLDEN / "libraries.py")
+    return loaded("libraries")
+
+
+@pytest.fixture(scope="session")
+def requests() -> ModuleType:
+    """The module that says what is compared."""
+    return loaded("cases")
+
+
+def loaded(name: str) -> ModuleType:
+    """A module that lies beside the recorded answers."""
+    spec = importlib.util.spec_from_file_location(f"dialect_{name}", GOLDEN / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.losses.dialects import DIALECTS, RULES, SUPPORTED
+from service.losses.dialects import CONVERSIONS, DIALECTS, RULES, SUPPORTED
 
 PAGE = (Path(__file__).parents[3] / "docs" / "dialects.md").read_text("utf-8")
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,6 +41,12 @@ def test_the_table_is_that_of_the_code():
 def test_every_rule_is_explained():
     table = [row("rule", "what it says"), "|---|---|"]
     table += [row(f"`{rule.code}`", rule.text) for rule in RULES]
+    assert "\n".join(table) + "\n\n" in PAGE
+
+
+def test_every_conversion_is_explained():
+    table = [row("rule", "made", "what it says"), "|---|---|---|"]
+    table += [row(f"`{r.code}`", wanted, r.text) for (_, wanted), r in CONVERSIONS.items()]
     assert "\n".join(table) + "\n\n" in PAGE
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from service.errors import Code, InvalidInput
+from service.losses import CATALOGUE
 from service.losses.dialects import DIALECTS, SUPPORTED, dialect_loss
 
 LOGITS = np.array([[1.0, 2.0, 0.5], [0.0, 1.0, 3.0]])
@@ -80,11 +81,17 @@ class TestRefusals:
     def test_an_unknown_dialect(self):
         assert refusal("jax", CE, **GIVEN).code == Code.INVALID_OPTION
 
-    def test_every_pair_that_is_not_in_the_table_is_refused(self):
-        losses = {loss for table in SUPPORTED.values() for loss in table}
+    def test_every_pair_that_is_not_in_the_table_is_refused_with_what_there_is(self):
+        losses = [loss.name for loss in CATALOGUE]
         for dialect, loss in itertools.product(DIALECTS, losses):
-            if loss not in SUPPORTED[dialect]:
-                assert refusal(dialect, loss, **GIVEN).code == Code.DIALECT_UNSUPPORTED
+            if loss in SUPPORTED[dialect]:
+                continue
+            fault = refusal(dialect, loss, logits=LOGITS)  # an entropy has no labels
+            assert (fault.pointer, fault.code) == ("/dialect", Code.DIALECT_UNSUPPORTED)
+            reproduced, _, has = fault.detail.partition("; ")
+            having = [name for name in DIALECTS if loss in SUPPORTED[name]]
+            assert reproduced.endswith("of " + (" and ".join(having) or "no library"))
+            assert has == f"{dialect} has {', '.join(SUPPORTED[dialect])}"
 
 
 class TestWhatAsksForNothing:

@@ -33,10 +33,21 @@ def test_refuses_what_the_library_refuses(dialect, recorded):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_loss_of_the_table_is_recorded(dialect, recorded):
-    assert {loss for loss, _, printed in recorded[dialect] if printed is not None} == set(
-        SUPPORTED[dialect]
-    )
+def test_everything_in_the_table_is_recorded(dialect, recorded, requests):
+    covered = set()
+    for loss, given, printed in recorded[dialect]:
+        call = requests.meant(dialect, loss, given)
+        if printed is None or call is None:
+            continue
+        member, truth = (
+            next(name for name in given if name in names)
+            for names in (call.predictions, call.truths)
+        )
+        reduction = given.get("reduction", "mean")
+        covered |= {(loss, call.text, member, truth, option, reduction) for option in ("", *given)}
+    table = [(loss, call.text, *rest) for loss, call, *rest in requests.combinations(dialect)]
+    assert [combination for combination in table if combination not in covered] == []
+    assert {loss for loss, *_ in table} == {*SUPPORTED[dialect]}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -27,6 +27,8 @@ def value(dialect, loss, **given):
 MEETS = [
     ("rest_vanishes", "torch", CE, {"logits": [[0.0, -40.0]], "labels": [0]},
      {"logits": [[0.0, -4.0]]}),
+    ("log_softmax_first", "torch", "negative-log-likelihood", {"logits": THREE, "labels": [0, 2]},
+     {"logits": None, "log_probabilities": THREE}),
     ("cancellation", "torch", BCE, {"logits": [-20.0], "labels": [0]}, {"labels": [1]}),
     ("complement_rounded", "sklearn", BCE, {"probabilities": [1e-12, 0.3], "labels": [0, 1]},
      {"labels": [1, 1]}),

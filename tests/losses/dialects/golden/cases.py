@@ -1,10 +1,80 @@
-"""Requests to compare on: random ones over every call of the table, and the edges by hand."""
+"""Requests to compare on: one of everything in the table, random ones, and the edges by hand."""
 
+import itertools
 import math
 
 import numpy as np
 
+from service.losses.dialects import SUPPORTED
+
 INF, NAN = math.inf, math.nan
+CLASSES = 3
+
+
+def combinations(dialect):
+    """Every loss, call, prediction, truth, option and reduction of the table; "" for no option."""
+    for loss, calls in SUPPORTED[dialect].items():
+        for call in calls:
+            parts = call.predictions, call.truths, ("", *call.options), call.reductions
+            for combination in itertools.product(*parts):
+                yield loss, call, *combination
+
+
+def meant(dialect, loss, given):
+    """The call that a request means: the first that takes its members and all of its options."""
+    options = {*given} - {"reduction", "classes"}
+    for call in SUPPORTED[dialect][loss]:
+        members = {*call.predictions, *call.truths}
+        one_of_each = len(options & {*call.predictions}) == len(options & {*call.truths}) == 1
+        needed = call.needs is None or call.needs in options
+        if one_of_each and needed and options <= members | {*call.options}:
+            return call
+    return None
+
+
+def table_cases(dialect, rng):
+    """A request of random numbers for each combination."""
+    for loss, call, member, truth, option, reduction in combinations(dialect):
+        for more in ("", *call.options):  # labels mean the sparse loss unless they are smoothed
+            names = {name for name in (option, more) if name}
+            if meant(dialect, loss, {member, truth, *names}) is call:
+                yield loss, _of_table(dialect, loss, call, member, truth, names, reduction, rng)
+                break
+
+
+def _of_table(dialect, loss, call, member, truth, names, reduction, rng):
+    binary = loss.startswith("binary")
+    # of Keras' binary losses each is the mean over the last axis
+    samples = (2, 1) if binary and dialect in ("keras", "tensorflow") else (2,)
+    axis = -1
+    if "axis" in names and dialect == "sklearn":
+        axis = 0
+    elif "axis" in names:
+        samples, axis = (2, 2), 1
+        if "SparseCategorical" in call.text and dialect == "tensorflow":  # the last one only
+            axis = 2
+    logits = rng.normal(0, 3, (*samples, 1 if binary else CLASSES))
+    if binary:
+        p, logits = 1 / (1 + np.exp(-logits[..., 0])), logits[..., 0]
+        labels, soft = rng.integers(0, 2, samples), rng.random(samples)
+    else:
+        p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+        labels, soft = rng.integers(0, CLASSES, samples), rng.dirichlet(np.ones(CLASSES), samples)
+        logits, p, soft = (np.moveaxis(rows, -1, axis) for rows in (logits, p, soft))
+    predictions = {"logits": logits, "probabilities": p, "log_probabilities": np.log(p)}
+    options = {
+        "axis": axis,
+        "class_weights": rng.uniform(0.1, 4, CLASSES).round(2),
+        "sample_weights": rng.uniform(0.1, 4, samples).round(2),
+        "ignore_index": int(labels.flat[0]),
+        "label_smoothing": 0.1,
+        "positive_weight": 2.5,
+        "alpha": 0.4,
+        "gamma": 1.5,
+        "q": 0.3,
+    }
+    given = {member: predictions[member], truth: labels if truth == "labels" else soft}
+    return given | {name: options[name] for name in names} | {"reduction": reduction}
 
 
 def random_case(dialect, rng, rows=8):

@@ -1,4 +1,4 @@
-"""Writes <dialect>.json: what a library prints for the edges and for some random requests.
+"""Writes <dialect>.json: what a library prints for the edges, random requests and the table.
 
     KERAS_BACKEND=torch python tests/losses/dialects/golden/generate.py torch keras sklearn
     KERAS_BACKEND=tensorflow python tests/losses/dialects/golden/generate.py tensorflow
@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from cases import EDGES, random_case
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
+from cases import EDGES, random_case, table_cases
 from libraries import printed, versions
 
 RANDOM = 90
@@ -59,6 +61,7 @@ def main(dialects):
     for dialect in dialects:
         rng = np.random.default_rng(3)
         drawn = (random_case(dialect, rng, rows=3) for _ in range(RANDOM))
+        drawn = [*drawn, *table_cases(dialect, np.random.default_rng(4))]
         requests = [*EDGES[dialect], *((loss, shortened(given)) for loss, given in drawn)]
         lines = ",\n".join(json.dumps(case(dialect, *request)) for request in requests)
         path = Path(__file__).with_name(f"{dialect}.json")

@@ -55,6 +55,8 @@ def _torch(loss, given):
             y = y.movedim(axis, 1) if y.ndim > 1 else y
         else:
             y = tensor("labels", torch.int64)
+        if loss == "negative-log-likelihood" and name == "logits":
+            x, name = F.log_softmax(x, dim=min(1, x.ndim - 1)), "log_probabilities"
         if name == "log_probabilities":
             return F.nll_loss(x, y, **options).numpy()
         return F.cross_entropy(
@@ -62,6 +64,8 @@ def _torch(loss, given):
         ).numpy()
     if loss == "kl-divergence":
         q, p = tensor("log_probabilities", torch.float32), tensor("targets", torch.float32)
+        if q is None:
+            q = F.log_softmax(tensor("logits", torch.float32), dim=given.get("axis", -1))
         return F.kl_div(q, p, **options).numpy()
     y = tensor("labels" if "labels" in given else "targets", torch.float32)
     weight = tensor("sample_weights", torch.float32)
@@ -127,6 +131,10 @@ def _keras_loss(keras, loss, given):
         }[loss]
         if "labels" in given and loss in ("cross-entropy", "focal"):
             truth = np.moveaxis(np.eye(values.shape[axis])[truth.astype(int)], -1, axis)
+    if loss in ("kl-divergence", "generalized-cross-entropy"):  # take the last axis only
+        options.pop("axis", None)
+        values = np.moveaxis(values, axis, -1)
+        truth = truth if "labels" in given else np.moveaxis(truth, axis, -1)
     return call(**options)(truth, values, sample_weight=given.get("sample_weights"))
 
 
