@@ -216,7 +216,7 @@ def binary_truth(
         member, given = ("targets", targets) if labels is None else ("labels", labels)
         assert given is not None
         _same_shape(member, given, scorer)
-        ignored = None if labels is None else ignored_labels(labels, ignore_index)
+        ignored = None if labels is None else ignored_labels(labels, ignore_index, None)
         if ignored is not None:
             kept = ~ignored if kept is None else kept & ~ignored
         truth = _values(member, given, kept)

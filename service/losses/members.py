@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from service.errors import Code, Fault, InvalidInput
 from service.losses.result import Normalize, Numbers, Reduction, Unit, ZeroProbability
-from service.losses.truth import Label
+from service.losses.truth import Label, Labels
 
 INPUTS = ("logits", "probabilities", "log_probabilities")
 _REDUCED = ("sample_weights", "reduction", "gradient")
@@ -71,7 +71,8 @@ class ClassMembers(TypedDict, total=False):
         classes: K names in column order.
         class_weights: w, (K,) or by class name (1 for a class not named), >= 0.
         sample_weights: s, (...), >= 0; a sample of weight 0 is left out unread.
-        ignore_index: the label, or labels, of samples to leave out unread.
+        ignore_index: the label, or labels, of samples to leave out unread; they may be names of
+            no class.
         label_smoothing: t' = (1 - label_smoothing) t + label_smoothing / K; in [0, 1].
         reduction: `"mean"` (default), `"sum"` or `"none"`.
         gradient: whether to compute that of the reduced loss (of the sum under `"none"`).
@@ -93,7 +94,7 @@ class ClassMembers(TypedDict, total=False):
     classes: Sequence[Label] | None
     class_weights: Numbers | Mapping[str, float] | None
     sample_weights: Numbers | None
-    ignore_index: int | Sequence[int] | None
+    ignore_index: Labels | None
     label_smoothing: float
     reduction: Reduction
     gradient: bool

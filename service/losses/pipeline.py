@@ -24,6 +24,7 @@ from service.losses.rows import Rows
 from service.losses.truth import (
     Indices,
     Label,
+    Labels,
     Mask,
     check_weights,
     class_indices,
@@ -45,7 +46,7 @@ def class_loss(  # noqa: D417 - ClassMembers documents the arguments once for al
     classes: Sequence[Label] | None = None,
     class_weights: Numbers | Mapping[str, float] | None = None,
     sample_weights: Numbers | None = None,
-    ignore_index: int | Sequence[int] | None = None,
+    ignore_index: Labels | None = None,
     label_smoothing: float = 0.0,
     reduction: Reduction = "mean",
     gradient: bool = False,
@@ -134,7 +135,7 @@ def _reduced(
 
 
 def _check_combinations(
-    member: str, truth: str, temperature: float, ignore_index: int | Sequence[int] | None
+    member: str, truth: str, temperature: float, ignore_index: Labels | None
 ) -> None:
     faults = Faults()
     if member != "logits" and temperature != 1:
@@ -153,7 +154,7 @@ def _with_truth(
     classes: Sequence[Label] | None,
     class_weights: Numbers | Mapping[str, float] | None,
     sample_weights: Numbers | None,
-    ignore_index: int | Sequence[int] | None,
+    ignore_index: Labels | None,
     axis: int,
 ) -> tuple[Predictions, Mask | None, Array | None]:
     """Checks labels, targets and weights, naming the faults of all members at once.
@@ -183,7 +184,7 @@ def _with_truth(
     with faults.collecting():
         if labels is not None:
             _same_shape("labels", labels, rows)
-            ignored = ignored_labels(labels, ignore_index)
+            ignored = ignored_labels(labels, ignore_index, classes)
             if ignored is not None:
                 kept = ~ignored if kept is None else kept & ~ignored
             indices = class_indices("labels", labels, kept, rows.classes, classes)

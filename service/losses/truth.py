@@ -10,6 +10,7 @@ from service.errors import Code, Fault, InvalidInput, cell
 from service.losses.result import Array, Numbers
 
 Label = str | int
+Labels = Label | Sequence[Label]
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
@@ -97,15 +98,36 @@ def _escape(name: str) -> str:
     return name[:64].replace("~", "~0").replace("/", "~1")
 
 
-def ignored_labels(labels: npt.NDArray[Any], ignore: int | Sequence[int] | None) -> Mask | None:
-    """Which labels are to be left out; `None` for none of them."""
+def ignored_labels(
+    labels: npt.NDArray[Any], ignore: Labels | None, classes: Sequence[Label] | None
+) -> Mask | None:
+    """Which labels are to be left out; `None` for none of them.
+
+    Args:
+        labels: as they were sent.
+        ignore: one label or several, of the classes or not.
+        classes: the class names, without which labels are numbers.
+
+    Raises:
+        InvalidInput: a name where there are none.
+    """
     if ignore is None:
         return None
-    values = [ignore] if isinstance(ignore, int) else list(ignore)
-    flat = numbered(labels.reshape(-1), booleans=True)
+    values = [ignore] if isinstance(ignore, Label) else list(ignore)
+    names = {value for value in values if isinstance(value, str)}
+    if names and classes is None:
+        first = next(i for i, value in enumerate(values) if isinstance(value, str))
+        pointer, name = cell("ignore_index", *(() if isinstance(ignore, Label) else (first,)))
+        text = f"{name} is a string; without classes a label is an integer"
+        raise InvalidInput.at(pointer, Code.NOT_A_LABEL, text)
+    flat = labels.reshape(-1)
+    numbers = numbered(flat, booleans=True)
     mask = np.zeros(flat.shape, dtype=np.bool_)
     for value in values:
-        mask |= flat == value
+        if not isinstance(value, str):
+            mask |= numbers == value
+    if names:
+        mask |= np.fromiter((label in names for label in flat.tolist()), np.bool_, flat.size)
     return mask
 
 

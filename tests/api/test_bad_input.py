@@ -345,7 +345,7 @@ class TestNames:
         ("path", "body", "pointer"),
         [
             (CROSS, {"logits": [1], "labels": 0, "classes": ["a", None]}, "/classes/1"),
-            (CROSS, {"logits": [1], "labels": 0, "ignore_index": [1, 2, "x"]}, "/ignore_index/2"),
+            (CROSS, {"logits": [1], "labels": 0, "ignore_index": [1, 2, 2.5]}, "/ignore_index/2"),
             (
                 JUDGE,
                 {"inputs": [[1, 2, 3, 4]], "labels": ["setosa"], "row_ids": [1.5]},

@@ -88,3 +88,13 @@ def test_the_coloured_balls_of_the_notes(caller: Any) -> None:
         "unit": "bit",
     }
     assert caller.post("/v1/information", body).json()["cross_entropy"] == 2.0588138903312014
+
+
+def test_labels_that_are_left_out_may_be_named(caller: Any) -> None:
+    body = {"logits": [[0, 1], [1, 0], [2, 2]], "labels": ["cat", "?", "dog"]}
+    body |= {"classes": ["cat", "dog"], "ignore_index": ["?", "dog"]}
+    answer = caller.post("/v1/losses/cross-entropy", body).json()
+    assert (answer["count"], answer["ignored"]) == (1, 2)
+    assert answer["loss"] == pytest.approx(math.log1p(math.e), rel=1e-15)
+    problem = caller.post("/v1/losses/cross-entropy", body | {"classes": None}).json()
+    assert (problem["code"], problem["errors"][0]["pointer"]) == ("not_a_label", "/ignore_index/0")

@@ -412,6 +412,9 @@ class TestWhatIsLeftOut:
         for given in (
             {"labels": array([-100, 1], int), "ignore_index": -100},
             {"labels": array([99, 1], int), "ignore_index": [5, 99]},
+            {"labels": array(["?", "b"], object), "classes": ["a", "b"], "ignore_index": "?"},
+            {"labels": array([-1, "b"], object), "classes": ["a", "b"], "ignore_index": ["?", -1]},
+            {"labels": array(["a", "b"], str), "classes": ["a", "b"], "ignore_index": ["a"]},
             {"labels": array([7, 1], int), "sample_weights": array([0.0, 1.0])},
             {"targets": array([padding, [0.0, 1.0]]), "sample_weights": array([0.0, 1.0])},
             {

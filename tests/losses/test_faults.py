@@ -204,6 +204,15 @@ class TestOptions:
             ("/ignore_index", Code.CONFLICTING_MEMBERS)
         ]
 
+    @pytest.mark.parametrize(
+        ("function", "labels"), [(cross_entropy, ZERO_LABELS), (binary_cross_entropy, ZEROS > 0)]
+    )
+    def test_a_name_to_ignore_needs_class_names(self, function: Any, labels: Any) -> None:
+        for ignore, pointer in (("a", "/ignore_index"), ([1, "a"], "/ignore_index/1")):
+            assert faults(function, logits=ZEROS, labels=labels, ignore_index=ignore) == [
+                (pointer, Code.NOT_A_LABEL)
+            ]
+
     @pytest.mark.parametrize("member", ["probabilities", "log_probabilities"])
     def test_a_temperature_belongs_to_logits(self, member: str) -> None:
         assert faults(cross_entropy, **{member: ZEROS}, labels=ZERO_LABELS, temperature=2.0) == [

@@ -93,6 +93,13 @@ BINARY_MEMBERS: dict[str, Member] = {
         Annotated[Numbers | None, Field(description="Numbers in [0, 1] instead of labels")],
         None,
     ),
+    "ignore_index": (
+        Annotated[
+            int | Listed[int] | None,
+            Field(description="The label, or labels, of samples to leave out unread"),
+        ],
+        None,
+    ),
     "positive_weight": (
         Annotated[float, Field(ge=0, description="Factor of the positive part of the loss")],
         1.0,

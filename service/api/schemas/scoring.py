@@ -34,8 +34,11 @@ Smoothing = Annotated[
     float, Field(ge=0, le=1, description="Share of every label spread evenly over the classes")
 ]
 Ignore = Annotated[
-    int | Listed[int] | None,
-    Field(description="The label, or labels, of samples to leave out unread"),
+    Label | Listed[Label] | None,
+    Field(
+        description="The label, or labels, of samples to leave out unread; where classes are sent "
+        "these may be names, of a class or of none"
+    ),
 ]
 Gradient = Annotated[bool, Field(description="Whether to answer with the gradient")]
 Clip = Annotated[

@@ -14,6 +14,7 @@ from service.losses.result import DialectLoss, Numbers, Rule
 from service.losses.rows import Rows, floating
 from service.losses.truth import (
     Indices,
+    Label,
     Mask,
     check_weights,
     class_indices,
@@ -58,30 +59,36 @@ class Given:
         return float(self.options.get("label_smoothing", 0.0))
 
     @property
-    def ignore_index(self) -> int | None:
+    def ignore_index(self) -> Label | None:
         """The one label to leave out: a library takes no list."""
         ignore = self.options.get("ignore_index")
-        if isinstance(ignore, Sequence):
+        if isinstance(ignore, Sequence) and not isinstance(ignore, str):
             if len(ignore) > 1:
                 raise unsupported("ignore_index", "the library leaves out one label, not several")
             ignore = ignore[0] if ignore else None
-        return None if ignore is None else int(ignore)
+        return ignore if ignore is None or isinstance(ignore, str) else int(ignore)
 
     def rows(self) -> Rows:
         """The prediction as rows over the classes."""
         return Rows.of(self.member, self.values, int(self.options.get("axis", -1)))
 
-    def indices(self, rows: Rows, *ignore: int | None) -> tuple[Indices, Mask]:
+    def indices(self, rows: Rows, *ignore: Label | None) -> tuple[Indices, Mask]:
         """The labels as (N,) class indices, and which of them enter.
 
         Raises:
             InvalidInput: a label that is none, and is none of `ignore`.
         """
         self._same_shape(self.truth, self.true, rows.samples, f"the samples of {rows.member}")
-        ignored = ignored_labels(self.true, [i for i in ignore if i is not None])
-        kept = np.ones(rows.size, np.bool_) if ignored is None else ~ignored
+        kept = self.kept(*ignore)
         classes = self.options.get("classes")
         return class_indices("labels", self.true, kept, rows.classes, classes), kept
+
+    def kept(self, *ignore: Label | None) -> Mask:
+        """(N,) which labels are none of `ignore`."""
+        values = [label for label in ignore if label is not None]
+        ignored = ignored_labels(self.true, values, self.options.get("classes"))
+        assert ignored is not None
+        return ~ignored
 
     def target_rows(self, rows: Rows) -> Single:
         """(N, K) targets; labels as their one-hot rows."""

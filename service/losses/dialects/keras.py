@@ -53,7 +53,7 @@ def sparse_of(
     rows = given.rows()
     ignore = given.ignore_index
     indices, entering = given.indices(rows, ignore, zeroed)
-    valid = None if ignore is None else np.asarray(given.true).reshape(-1) != ignore
+    valid = None if ignore is None else given.kept(ignore)
     values = f32(rows.array)
     if valid is not None:
         values = np.where(valid[:, None], values, np.float32(0))

@@ -127,6 +127,19 @@ class TestWhatAsksForNothing:
         by_index = dialect_loss("torch", CE, **GIVEN, class_weights=np.array([1.0, 1.0, 4.0]))
         assert by_name == by_index
 
+    @pytest.mark.parametrize("dialect", ["torch", "keras", "tensorflow"])
+    def test_an_ignored_name_is_its_position_or_none(self, dialect):
+        classes = ["a", "b", "c"]
+        for named, index in (("c", 2), ("?", -1)):
+            labels = np.array(["a", named], dtype=object)
+            by_name = dialect_loss(
+                dialect, CE, logits=LOGITS, labels=labels, classes=classes, ignore_index=named
+            )
+            by_index = dialect_loss(
+                dialect, CE, logits=LOGITS, labels=np.array([0, index]), ignore_index=index
+            )
+            assert by_name == by_index
+
     def test_booleans_are_binary_labels(self):
         logits = np.array([0.5, -1.0])
         by_number = dialect_loss("torch", BCE, logits=logits, labels=np.array([1, 0]))
