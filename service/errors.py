@@ -106,6 +106,7 @@ class Code(StrEnum):
     INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key"
     IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    KEY_MADE_BEFORE = "key_made_before"
     ATTEMPT_RUNNING = "attempt_running"
     TRAINING_TOO_LARGE = "training_too_large"
     TRAINING_TOO_LONG = "training_too_long"

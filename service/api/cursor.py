@@ -9,6 +9,7 @@ from binascii import Error
 from service.errors import Code, InvalidInput
 
 CHECK_BYTES = 6
+_ANY = re.compile("[^\0]*")
 _NUMBER = re.compile("[0-9]{1,9}")
 
 
@@ -23,12 +24,13 @@ def cursor_of(path: str, position: str) -> str:
     return base64.urlsafe_b64encode(_check(path, text) + text).decode().rstrip("=")
 
 
-def position_of(path: str, cursor: str) -> str:
+def position_of(path: str, cursor: str, form: re.Pattern[str] = _ANY) -> str:
     """The position that a word stands for.
 
     Args:
         path: of the list.
         cursor: as a client sent it, under the name `after`.
+        form: of the positions of the list.
 
     Raises:
         InvalidInput: no page of this list has given it out.
@@ -37,24 +39,17 @@ def position_of(path: str, cursor: str) -> str:
         found = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         check, text = found[:CHECK_BYTES], found[CHECK_BYTES:]
         # not a secret: it tells a mistake from a cursor, and nothing is protected by it
-        if hmac.compare_digest(check, _check(path, text)) and b"\0" not in text:
+        if hmac.compare_digest(check, _check(path, text)) and form.fullmatch(text.decode()):
             return text.decode()
     except (Error, ValueError):
         pass
-    raise _made_up()
+    detail = "after is no cursor of this list: take next from one of its pages as it is"
+    raise InvalidInput.at("/after", Code.INVALID_CURSOR, detail)
 
 
 def number_of(path: str, cursor: str) -> int:
     """The position that a word stands for, in a list by number; otherwise as `position_of`."""
-    text = position_of(path, cursor)
-    if not _NUMBER.fullmatch(text):
-        raise _made_up()
-    return int(text)
-
-
-def _made_up() -> InvalidInput:
-    detail = "after is no cursor of this list: take next from one of its pages as it is"
-    return InvalidInput.at("/after", Code.INVALID_CURSOR, detail)
+    return int(position_of(path, cursor, _NUMBER))
 
 
 def _check(path: str, text: bytes) -> bytes:

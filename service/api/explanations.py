@@ -310,6 +310,13 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The key belongs to a request with another method, path, query or body. A key is made for "
         "one request and sent again only with the very same.",
     ),
+    Code.KEY_MADE_BEFORE: Explanation(
+        409,
+        "API key made before",
+        "A request to make an API key was sent again with its Idempotency-Key. There is one key, "
+        "and its text was in the first answer alone; if that was lost, revoke the key and make "
+        "another with a new Idempotency-Key.",
+    ),
     Code.ATTEMPT_RUNNING: Explanation(
         409,
         "First attempt still at work",

@@ -2,10 +2,14 @@
 
 import re
 import secrets
+import time
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, get_args
+
+from service.errors import Code, InvalidInput
 
 Scope = Literal["score", "read", "train", "admin"]
 """What a key is for; none contains another."""
@@ -51,6 +55,43 @@ class Key:
     used: int | None = None
     requests_per_minute: int | None = None
     rows_per_minute: int | None = None
+
+
+def new_key(
+    name: str,
+    scopes: Collection[Scope],
+    *,
+    expires: int | None = None,
+    requests_per_minute: int | None = None,
+    rows_per_minute: int | None = None,
+) -> tuple[Key, str]:
+    """A key, and its text, which can never be told again.
+
+    Args:
+        name: of at most 63 characters, for people.
+        scopes: what it is for.
+        expires: when it ends, in seconds since 1970.
+        requests_per_minute: that it may send to one process.
+        rows_per_minute: that these may have.
+
+    Raises:
+        InvalidInput: it would have ended before it was made.
+    """
+    token, created = new_token(), int(time.time())
+    if expires is not None and expires <= created:
+        text = "expires lies in the past: the key would never be in force"
+        raise InvalidInput.at("/expires", Code.INVALID_OPTION, text)
+    key = Key(
+        id=id_of(token),
+        name=name,
+        scopes=tuple(scope for scope in SCOPES if scope in scopes),
+        digest=digest_of(token),
+        created=created,
+        expires=expires,
+        requests_per_minute=requests_per_minute,
+        rows_per_minute=rows_per_minute,
+    )
+    return key, token
 
 
 def new_token() -> str:

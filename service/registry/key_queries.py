@@ -31,14 +31,14 @@ def revoke(connection: Connection, key: Key, change: int) -> None:
     )
 
 
-def after(connection: Connection, id: str | None, limit: int) -> list[Key]:
-    """Keys in the order of their making, behind one of them."""
+def after(connection: Connection, id: str | None, limit: int) -> list[Key] | None:
+    """Keys in the order of their making, behind one of them; None where that is none."""
     place = tuple_(keys.c.created, keys.c.id)
     statement = select(*_COLUMNS).order_by(keys.c.created, keys.c.id).limit(limit)
     if id is not None:
         found = find(connection, id)
         if found is None:
-            return []
+            return None
         statement = statement.where(place > tuple_(found.created, found.id))
     return [_key(row) for row in connection.execute(statement)]
 

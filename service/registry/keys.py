@@ -6,12 +6,23 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hmac import compare_digest
+from typing import TYPE_CHECKING
 
-from service.errors import Code, NotFound, Unauthenticated, Unavailable, XentError
+from service.errors import (
+    Code,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    XentError,
+)
 from service.registry.audit import record
-from service.registry.key import SCOPES, Key, Scope, digest_of, id_of, is_well_formed, new_token
+from service.registry.key import Key, Scope, digest_of, id_of, is_well_formed, new_key
 from service.registry.repeated import Repeated
 from service.registry.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 POLL_SECONDS = 0.5
 """Between two looks for changes: a quarter of what is promised, for a machine that is busy."""
@@ -116,51 +127,37 @@ class Keys:
             return Unauthenticated(Code.KEY_INVALID, text)
         return Unauthenticated(Code.KEY_INVALID, "there is no such key")
 
-    def create(
-        self,
-        name: str,
-        scopes: Collection[Scope],
-        *,
-        expires: int | None = None,
-        requests_per_minute: int | None = None,
-        rows_per_minute: int | None = None,
-    ) -> tuple[Key, str]:
+    def create(self, name: str, scopes: Collection[Scope], **limits: int | None) -> tuple[Key, str]:
         """Makes a key.
 
         Args:
-            name: of at most 63 characters, for people.
+            name: for people.
             scopes: what it is for.
-            expires: when it ends, in seconds since 1970.
-            requests_per_minute: that it may send to one process.
-            rows_per_minute: that these may have.
+            limits: its end and its rates, as of `new_key`.
 
         Returns:
             The key, and its text, which can never be told again.
 
         Raises:
+            InvalidInput: it would have ended before it was made.
             StoreFull: the disk is full.
             Unavailable: the database cannot be used now, or did not confirm.
             WouldWait: in the thread of a server's loop.
         """
+        key, token = new_key(name, scopes, **limits)
+        with self._store.writing() as connection:
+            self.add(connection, key)
+        self.look_again()
+        return key, token
+
+    def add(self, connection: "Connection", key: Key) -> None:
+        """Stores a new key in a transaction of the caller's, who then calls `look_again`."""
         from service.registry import key_queries, queries
 
-        token = new_token()
-        key = Key(
-            id=id_of(token),
-            name=name,
-            scopes=tuple(scope for scope in SCOPES if scope in scopes),
-            digest=digest_of(token),
-            created=int(time.time()),
-            expires=expires,
-            requests_per_minute=requests_per_minute,
-            rows_per_minute=rows_per_minute,
-        )
-        with self._store.writing() as connection:
-            change = queries.next_change(connection)
-            key_queries.add(connection, key, change)
-            record(connection, change, "key.create", f"keys/{key.id}", name=name, scopes=key.scopes)
-        self._look_again()
-        return key, token
+        change = queries.next_change(connection)
+        key_queries.add(connection, key, change)
+        told = {"name": key.name, "scopes": key.scopes}
+        record(connection, change, "key.create", f"keys/{key.id}", **told)
 
     def revoke(self, id: str) -> Key:
         """Refuses a key from now on, for good; doing it twice changes nothing.
@@ -183,7 +180,7 @@ class Keys:
         if found is None:
             text = "there is no key of that id; GET /v1/keys lists them"
             raise NotFound(Code.UNKNOWN_KEY, text)
-        self._look_again()
+        self.look_again()
         return found
 
     def page(self, after: str | None, limit: int) -> KeyPage:
@@ -194,15 +191,19 @@ class Keys:
             limit: of the keys on it.
 
         Raises:
+            InvalidInput: there is no such key to begin behind.
             Unavailable: the database cannot be used now.
             WouldWait: in the thread of a server's loop.
         """
-        if not self._store.exists:
-            return KeyPage((), None)
-        from service.registry import key_queries
+        found: list[Key] | None = [] if after is None else None
+        if self._store.exists:
+            from service.registry import key_queries
 
-        with self._store.reading() as connection:
-            found = key_queries.after(connection, after, limit + 1)
+            with self._store.reading() as connection:
+                found = key_queries.after(connection, after, limit + 1)
+        if found is None:
+            text = "after is the id of no key, behind which a page could begin"
+            raise InvalidInput.at("/after", Code.INVALID_CURSOR, text)
         more = len(found) > limit
         return KeyPage(tuple(found[:limit]), found[limit - 1].id if more else None)
 
@@ -226,7 +227,8 @@ class Keys:
             self._known = {**self._known, **{key.id: key for key in changed}}
             self._seen = change
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
+        """Learns what was stored, as far as the database can be used now."""
         with suppress(XentError):  # it is stored; the next look will see it
             self.refresh()
 

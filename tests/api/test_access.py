@@ -3,9 +3,11 @@
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from starlette.testclient import TestClient
 
 from service.api.access import Guarded
 from service.api.authorize import is_loopback
+from service.api.cursor import cursor_of
 from service.api.principal import ANONYMOUS, principal_of
 from service.app import create_app
 from service.registry import SCOPES, Keys, Store
@@ -105,7 +108,10 @@ def tokens(folder: Path) -> dict[str, str]:
     """A text of each kind, by what is wrong with it or by its scope."""
     with keys_in(folder) as keys:
         found = {scope: keys.create(scope, [scope])[1] for scope in SCOPES}
-        found["expired"] = keys.create("old", SCOPES, expires=int(time.time()) - 1)[1]
+        with pytest.MonkeyPatch.context() as patch:
+            then = time.time() - 3600
+            patch.setattr(time, "time", lambda: then)
+            found["expired"] = keys.create("old", SCOPES, expires=int(then) + 60)[1]
         revoked, found["revoked"] = keys.create("lost", SCOPES)
         keys.revoke(revoked.id)
     found["unknown"] = new_token()
@@ -395,8 +401,74 @@ class TestAudit:
                 page = client.get(path, headers=mine).json()
                 found += [key["id"] for key in page["keys"]]
                 path = page.get("next", "")
-            assert client.get("/v1/keys?after=madeup", headers=mine).json() == {"keys": []}
+            nobody = cursor_of("/v1/keys", "0123456789")
+            for after in ("madeup", made[0][0].id, "", nobody):
+                answer = client.get(f"/v1/keys?after={after}", headers=mine)
+                assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+                assert answer.json()["errors"][0]["pointer"] == "/after"
         assert sorted(found) == sorted(key.id for key, _ in made)
+
+
+class TestMaking:
+    ASKED: ClassVar = {"name": "ci", "scopes": ["score"]}
+
+    @pytest.fixture
+    def made(self, tmp_path: Path) -> Iterator[tuple[TestClient, dict[str, str]]]:
+        """A client, and the headers of an operator with an Idempotency-Key."""
+        with keys_in(tmp_path) as keys:
+            token = keys.create("the operator", ["admin"])[1]
+        with serving(tmp_path) as client:
+            yield client, bearer(token) | {"Idempotency-Key": '"once"'}
+
+    def test_sent_again_there_is_one_key_and_the_refusal_names_it(
+        self, made: tuple[TestClient, dict[str, str]]
+    ) -> None:
+        client, headers = made
+
+        def send(_: int) -> httpx.Response:
+            return client.post("/v1/keys", json=self.ASKED, headers=headers)
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = sorted(pool.map(send, range(16)), key=lambda answer: answer.status_code)
+        first, *others = answers
+        assert (first.status_code, first.headers["cache-control"]) == (201, "no-store")
+        key = first.json()["key"]
+        assert client.post("/v1/softmax", json=BODY, headers=bearer(key)).status_code == 200
+        for answer in (*others, send(16)):
+            assert (answer.status_code, answer.json()["code"]) == (409, "key_made_before")
+            assert f"the key {first.json()['id']}," in answer.json()["detail"]
+            assert key[16:] not in answer.text
+        listed = client.get("/v1/keys", headers=headers).json()["keys"]
+        assert [entry["name"] for entry in listed].count("ci") == 1
+        other = client.post("/v1/keys", json=self.ASKED | {"name": "cd"}, headers=headers)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        another = client.post(
+            "/v1/keys", json=self.ASKED, headers=headers | {"Idempotency-Key": '"2"'}
+        )
+        assert another.status_code == 201
+
+    def test_one_that_is_no_string_is_refused_and_makes_none(
+        self, made: tuple[TestClient, dict[str, str]]
+    ) -> None:
+        client, headers = made
+        bad = headers | {"Idempotency-Key": "once"}
+        answer = client.post("/v1/keys", json=self.ASKED, headers=bad)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")
+        assert len(client.get("/v1/keys", headers=headers).json()["keys"]) == 1
+
+    @pytest.mark.parametrize("ago", [0, 1, 3600, 10**9])
+    def test_an_end_that_is_past_is_refused_and_makes_none(
+        self, made: tuple[TestClient, dict[str, str]], ago: int
+    ) -> None:
+        client, headers = made
+        end = datetime.fromtimestamp(time.time() - ago, UTC).isoformat()
+        answer = client.post("/v1/keys", json=self.ASKED | {"expires": end}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_option")
+        assert answer.json()["errors"][0]["pointer"] == "/expires"
+        end = datetime.fromtimestamp(time.time() + 3600, UTC).isoformat()
+        answer = client.post("/v1/keys", json=self.ASKED | {"expires": end}, headers=headers)
+        assert answer.status_code == 201  # the same Idempotency-Key: the refusal left it free
+        assert len(client.get("/v1/keys", headers=headers).json()["keys"]) == 2
 
 
 def test_of_a_run_with_keys_nothing_that_was_written_holds_one(serve: Any, tmp_path: Path) -> None:
@@ -404,7 +476,8 @@ def test_of_a_run_with_keys_nothing_that_was_written_holds_one(serve: Any, tmp_p
     with serve(XENT_LOG_LEVEL="debug", XENT_DATA_DIR=str(tmp_path)) as server:
         with httpx.Client(base_url=server.url, timeout=30) as client:
             asked = {"name": "all", "scopes": list(SCOPES)}
-            token = client.post("/v1/keys", json=asked).json()["key"]
+            once = {"Idempotency-Key": '"secret"'}
+            token = client.post("/v1/keys", json=asked, headers=once).json()["key"]
             mine = bearer(token)
             text = client.get("/v1/keys", headers=mine).text
             for headers in (mine, bearer(token[:-1]), {"Authorization": token}, {"X-Key": token}):

@@ -132,7 +132,13 @@ class TestCursors:
             path = page.get("next")
         assert found == [1, 2, 3]
 
-    @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/iris/versions"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            *("/v1/models", "/v1/models/iris/versions", "/v1/models/iris/aliases"),
+            *("/v1/keys", "/v1/evaluations"),
+        ],
+    )
     @pytest.mark.parametrize(
         "made_up",
         [
@@ -143,6 +149,7 @@ class TestCursors:
             "-1",
             "AAAA",
             "a" * 400,
+            "a" * 32,
             "%FF",
             "%C3%A9",
             "..%2F",
@@ -220,7 +227,7 @@ class TestDigests:
 
 
 @pytest.mark.parametrize("position", ["x", "1.5", "-5", "9" * 5000, "1\0", ""])
-def test_a_cursor_that_was_forged_is_refused(caller: Any, position: str) -> None:
-    path = "/v1/models/iris/versions"
+@pytest.mark.parametrize("path", ["/v1/models/iris/versions", "/v1/keys", "/v1/evaluations"])
+def test_a_cursor_that_was_forged_is_refused(caller: Any, path: str, position: str) -> None:
     answer = caller.get(f"{path}?after={cursor_of(path, position)}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")

@@ -101,6 +101,8 @@ class TestDocument:
                     expected |= {"409", "412", "428", "507"}
                 if name in ("create_key", "revoke_key"):
                     expected |= {"507"}
+                if name == "create_key":
+                    expected |= {"409"}
                 if name == "promote_if_better":
                     expected |= {"409", "412", "507"}
                 if (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import Code, NotFound, Unauthenticated, Unavailable
+from service.errors import Code, InvalidInput, NotFound, Unauthenticated, Unavailable
 from service.registry import ACTOR, SCOPES, Actor, Keys, Store
 from service.registry import keys as room
 from service.registry.audit import entries
@@ -107,6 +107,14 @@ class TestKeys:
         monkeypatch.setattr(time, "time", lambda: now + 51)
         assert refused(keys, token) == Code.KEY_EXPIRED
 
+    def test_an_end_that_is_past_is_refused(self, url: str, open_keys: Open) -> None:
+        keys = open_keys(url)
+        for end in (0, int(time.time()) - 1, int(time.time())):
+            with pytest.raises(InvalidInput) as found:
+                keys.create("dead", ["score"], expires=end)
+            assert found.value.faults[0].pointer == "/expires"
+        assert keys.page(None, 1).keys == ()
+
     def test_only_the_digest_is_kept(self, url: str, open_keys: Open) -> None:
         keys = open_keys(url)
         token = keys.create("ci", SCOPES)[1]
@@ -170,7 +178,9 @@ class TestKeys:
             if after is None:
                 break
         assert (len(found), set(found)) == (7, made)
-        assert keys.page("made up", 3).keys == ()
+        with pytest.raises(InvalidInput) as refusal:
+            keys.page("made up", 3)
+        assert refusal.value.code == Code.INVALID_CURSOR
 
     def test_many_at_one_time(self, url: str, open_keys: Open) -> None:
         keys = open_keys(url)
@@ -202,6 +212,8 @@ class TestKeys:
         assert entries(keys._store, None, 10) == []
         with pytest.raises(NotFound):
             keys.revoke("nobody")
+        with pytest.raises(InvalidInput):
+            keys.page("nobody", 10)
         keys.end()
         assert not keys._store.exists
 

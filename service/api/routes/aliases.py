@@ -41,7 +41,7 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
         """
         path = f"/v1/models/{name}/aliases"
         page = registry.aliases.page(
-            name, None if after is None else position_of(path, after), limit
+            name, None if after is None else position_of(path, after, ALIAS), limit
         )
         shown = [
             _shown(alias, found)

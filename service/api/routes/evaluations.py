@@ -1,5 +1,6 @@
 """Evaluations that last: stored, listed, shown and deleted."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,11 +11,12 @@ from pydantic import BaseModel
 
 from service import classifier, evaluation
 from service.api.beside import Find
+from service.api.cursor import cursor_of, position_of
 from service.api.keeping import Steps, add_keeping
 from service.api.media import JSON
 from service.api.once import CreatesOnce, Once
 from service.api.operation import add_operation
-from service.api.routes.models import VERSION
+from service.api.routes.models import VERSION, After, Limit
 from service.api.schemas.evaluations import (
     EvaluationAnswer,
     EvaluationRequest,
@@ -31,12 +33,8 @@ from service.wire import dump_json, json_as_it_is
 PATH = "/v1/evaluations"
 ONE = PATH + "/{id}"
 FACTS = ("name", "model", "version", "tags")
+_ID = re.compile("[0-9a-f]{32}")
 
-After = Annotated[
-    str | None,
-    Query(pattern="^[0-9a-f]{32}$", description="The id that the page begins behind"),
-]
-Limit = Annotated[int, Query(ge=1, le=1000, description="Entries of a page")]
 OfModel = Annotated[Word | None, Query(description="Only of this model")]
 OfVersion = Annotated[Word | None, Query(description="Only of this version of a model")]
 Since = Annotated[
@@ -110,16 +108,17 @@ def _add_kept(router: APIRouter, evaluations: Evaluations) -> None:
 
         Of all, or of one model, or of one version of it, made in some time.
         """
+        begin = None if after is None else position_of(PATH, after, _ID)
         page = evaluations.page(
-            after, limit, model=model, version=version,
+            begin, limit, model=model, version=version,
             since=_microseconds(since), until=_microseconds(until),
         )  # fmt: skip
         listed: dict[str, Any] = {"evaluations": [described(entry) for entry in page.evaluations]}
         if page.next is None:
             return listed
-        asked = {"model": model, "version": version, "limit": limit, "after": page.next}
+        asked = {"model": model, "version": version, "limit": limit}
         times = {"since": since and since.isoformat(), "until": until and until.isoformat()}
-        given = _given({**asked, **times})
+        given = _given({**asked, **times, "after": cursor_of(PATH, page.next)})
         return listed | {"next": f"{PATH}?{urlencode(given)}"}
 
     def show_evaluation(id: str) -> dict[str, Any]:

@@ -1,19 +1,27 @@
 """Keys, and the log of what was changed with them."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Query, Response
 
-from service.api.routes.models import Limit
+from service.api.cursor import position_of
+from service.api.once import CreatesOnce
+from service.api.routes.models import After, Limit, next_of
 from service.api.schemas.keys import AuditAnswer, KeyAnswer, KeyRequest, KeysAnswer, NewKeyAnswer
 from service.api.stored import add_stored
+from service.errors import Code, Conflict
 from service.registry import Key, Keys, Store
 from service.registry.audit import entries
 from service.registry.clock import written
+from service.registry.key import new_key
 from service.wire import dump_json
 
-AfterKey = Annotated[str | None, Query(description="The id that the page begins behind")]
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+PATH = "/v1/keys"
 BeforeChange = Annotated[
     int | None, Query(ge=1, le=2**63 - 1, description="Only changes of a lower number")
 ]
@@ -28,25 +36,35 @@ def add_keys(router: APIRouter, keys: Keys, store: Store) -> None:
         store: has the log.
     """
 
-    def create_key(body: KeyRequest) -> Response:
+    def create_key(body: KeyRequest, once: CreatesOnce) -> Response:
         """Makes a key; the answer is the only one that ever tells its text.
 
-        With the first key the server stops answering those who have none. The call takes no
-        Idempotency-Key: its answer is kept nowhere. Whoever has lost it revokes the key.
+        With the first key the server stops answering those who have none. Sent again with its
+        Idempotency-Key, the request makes no second key and is refused with 409: the text is kept
+        nowhere. The refusal names the key, to be revoked if the first answer was lost.
         """
         expires = None if body.expires is None else int(body.expires.timestamp())
         given = body.arguments() | {"expires": expires}
-        key, token = keys.create(**given)
-        headers = {"Location": f"/v1/keys/{key.id}", "Cache-Control": "no-store"}
+        made: list[tuple[Key, str]] = []
+
+        def effect(connection: "Connection") -> Response:
+            made.append(new_key(**given))
+            keys.add(connection, made[0][0])
+            return _json({"id": made[0][0].id})  # what is kept: nothing of the text
+
+        kept = once.perform(effect)
+        if not made:
+            raise _made_before(orjson.loads(kept.body)["id"])
+        keys.look_again()
+        key, token = made[0]
+        headers = {"Location": f"{PATH}/{key.id}", "Cache-Control": "no-store"}
         return _json(described(key) | {"key": token}, 201, headers)
 
-    def list_keys(after: AfterKey = None, limit: Limit = 100) -> Response:
+    def list_keys(after: After = None, limit: Limit = 100) -> Response:
         """The keys, the oldest first, also those that are expired or revoked; never their texts."""
-        page = keys.page(after, limit)
-        listed: dict[str, Any] = {"keys": [described(key) for key in page.keys]}
-        if page.next is not None:
-            listed["next"] = f"/v1/keys?limit={limit}&after={page.next}"
-        return _json(listed)
+        page = keys.page(None if after is None else position_of(PATH, after), limit)
+        listed = {"keys": [described(key) for key in page.keys]}
+        return _json(listed | next_of(PATH, limit, page.next))
 
     def revoke_key(id: str) -> Response:
         """Refuses a key for good; every server process does so within two seconds."""
@@ -76,9 +94,9 @@ def add_keys(router: APIRouter, keys: Keys, store: Store) -> None:
         return _json(listed)
 
     for method, path, endpoint, answer, status, *errors in (
-        ("POST", "/v1/keys", create_key, NewKeyAnswer, 201, 507),
-        ("GET", "/v1/keys", list_keys, KeysAnswer, 200, 422, 503),
-        ("DELETE", "/v1/keys/{id}", revoke_key, KeyAnswer, 200, 404, 503, 507),
+        ("POST", PATH, create_key, NewKeyAnswer, 201, 409, 507),
+        ("GET", PATH, list_keys, KeysAnswer, 200, 422, 503),
+        ("DELETE", PATH + "/{id}", revoke_key, KeyAnswer, 200, 404, 503, 507),
         ("GET", "/v1/audit", list_changes, AuditAnswer, 200, 422, 503),
     ):
         add_stored(
@@ -100,6 +118,14 @@ def described(key: Key) -> dict[str, Any]:
         if (limit := getattr(key, name)) is not None
     }
     return {"id": key.id, "name": key.name, "scopes": list(key.scopes), **times, **rates}
+
+
+def _made_before(id: str) -> Conflict:
+    text = (
+        f"the first request with this Idempotency-Key made the key {id}, whose text was told then "
+        "and is kept nowhere; if it was lost, revoke that key and make another"
+    )
+    return Conflict(Code.KEY_MADE_BEFORE, text)
 
 
 def _time(seconds: int) -> str:

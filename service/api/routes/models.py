@@ -19,6 +19,7 @@ from service.api.schemas.models import (
     PredictRequest,
     VersionsAnswer,
 )
+from service.classifier.model import NAME
 from service.registry import Registry
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Entries of a page")]
@@ -43,7 +44,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
 
         With their training facts and held-out metrics.
         """
-        begin = None if after is None else position_of("/v1/models", after)
+        begin = None if after is None else position_of("/v1/models", after, NAME)
         page = registry.models(begin, limit)
         listed = {"models": [Fragment(card) for card in page.cards]}
         return listed | next_of("/v1/models", limit, page.next)
