@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import create_engine
 
 from service.classifier import Model, shipped_models
-from service.registry import Registry
+from service.evaluation import Options
+from service.registry import Evaluations, Facts, Keys, Registry
 
 from ..server.conftest import serve as serve
 
@@ -26,6 +27,22 @@ def model(name: str, value: float = 0.0) -> Model:
         intercepts=np.zeros(1),
         metadata={"fit": {"objective": value}},
     )
+
+
+class Opened:
+    """A store as a process opens it; each looks for changes when it is asked."""
+
+    def __init__(self, url: str, max_open: int = 1000) -> None:
+        self.registry = Registry({}, 20_000, url)
+        self.store = self.registry.store
+        self.evaluations = Evaluations(self.store, max_open, 10**6)
+        self.keys = Keys(self.store)
+        self.end = self.registry.end
+
+    def open_evaluation(self, options: Options) -> str:
+        """Its id."""
+        with self.store.writing() as connection:
+            return self.evaluations.open(connection, Facts(), options).id
 
 
 @pytest.fixture(scope="session")

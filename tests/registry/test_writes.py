@@ -15,13 +15,13 @@ from starlette.responses import Response
 from service.api.once import Once
 from service.errors import Code, NotFound, StoreFull, Unauthenticated, Unavailable
 from service.evaluation import Options, evaluate
-from service.registry import Batch, Evaluations, Facts, Keys, Registry
+from service.registry import Batch
 from service.registry import evaluations as room
 from service.registry.audit import entries
 from service.registry.idempotency import Attempt
 from service.wire import dump_json
 
-from .conftest import model
+from .conftest import Opened, model
 from .disk import ERRORS, Disk, failing_disk
 from .ledger import check
 
@@ -35,31 +35,18 @@ def rows(*numbers: int) -> dict[str, Any]:
     return {"logits": np.sin(np.outer(of + 1.0, [1.0, 2.0])), "labels": of % 2, "row_ids": of}
 
 
-class Opened:
-    """A store as a process opens it."""
-
-    def __init__(self, url: str) -> None:
-        self.registry = Registry({}, 10**6, url)
-        self.store = self.registry.store
-        self.evaluations = Evaluations(self.store, 10**6, 10**6)
-        self.keys = Keys(self.store)
-
-    def logged(self, action: str, subject: str) -> bool:
-        """Whether the log of changes has a line."""
-        lines = [(line.action, line.subject) for line in entries(self.store, None, 10)]
-        assert lines.count((action, subject)) <= 1
-        return (action, subject) in lines
-
-    def end(self) -> None:
-        self.registry.end()
+def logged(opened: Opened, action: str, subject: str) -> bool:
+    """Whether the log of changes has a line."""
+    lines = [(line.action, line.subject) for line in entries(opened.store, None, 10)]
+    assert lines.count((action, subject)) <= 1
+    return (action, subject) in lines
 
 
 class Push:
     """Each is followed by a fold of what there is, whose own failure costs nothing."""
 
     def __init__(self, opened: Opened) -> None:
-        with opened.store.writing() as connection:
-            self.id = opened.evaluations.open(connection, Facts(), OPTIONS).id
+        self.id = opened.open_evaluation(OPTIONS)
         self.push(opened, 0)
 
     def push(self, opened: Opened, number: int) -> bool:
@@ -108,7 +95,7 @@ class CreateKey:
     def done(self, opened: Opened) -> bool:
         found = [key for key in opened.keys.page(None, 1000).keys if key.name == self.name]
         assert len(found) <= 1
-        assert all(opened.logged("key.create", f"keys/{key.id}") for key in found)
+        assert all(logged(opened, "key.create", f"keys/{key.id}") for key in found)
         opened.keys.refresh()
         if self.token:
             assert [opened.keys.find(self.token)] == found
@@ -130,7 +117,7 @@ class RevokeKey:
         except Unauthenticated as error:
             revoked = error.code == Code.KEY_REVOKED
             assert revoked
-        assert opened.logged("key.revoke", f"keys/{self.key.id}") == revoked
+        assert logged(opened, "key.revoke", f"keys/{self.key.id}") == revoked
         return revoked
 
 
@@ -149,9 +136,9 @@ class Delete:
         listed = len(opened.registry.versions(self.name, None, 10).cards)
         newest = opened.registry.find(self.name)
         assert (listed, newest.coefficients.item()) in ((1, 0.0), (2, 1.0))
-        logged = opened.logged(self.action, f"models/{self.name}/versions/2")
-        assert logged == ((listed == 1) == self.deletes)
-        return logged
+        done = (listed == 1) == self.deletes
+        assert logged(opened, self.action, f"models/{self.name}/versions/2") == done
+        return done
 
 
 class Restore(Delete):
