@@ -101,6 +101,7 @@ class TestDependencies:
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     imported.add(node.module.split(".")[0])
         imported.discard("pydantic_core")  # the half of pydantic that it pins to the digit itself
+        imported.discard("opentelemetry")  # its interfaces, which FastAPI makes its spans by
         imported.discard("compression")  # of the standard library, since 3.14
         extras = {
             self.OTHERWISE.get(Requirement(line).name, Requirement(line).name)

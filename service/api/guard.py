@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.drain import Drain
 from service.api.metrics import Metrics
 from service.api.problems import problem, problem_of, scored_of
-from service.api.tracing import log_request, name_of, trace_of
+from service.api.tracing import log_request, name_of, redact_span, trace_of
 from service.errors import Code, Unavailable
 from service.settings import Settings
 
@@ -45,6 +45,8 @@ class Guard:
         name = name_of(scope["headers"])
         named = (b"x-request-id", name.encode())
         scope.setdefault("state", {})["request_id"] = name
+        if self._settings.opentelemetry:
+            redact_span(scope)
         method = scope["method"]
         # a copy: the server still sees HEAD and leaves the body out
         inner = {**scope, "method": "GET"} if method == "HEAD" else scope

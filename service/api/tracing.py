@@ -5,6 +5,12 @@ import os
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote_plus
+
+from opentelemetry.trace import get_current_span
+from starlette.types import Scope
+
+from service.registry.key import redacted
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
@@ -32,6 +38,19 @@ def trace_of(headers: Headers) -> dict[str, str]:
     found = [value for key, value in headers if key == b"traceparent"]
     match = _TRACEPARENT.fullmatch(found[0]) if len(found) == 1 else None
     return {"trace_id": match[1].decode(), "span_id": match[2].decode()} if match else {}
+
+
+def redact_span(scope: Scope) -> None:
+    """Takes keys that somebody has put into a URL out of the span of a request.
+
+    OpenTelemetry's spans have the path and the query as they were sent, which the log never has.
+    """
+    sent = {
+        "url.path": scope["path"],
+        "url.query": unquote_plus(scope["query_string"].decode("latin-1")),
+    }
+    shown = {name: redacted(text) for name, text in sent.items()}
+    get_current_span().set_attributes({n: text for n, text in shown.items() if text != sent[n]})
 
 
 def log_request(name: str, method: str, route: str, status: int, **more: Any) -> None:

@@ -26,6 +26,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@/-]{0,62}")
 _TOKEN = re.compile(
     f"{PREFIX}[{SMALL}]{{{ID_LENGTH}}}_[{DIGITS}]{{{SECRET_LENGTH}}}[{DIGITS}]{{{CHECK_LENGTH}}}"
 )
+_SECRET = re.compile(f"({PREFIX}[{SMALL}]{{{ID_LENGTH}}}_)[{DIGITS}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,11 @@ def is_well_formed(token: str) -> bool:
     """Whether a text is that of a key, whole and without a typing error."""
     text, check = token[:-CHECK_LENGTH], token[-CHECK_LENGTH:]
     return _TOKEN.fullmatch(token) is not None and _checksum(text) == check
+
+
+def redacted(text: str) -> str:
+    """A text whose keys, whole or cut short, are no secrets any more: their ids are left."""
+    return _SECRET.sub(r"\1REDACTED", text)
 
 
 def _checksum(text: str) -> str:
