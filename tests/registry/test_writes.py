@@ -165,7 +165,7 @@ class KeepAnswer:
         """Whether the answer was one that was kept."""
         made = model(self.name)
         once = Once(opened.store, Attempt("anonymous", self.name, "digest"))
-        answer = once.perform(lambda c: Response(str(opened.registry.add(c, made).version)))
+        answer = once.perform(lambda c: Response(str(opened.registry.add(c, made).model.version)))
         assert answer.body == b"1"
         return "idempotency-replayed" in answer.headers
 
