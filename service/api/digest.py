@@ -39,6 +39,11 @@ def declared(headers: Headers) -> dict[str, bytes]:
     return found
 
 
+def repr_digest(digest: str) -> str:
+    """The value of Repr-Digest for an answer, from its SHA-256 in hexadecimal digits."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(digest)).decode()}:"
+
+
 def check_digest(digests: dict[str, bytes], body: Content) -> None:
     """Refuses a body that is not the one that was meant.
 

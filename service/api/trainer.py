@@ -13,7 +13,7 @@ from service.api.request import validate
 from service.api.schemas.training import TrainRequest
 from service.api.schemas.types import array_members
 from service.api.trainable import check_cells, check_members, check_names, check_size
-from service.api.uploads import from_file, table_members
+from service.api.uploads import artifact_query, from_file, table_members
 from service.errors import Code, TooLarge, XentError
 from service.logs import configure_logging
 from service.settings import Settings
@@ -32,9 +32,10 @@ class InitialVersion(XentError):
 
 @dataclass(frozen=True, slots=True)
 class Made(Done):
-    """The file of a model, and whether it is to be registered."""
+    """The file of a model, whether it is to be registered, and whether it came as a file."""
 
     dry_run: bool = False
+    of_file: bool = False
 
 
 def training(settings: Settings) -> Job:
@@ -52,15 +53,18 @@ def training(settings: Settings) -> Job:
         name, table, upload = parameters["name"], parameters["table"], parameters["file"]
         start = perf_counter()
         try:
+            content, form = inflated(body, form, settings), replace(form, encoding=None)
+            if upload is None and form.tensors_in:
+                upload = artifact_query(content, settings)
             if upload is not None:
-                model = from_file(name, inflated(body, form, settings), upload, settings)
+                model = from_file(name, content, upload, settings)
                 timing = b"parse;dur=%.3f" % (1e3 * (perf_counter() - start))
                 dry_run = bool(upload.get("dry_run"))
-                return Made(classifier.to_bytes(model), None, 0, timing, dry_run)
+                return Made(classifier.to_bytes(model), None, 0, timing, dry_run, of_file=True)
             if table is None:
-                members = parse(call, body, form, settings)
+                members = parse(call, content, form, settings)
             else:
-                members = table_members(inflated(body, form, settings), table, settings)
+                members = table_members(content, table, settings)
             asked = validate(TrainRequest, members, settings)
             parsed = perf_counter()
             model = make(name, asked, initial, settings)

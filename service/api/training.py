@@ -74,10 +74,9 @@ class Training:
         digests = declared(headers)
         table = is_table(request.headers.get("content-type", ""), query)
         # a table or a file comes and its answer goes as JSON does
-        if table or query:
-            others = [entry for entry in headers if entry[0] != b"content-type"]
-            headers = [(b"content-type", JSON.encode()), *others]
-        form, announced = form_of(headers)
+        plain = [(b"content-type", JSON.encode())]
+        plain += [entry for entry in headers if entry[0] != b"content-type"]
+        form, announced = form_of(plain if table or query else headers)
         kind = "tensor" if form.tensors_in else "json"
         limit: int = getattr(self._settings, f"max_{kind}_bytes")
         setting = f"XENT_MAX_{kind.upper()}_BYTES"
@@ -100,6 +99,8 @@ class Training:
             self._busy = True
             try:
                 made = await self._made(parameters, body, form, request.receive)
+                if made.of_file:
+                    form, _ = form_of(plain)
                 return await self._registered(made, form, once)
             finally:
                 self._busy = False

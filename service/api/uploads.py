@@ -92,6 +92,16 @@ def table_members(body: Content, query: dict[str, Any], settings: Settings) -> d
     return {**members, **rest}
 
 
+def artifact_query(body: Content, settings: Settings) -> dict[str, Any] | None:
+    """What says that a tensor file is a model's; None of one that is a request.
+
+    Raises:
+        XentError: not a tensor file.
+    """
+    is_model = classifier.is_artifact(body, settings.max_json_bytes)
+    return {"format": "safetensors"} if is_model else None
+
+
 def from_file(
     name: str, body: Content, query: dict[str, Any], settings: Settings
 ) -> classifier.Model:

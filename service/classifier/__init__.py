@@ -1,7 +1,7 @@
 """The multinomial logistic model: predict, fit, evaluate; the models that ship."""
 
 from service.classifier.abstention import Abstain, Abstention
-from service.classifier.artifact import from_bytes, read_model, to_bytes
+from service.classifier.artifact import from_bytes, is_artifact, read_model, to_bytes
 from service.classifier.card import card, described, imported
 from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
 from service.classifier.distance import Distance, fit_distance
@@ -62,6 +62,7 @@ __all__ = [
     "fit_temperature",
     "from_bytes",
     "imported",
+    "is_artifact",
     "likelihood_ratio",
     "load_dataset",
     "model_from_json",

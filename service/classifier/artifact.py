@@ -18,6 +18,7 @@ from service.classifier.distance import Distance
 from service.classifier.held_out import SOURCES, HeldOut
 from service.classifier.model import Model
 from service.errors import Code, MalformedBody
+from service.wire.tensorfile import read_file
 
 FORMAT = "xent-model/1"
 MEMBERS = {
@@ -57,6 +58,21 @@ def to_bytes(model: Model) -> bytes:
     text = json.dumps(description, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # One metadata entry: the order of several is the library's own affair.
     return save(tensors, {"model": text})
+
+
+def is_artifact(data: bytes | memoryview, max_header: int) -> bool:
+    """Whether a safetensors file is that of a model, rather than another's or a request.
+
+    Args:
+        data: the file.
+        max_header: bytes of its header.
+
+    Raises:
+        MalformedBody: not a safetensors file.
+        TooLarge: the header is over its limit.
+    """
+    metadata, *_ = read_file(data, max_header)
+    return "model" in metadata and "request" not in metadata
 
 
 def read_model(path: Path) -> Model:

@@ -1,8 +1,9 @@
 """The formats of a model's file by name: written, and read again whoever wrote it."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from service.classifier.artifact import from_bytes, to_bytes
 from service.classifier.card import imported
@@ -65,12 +66,16 @@ def read_format(
         InvalidInput: a file whose parts mean nothing.
     """
     model = _READERS[form](body)
-    numbered = classes is None and model.metadata.get("classes_numbered", False)
+    facts: dict[str, Any] = {}
+    if form == "safetensors":  # so that it can be compared with the version that it came from
+        facts["artifact_digest"] = hashlib.sha256(body).hexdigest()
+    if classes is None and model.metadata.get("classes_numbered"):
+        facts["classes_numbered"] = True
     return replace(
         model,
         name=name,
         version=1,
-        metadata=imported(classes_numbered=True) if numbered else imported(),
+        metadata=imported(**facts),
         classes=model.classes if classes is None else tuple(classes),
         feature_names=model.feature_names if feature_names is None else tuple(feature_names),
     )

@@ -8,7 +8,6 @@ from service import classifier
 from service.cli.options import FILE, OUT
 from service.cli.tables import read_model
 from service.wire import label_names
-from service.wire.tensorfile import read_file
 
 
 @click.command()
@@ -48,7 +47,7 @@ def import_model(
     elif file.suffix == ".onnx":
         form = "onnx"
     elif file.suffix == ".safetensors":
-        form = "safetensors" if "model" in read_file(body, len(body))[0] else "torch"
+        form = "safetensors" if classifier.is_artifact(body, len(body)) else "torch"
     else:
         raise click.UsageError("FILE must end in .json, .onnx or .safetensors")
     model = classifier.read_format(body, form, name=name, classes=labels, feature_names=names)

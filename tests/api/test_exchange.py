@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import count
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from safetensors.numpy import load
 
 from service import classifier
+from service.wire import compress
 from service.wire.tensorfile import write_file
 
 IRIS = classifier.shipped_models()["iris"]
@@ -150,6 +152,52 @@ class TestImport:
         theirs = caller.post(f"{where}/1/predict", body).json()
         assert theirs["abstention"]["rows"] > 0
         assert theirs | {"model": "iris"} == caller.post("/v1/models/iris/predict", body).json()
+
+    @pytest.mark.parametrize("encoding", [None, "zstd"])
+    def test_an_artifact_comes_back_as_it_was_downloaded(
+        self, encoding: str | None, caller: Any
+    ) -> None:
+        where = path()
+        artifact = caller.get("/v1/models/iris/versions/1/artifact")
+        passed_on = {"content-type": artifact.headers["content-type"]}
+        body = artifact.content
+        if encoding is None:
+            passed_on["repr-digest"] = artifact.headers["repr-digest"]
+        else:
+            body, passed_on["content-encoding"] = compress(body, encoding), encoding
+        answer = caller.ask("POST", where, content=body, headers=passed_on)
+        assert (answer.status_code, answer.headers["location"]) == (201, f"{where}/1")
+        digest = artifact.headers["etag"].strip('"')
+        assert answer.json()["training"] == {"imported": True, "artifact_digest": digest}
+        card = caller.get(f"{where}/1").json()
+        assert card["digest"] != digest  # the file names its own model, and what is known of it
+        body = {"inputs": [ROW], "abstain": {"method": "lac", "coverage": 0.9}}
+        theirs = caller.post(f"{where}/1/predict", body).json()
+        assert theirs | {"model": "iris"} == caller.post("/v1/models/iris/predict", body).json()
+        again = caller.get(f"{where}/1/artifact")
+        twice = sent(caller, where, again.content, TENSORS)
+        assert twice.json()["training"]["artifact_digest"] == card["digest"]
+
+    @pytest.mark.parametrize(
+        ("harm", "code"),
+        [
+            (lambda file: file[:-8], "invalid_model_file"),
+            (lambda file: file[:100], "invalid_tensor_file"),
+            (lambda file: file.replace(b"xent-model/1", b"xent-model/9"), "invalid_model_file"),
+        ],
+    )
+    def test_an_artifact_that_was_harmed_registers_nothing(
+        self, harm: Callable[[bytes], bytes], code: str, caller: Any
+    ) -> None:
+        where = path()
+        artifact = caller.get("/v1/models/iris/versions/1/artifact")
+        answer = sent(caller, where, harm(artifact.content), TENSORS)
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+        headers = {"content-type": TENSORS, "repr-digest": artifact.headers["repr-digest"]}
+        body = harm(artifact.content)
+        answer = caller.ask("POST", where, content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "digest_mismatch")
+        assert caller.get(where).status_code == 404
 
     def test_scikit_learns_attributes_are_taken_as_they_are(self, caller: Any) -> None:
         where = path()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
+from hashlib import sha256
 
 import numpy as np
 import pyarrow
@@ -224,8 +225,10 @@ def test_a_model_is_listed_with_the_rows_that_its_log_loss_is_of(data, tmp_path)
 def test_what_a_file_says_of_its_training_stays_behind_and_numbered_classes_are_told(tmp_path):
     iris, plain = tmp_path / "iris.safetensors", tmp_path / "plain.json"
     run("export", "iris", "--out", iris)
+    digest = sha256(iris.read_bytes()).hexdigest()
     assert run("import", iris, "--out", iris).stderr == ""
-    assert read_model(iris).metadata == {"training": {"imported": True}}
+    found = read_model(iris)
+    assert found.metadata == {"training": {"imported": True, "artifact_digest": digest}}
     plain.write_text('{"coef_": [[1.0], [2.0], [3.0]], "intercept_": [0.0, 0.0, 0.0]}')
     told = run("import", plain, "--out", tmp_path / "plain.safetensors").stderr
     assert "names no classes; they are called 0 to 2: --classes names them" in told

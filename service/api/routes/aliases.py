@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from service.api.cursor import position_of
+from service.api.digest import repr_digest
 from service.api.media import JSON
 from service.api.routes.models import MODEL, VERSION, After, Limit, next_of
 from service.api.schemas.models import AliasAnswer, AliasesAnswer, PromoteRequest
@@ -92,13 +93,14 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
     def download_artifact(name: str, version: str, if_none_match: IfNoneMatch = None) -> Response:
         """The safetensors file of a version, by number or alias.
 
-        Its ETag is the SHA-256 of its bytes.
+        Its ETag is the SHA-256 of its bytes, as Repr-Digest is, in which a client can send it on.
+        train_version takes the file as it is.
         """
         data, digest = registry.artifact(name, version)
         headers = {"ETag": f'"{digest}"'}
         if if_none_match is not None and names(if_none_match, headers["ETag"], weak=True):
             return Response(None, 304, headers)
-        return Response(data, 200, headers, TENSORS)
+        return Response(data, 200, headers | {"Repr-Digest": repr_digest(digest)}, TENSORS)
 
     path = MODEL + "/aliases"
     add_stored(

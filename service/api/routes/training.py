@@ -83,6 +83,9 @@ def train_version(
     A body of text/csv is a table whose first line names the columns; those that are neither label
     nor weight are the features.
 
+    The artifact of a version, sent as it was downloaded, is imported under the name of the path.
+    What it says of its training is not taken over; `training.artifact_digest` tells which it was.
+
     With `format` in the query the body is the file of a model, as the export of a version writes
     it: `json` (scikit-learn's attributes too), `safetensors`, `torch` or `onnx`.
 
