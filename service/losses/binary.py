@@ -40,7 +40,7 @@ class Binary:
         shape: that was sent.
         truth: (N,) y in [0, 1], smoothed.
         positive_weight: >= 0.
-        bits: whether losses are in bits; only of the logarithm.
+        bits: whether logarithms are in bits; a function that is more than that sees to it itself.
         zero_probability: what becomes of the loss where what is true is impossible.
         clip: the bound on probabilities of `zero_probability="clip"`.
         function: f.

@@ -50,7 +50,7 @@ def binary_focal(*, gamma: float = 2.0, **members: Unpack[BinaryMembers]) -> Los
 
     Args:
         gamma: >= 0; 0 is cross-entropy.
-        **members: see `BinaryMembers`; the loss is in nats.
+        **members: see `BinaryMembers`.
 
     Returns:
         The loss with its counts, baseline and gradient; the shapes are those of the input.
@@ -63,7 +63,7 @@ def binary_focal(*, gamma: float = 2.0, **members: Unpack[BinaryMembers]) -> Los
     """
     check_members("binary-focal", members)
     within("gamma", gamma, 0, 1e6)
-    return binary_loss(Focal(gamma), **members)
+    return binary_loss(Focal(gamma, bits=members.get("unit") == "bit"), **members)
 
 
 def binary_loss(  # noqa: D417 - BinaryMembers documents the arguments once for all losses
@@ -115,7 +115,7 @@ def binary_loss(  # noqa: D417 - BinaryMembers documents the arguments once for 
         shape=given.shape,
         truth=np.zeros(given.size),
         positive_weight=positive_weight,
-        bits=unit == "bit",
+        bits=unit == "bit" and isinstance(function, Logarithm),
         zero_probability=zero_probability,
         clip=clip,
         function=function,

@@ -1,6 +1,6 @@
 """Every loss that is served: its formula, its range, and what other libraries call it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from service.losses.binary_cross_entropy import binary_cross_entropy, binary_focal
@@ -22,7 +22,9 @@ class Loss:
         formula: of one sample, before its weight.
         range: of the loss of one sample.
         units: of the loss; none for a pure number.
-        equivalents: by library, the call that means the same, or "" where there is none.
+        equivalents: by library that has it, the calls that mean the same, within their rounding and
+            under their names, such as `alpha`.
+        note: on what its members leave out, where that may surprise.
     """
 
     name: str
@@ -30,18 +32,13 @@ class Loss:
     formula: str
     range: str
     units: tuple[str, ...]
-    equivalents: dict[str, str]
+    equivalents: Mapping[str, str]
+    note: str = ""
 
     @property
     def members(self) -> tuple[str, ...]:
         """The arguments it takes, its own and those that losses share."""
         return MEMBERS[self.name]
-
-
-def _equivalents(
-    torch: str = "", keras: str = "", sklearn: str = "", optax: str = ""
-) -> dict[str, str]:
-    return {"torch": torch, "keras": keras, "sklearn": sklearn, "optax": optax}
 
 
 CATALOGUE = (
@@ -51,12 +48,15 @@ CATALOGUE = (
         "sum_c w_c t_c (-log p_c) + z_loss (log sum_c exp z_c)^2",
         "[0, Infinity]",
         ("nat", "bit"),
-        _equivalents(
-            "nn.functional.cross_entropy",
-            "losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy",
-            "metrics.log_loss",
-            "softmax_cross_entropy, softmax_cross_entropy_with_integer_labels",
-        ),
+        {
+            "torch": "nn.functional.cross_entropy",
+            "keras": "losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy",
+            "tensorflow": "nn.softmax_cross_entropy_with_logits, "
+            "nn.sparse_softmax_cross_entropy_with_logits",
+            "sklearn": "metrics.log_loss",
+            "optax": "softmax_cross_entropy, softmax_cross_entropy_with_integer_labels",
+        },
+        note="z_loss is a square of nats, and needs logits.",
     ),
     Loss(
         "negative-log-likelihood",
@@ -64,7 +64,13 @@ CATALOGUE = (
         "-w_y log p_y",
         "[0, Infinity]",
         ("nat", "bit"),
-        _equivalents("nn.functional.nll_loss"),
+        {
+            "torch": "nn.functional.nll_loss (of log_softmax)",
+            "keras": "losses.SparseCategoricalCrossentropy",
+            "tensorflow": "nn.sparse_softmax_cross_entropy_with_logits",
+            "sklearn": "metrics.log_loss",
+            "optax": "softmax_cross_entropy_with_integer_labels",
+        },
     ),
     Loss(
         "binary-cross-entropy",
@@ -72,32 +78,39 @@ CATALOGUE = (
         "positive_weight y (-log p) + (1 - y) (-log(1 - p))",
         "[0, Infinity]",
         ("nat", "bit"),
-        _equivalents(
-            "nn.functional.binary_cross_entropy_with_logits, nn.functional.binary_cross_entropy",
-            "losses.BinaryCrossentropy",
-            "metrics.log_loss",
-            "sigmoid_binary_cross_entropy",
-        ),
+        {
+            "torch": "nn.functional.binary_cross_entropy_with_logits, "
+            "nn.functional.binary_cross_entropy",
+            "keras": "losses.BinaryCrossentropy",
+            "tensorflow": "nn.sigmoid_cross_entropy_with_logits, "
+            "nn.weighted_cross_entropy_with_logits",
+            "sklearn": "metrics.log_loss",
+            "optax": "sigmoid_binary_cross_entropy",
+        },
     ),
     Loss(
         "focal",
         focal,
         "sum_c w_c t_c (1 - p_c)^gamma (-log p_c)",
         "[0, Infinity]",
-        ("nat",),
-        _equivalents(keras="losses.CategoricalFocalCrossentropy"),
+        ("nat", "bit"),
+        {
+            "keras": "losses.CategoricalFocalCrossentropy",
+            "tensorflow": "keras.losses.CategoricalFocalCrossentropy",
+        },
     ),
     Loss(
         "binary-focal",
         binary_focal,
         "positive_weight y (1 - p)^gamma (-log p) + (1 - y) p^gamma (-log(1 - p))",
         "[0, Infinity]",
-        ("nat",),
-        _equivalents(
-            "torchvision.ops.sigmoid_focal_loss",
-            "losses.BinaryFocalCrossentropy",
-            optax="sigmoid_focal_loss",
-        ),
+        ("nat", "bit"),
+        {
+            "torch": "torchvision.ops.sigmoid_focal_loss",
+            "keras": "losses.BinaryFocalCrossentropy",
+            "tensorflow": "keras.losses.BinaryFocalCrossentropy",
+            "optax": "sigmoid_focal_loss",
+        },
     ),
     Loss(
         "poly-1-cross-entropy",
@@ -105,7 +118,8 @@ CATALOGUE = (
         "sum_c w_c t_c (-log p_c + epsilon (1 - p_c))",
         "[0, Infinity]",
         ("nat",),
-        _equivalents(optax="poly_loss_cross_entropy"),
+        {"optax": "poly_loss_cross_entropy"},
+        note="In nats alone: 1 - p has no unit, and epsilon would weigh it otherwise beside bits.",
     ),
     Loss(
         "generalized-cross-entropy",
@@ -113,7 +127,11 @@ CATALOGUE = (
         "sum_c w_c t_c (1 - p_c^q) / q",
         "[0, 1 / q]",
         (),
-        _equivalents(keras="losses.CategoricalGeneralizedCrossEntropy"),
+        {
+            "keras": "losses.CategoricalGeneralizedCrossEntropy",
+            "tensorflow": "keras.losses.CategoricalGeneralizedCrossEntropy",
+        },
+        note="A power and no logarithm, and so a pure number.",
     ),
     Loss(
         "kl-divergence",
@@ -121,11 +139,14 @@ CATALOGUE = (
         "sum_c [t_c log(t_c / p_c) - t_c + p_c]",
         "[0, Infinity]",
         ("nat", "bit"),
-        _equivalents(
-            'nn.functional.kl_div with reduction="batchmean"',
-            "losses.KLDivergence",
-            optax="kl_divergence",
-        ),
+        {
+            "torch": 'nn.functional.kl_div (of log_softmax, with reduction="batchmean")',
+            "keras": "losses.KLDivergence",
+            "tensorflow": "keras.losses.KLDivergence",
+            "scipy": "special.kl_div (summed over the classes), stats.entropy (with qk)",
+            "torchmetrics": "functional.regression.kl_divergence",
+            "optax": "kl_divergence",
+        },
     ),
     Loss(
         "js-divergence",
@@ -133,7 +154,10 @@ CATALOGUE = (
         "KL(t, m) / 2 + KL(p, m) / 2 with m = (t + p) / 2",
         "[0, log 2]",
         ("nat", "bit"),
-        _equivalents(),
+        {
+            "scipy": "spatial.distance.jensenshannon (squared)",
+            "torchmetrics": "functional.regression.jensen_shannon_divergence",
+        },
     ),
     Loss(
         "entropy",
@@ -141,7 +165,10 @@ CATALOGUE = (
         "sum_c p_c (-log p_c)",
         "[0, log K]",
         ("nat", "bit"),
-        _equivalents(),
+        {
+            "torch": "distributions.Categorical.entropy",
+            "scipy": "stats.entropy, special.entr (summed over the classes)",
+        },
     ),
     Loss(
         "brier",
@@ -149,7 +176,7 @@ CATALOGUE = (
         "sum_c (p_c - t_c)^2",
         "[0, 2]",
         (),
-        _equivalents(sklearn="metrics.brier_score_loss (half of it for two classes)"),
+        {"sklearn": "metrics.brier_score_loss (half of it for two classes)"},
     ),
     Loss(
         "perplexity",
@@ -157,6 +184,7 @@ CATALOGUE = (
         "exp(mean of -log p_y)",
         "[1, Infinity]",
         (),
-        _equivalents(),
+        {"torchmetrics": "functional.text.perplexity"},
+        note="Of the mean alone: there is no reduction.",
     ),
 )

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Unpack
 
@@ -54,8 +55,10 @@ class OfTruth(Predictions):
         if self.rows.classes < 2:
             return 0.0
         one, count = (as_pair(np.array([float(n)])) for n in (1, self.rows.classes))
-        p = ratio(one, count)
-        even = Chances(p, as_pair(-np.log(count.high)), complement(p))
+        p, exact = ratio(one, count), -Decimal(self.rows.classes).ln()
+        high = float(exact)
+        logs = Pair(np.array([high]), np.array([float(exact - Decimal(high))]))
+        even = Chances(p, logs, complement(p))
         return float(self.function(even)[0][0])
 
     def score(
@@ -157,7 +160,7 @@ def focal(*, gamma: float = 2.0, **members: Unpack[ClassMembers]) -> LossResult:
         **members: see `ClassMembers`; `class_weights` are the alpha of the paper.
 
     Returns:
-        The loss in nats, with its counts, baseline and gradient.
+        The loss, with its counts, baseline and gradient.
 
     Raises:
         InvalidInput: naming the first bad cell of each offending member.
@@ -166,7 +169,8 @@ def focal(*, gamma: float = 2.0, **members: Unpack[ClassMembers]) -> LossResult:
     """
     check_members("focal", members)
     within("gamma", gamma, 0, 1e6)
-    return class_loss(partial(OfTruth, function=Focal(gamma)), **members)
+    function = Focal(gamma, bits=members.get("unit") == "bit")
+    return class_loss(partial(OfTruth, function=function), **members)
 
 
 def poly_cross_entropy(*, epsilon: float = 1.0, **members: Unpack[ClassMembers]) -> LossResult:
@@ -176,7 +180,8 @@ def poly_cross_entropy(*, epsilon: float = 1.0, **members: Unpack[ClassMembers])
 
     Args:
         epsilon: >= -1; 0 is cross-entropy.
-        **members: see `ClassMembers`.
+        **members: see `ClassMembers`; there is no `unit`, as 1 - p has none: in bits epsilon would
+            weigh it against another logarithm.
 
     Returns:
         The loss, with its counts, baseline and gradient.

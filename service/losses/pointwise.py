@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from service.losses.result import Array
-from service.numerics import Chances, Pair, expm1_minus, pair_product, ratio, two_sum
+from service.numerics import Chances, Pair, expm1_minus, in_bits, pair_product, ratio, two_sum
 
 
 class Pointwise(Protocol):
@@ -47,24 +47,27 @@ class Logarithm:
 
 @dataclass(frozen=True, slots=True)
 class Focal:
-    """f = (1 - p)^gamma (-log p): what is classified well hardly counts.
+    """f = (1 - p)^gamma (-log p), in nats or bits: what is classified well hardly counts.
 
     Source: Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection", 2017.
     """
 
     gamma: float
+    bits: bool = False
     steepness_at_zero = -math.inf
 
     def __call__(self, c: Chances) -> tuple[Array, Array]:
         """See `Pointwise`."""
         logs = Pair(-c.logs.high, -c.logs.low)
         focus = _power(c.rest, self.gamma)
-        values = (focus.high + focus.low) * logs.high
         # p (-log p) / (1 - p), which is 1 at p = 1
         steepness = ratio(pair_product(c.p, logs), c.rest).high
         steepness = np.where(c.rest.high > 0, steepness, 1.0)
         inner = np.where(c.p.high > 0, self.gamma * steepness, 0.0)
         slopes = pair_product(focus, two_sum(np.ones_like(inner), inner))
+        if self.bits:
+            logs, slopes = in_bits(logs), in_bits(slopes)
+        values = (focus.high + focus.low) * logs.high
         return np.where(focus.high > 0, values, 0.0), -(slopes.high + slopes.low)
 
 

@@ -37,7 +37,7 @@ from service.numerics.errorfree import (
 )
 from service.numerics.exact import ExactSum
 from service.numerics.labelled import labelled_softmax
-from service.numerics.logarithms import log1mexp
+from service.numerics.logarithms import in_bits, log1mexp
 
 __all__ = [
     "Array",
@@ -58,6 +58,7 @@ __all__ = [
     "entropy",
     "entropy_from_logs",
     "expm1_minus",
+    "in_bits",
     "in_memory",
     "jensen_shannon",
     "kullback_leibler",

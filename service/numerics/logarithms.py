@@ -7,16 +7,24 @@ import numpy as np
 
 from service.numerics import engine
 from service.numerics.arrays import Array
+from service.numerics.errorfree import Pair, pair_product, two_sum
 
 BITS_PER_NAT = 1.0 / math.log(2.0)
+BITS_PER_NAT_LOW = 2.0355273740931033e-17
 
-NAT_IN_BITS = Fraction(BITS_PER_NAT) + Fraction(2.0355273740931033e-17)
+NAT_IN_BITS = Fraction(BITS_PER_NAT) + Fraction(BITS_PER_NAT_LOW)
 """1 / ln 2 to 106 bits."""
 
 
 def nats_to_unit(nats: Array, *, bits: bool) -> Array:
     """The same amount in bits, or unchanged."""
     return nats * BITS_PER_NAT if bits else nats
+
+
+def in_bits(nats: Pair) -> Pair:
+    """The same amounts in bits, rounded once in `high`: log 8 is 3; infinity stays what it is."""
+    exact = pair_product(nats, Pair(np.array(BITS_PER_NAT), np.array(BITS_PER_NAT_LOW)))
+    return two_sum(exact.high, np.where(np.isfinite(exact.low), exact.low, 0.0))
 
 
 def log_one_plus(x: Array, *, bits: bool) -> Array:

@@ -11,6 +11,8 @@ from service.losses import CATALOGUE, Loss
 from service.losses.binary_cross_entropy import binary_loss
 from service.losses.pipeline import class_loss
 
+BOTH = ("minimum", "maximum")
+
 
 @pytest.fixture(scope="module")
 def entries(caller: Any) -> dict[str, Any]:
@@ -49,6 +51,30 @@ def test_the_defaults_shown_are_those_of_the_functions(loss: Loss, entries: dict
     }
     shown = entries[loss.name]["parameters"]
     assert shown == {name: known[name] for name in shown}
+
+
+@pytest.mark.parametrize("loss", CATALOGUE, ids=named)
+def test_the_constraints_shown_are_held(loss: Loss, entries: dict[str, Any], caller: Any) -> None:
+    def answered(name: str, value: Any) -> Any:
+        return caller.post(f"/v1/losses/{loss.name}", {**truth, name: value})
+
+    truth = {"logits": [0.5, 1.0]} | (
+        {"labels": [0, 1]} if "binary" in loss.name else {"labels": 1}
+    )
+    truth = {name: value for name, value in truth.items() if name in loss.members}
+    constraints = entries[loss.name]["constraints"]
+    numbers = {k for k, v in entries[loss.name]["parameters"].items() if isinstance(v, float)}
+    assert numbers <= {*constraints}
+    for name, held in constraints.items():
+        outside = [
+            {"minimum": -1, "maximum": 1}[kind] + held[kind] for kind in held if kind in BOTH
+        ]
+        outside += [held[kind] for kind in held if kind.startswith("exclusive")]
+        for value in [*outside, *(["any"] if "enum" in held else [])]:
+            problem = answered(name, value).json()
+            assert (problem["status"], problem["errors"][0]["pointer"]) == (422, f"/{name}")
+        for value in [*(held[kind] for kind in held if kind in BOTH), *held.get("enum", ())]:
+            assert answered(name, value).status_code == 200, (name, value)
 
 
 @pytest.mark.parametrize("loss", CATALOGUE, ids=named)

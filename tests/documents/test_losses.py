@@ -1,11 +1,13 @@
 """The page on the losses runs, and its table is the catalogue."""
 
 import inspect
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from service.api.schemas.losses import constraints_of, request_model
 from service.losses import CATALOGUE, Loss
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "losses.md"
@@ -16,9 +18,17 @@ def test_example(example: Any, check: Callable[[Any], None]) -> None:
     check(example)
 
 
+def interval(
+    minimum: float | None = None, maximum: float = math.inf, exclusiveMinimum: float = 0
+) -> str:
+    low = f"({exclusiveMinimum:g}" if minimum is None else f"[{minimum:g}"
+    return f"{low}, Infinity)" if maximum == math.inf else f"{low}, {maximum:g}]"
+
+
 def row(loss: Loss) -> str:
+    constraints = constraints_of(request_model(loss))
     own = ", ".join(
-        f"`{name}` = {parameter.default:g}"
+        f"`{name}` = {parameter.default:g} in {interval(**constraints[name])}"
         for name, parameter in inspect.signature(loss.function).parameters.items()
         if name != "members"
     )

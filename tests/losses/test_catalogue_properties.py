@@ -22,7 +22,7 @@ SOFT = [loss for loss in WITH_TRUTH if "targets" in loss.members]
 BINARY = [loss for loss in CATALOGUE if "axis" not in loss.members]
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "cross-entropy": [{}, {"z_loss": 0.5}, {"unit": "bit"}],
-    "focal": [{}, {"gamma": 0.0}, {"gamma": 0.5}],
+    "focal": [{}, {"gamma": 0.0}, {"gamma": 0.5, "unit": "bit"}],
     "poly-1-cross-entropy": [{}, {"epsilon": -1.0}, {"epsilon": 3.0}],
     "generalized-cross-entropy": [{}, {"q": 1.0}, {"q": 0.01}],
     "kl-divergence": [{}, {"unit": "bit"}],

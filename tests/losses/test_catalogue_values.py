@@ -60,8 +60,12 @@ def of_truth(f: Callable[[Any], Any]) -> Callable[[Any, Any], tuple[Any, Any]]:
     return term
 
 
-def focal(gamma: float) -> Callable[[Any, Any], tuple[Any, Any]]:
-    return of_truth(lambda p: (1 - p) ** mpf(gamma) * log_loss(p) if p != 1 else mpf(0))
+def focal(gamma: float, *, bits: bool = False) -> Callable[[Any, Any], tuple[Any, Any]]:
+    def value(p: Any) -> Any:
+        nats = (1 - p) ** mpf(gamma) * log_loss(p) if p != 1 else mpf(0)
+        return nats / mpmath.log(2) if bits else nats
+
+    return of_truth(value)
 
 
 def poly(epsilon: float) -> Callable[[Any, Any], tuple[Any, Any]]:
@@ -102,6 +106,13 @@ CASES = {
     "focal, gamma 0.5": Case(losses.focal, focal(0.5), {"gamma": 0.5}),
     "focal, gamma 0": Case(losses.focal, focal(0.0), {"gamma": 0.0}),
     "focal, gamma 7": Case(losses.focal, focal(7.0), {"gamma": 7.0}),
+    "focal, bits": Case(losses.focal, focal(2.0, bits=True), {"unit": "bit"}),
+    "focal, gamma 0, bits": Case(
+        losses.focal, focal(0.0, bits=True), {"gamma": 0.0, "unit": "bit"}
+    ),
+    "focal, gamma 9.5, bits": Case(
+        losses.focal, focal(9.5, bits=True), {"gamma": 9.5, "unit": "bit"}
+    ),
     "poly": Case(losses.poly_cross_entropy, poly(1.0), {}),
     "poly, epsilon -1": Case(losses.poly_cross_entropy, poly(-1.0), {"epsilon": -1.0}),
     "poly, epsilon -0.9999": Case(losses.poly_cross_entropy, poly(-0.9999), {"epsilon": -0.9999}),
@@ -310,6 +321,12 @@ BINARY = {
         losses.binary_focal,
         lambda p: mpmath.sqrt(1 - p) * log_loss(p),
         {"gamma": 0.5},
+        4,
+    ),
+    "focal, bits": (
+        losses.binary_focal,
+        lambda p: (1 - p) ** 2 * log_loss(p) / mpmath.log(2),
+        {"unit": "bit"},
         4,
     ),
 }

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from service.errors import Code, InvalidInput
-from service.losses import binary_cross_entropy, cross_entropy, sigmoid, softmax
+from service.losses import (
+    binary_cross_entropy,
+    binary_focal,
+    cross_entropy,
+    focal,
+    sigmoid,
+    softmax,
+)
 
 INF, NAN = math.inf, math.nan
 
@@ -453,6 +460,10 @@ class TestEveryFiniteLogit:
                 logits=np.zeros((3, k)), labels=array([0, 1, 1], int), unit="bit"
             )
             assert result.loss == result.uniform_baseline == bits
+            flat = focal(logits=np.zeros(k), labels=array(1, int), gamma=0.0, unit="bit")
+            assert flat.loss == flat.uniform_baseline == bits
+        half = binary_focal(logits=array([0.0]), labels=array([1], int), unit="bit")
+        assert half.loss == half.uniform_baseline == 0.25
 
     def test_a_hundred_thousand_classes(self) -> None:
         k = 131_072

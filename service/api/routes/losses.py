@@ -9,7 +9,14 @@ from fastapi import APIRouter
 from service.api.access import needs
 from service.api.examples import examples
 from service.api.operation import add_operation
-from service.api.schemas.losses import COMPARING, MEMBERS, LossEntry, LossesAnswer, request_model
+from service.api.schemas.losses import (
+    COMPARING,
+    MEMBERS,
+    LossEntry,
+    LossesAnswer,
+    constraints_of,
+    request_model,
+)
 from service.api.schemas.scoring import InDialectAnswer, LossAnswer
 from service.api.schemas.types import Request
 from service.errors import Code, NotFound
@@ -21,11 +28,13 @@ TRUTH = ("labels", "targets")
 
 def add_losses(router: APIRouter) -> None:
     """Adds a call for every loss, and the two that describe them."""
+    entries: dict[str, dict[str, Any]] = {}
     for loss in CATALOGUE:
+        model = request_model(loss)
         answer = LossAnswer | InDialectAnswer if dialects_of(loss) else LossAnswer
         path = f"/v1/losses/{loss.name}"
-        add_operation(router, path, _call(loss), answer, "scoring", access="score")
-    entries = {loss.name: _entry(loss) for loss in CATALOGUE}
+        add_operation(router, path, _call(loss, model), answer, "scoring", access="score")
+        entries[loss.name] = _entry(loss, model)
 
     def list_losses() -> dict[str, Any]:
         """The catalogue of losses: formula, range, members, equivalents in other libraries."""
@@ -53,7 +62,7 @@ def add_losses(router: APIRouter) -> None:
     )
 
 
-def _call(loss: Loss) -> Callable[..., LossResult | DialectResult]:
+def _call(loss: Loss, model: type[Request]) -> Callable[..., LossResult | DialectResult]:
     """The function of a call: named and described after the loss."""
 
     def call(body: Request) -> LossResult | DialectResult:
@@ -61,7 +70,7 @@ def _call(loss: Loss) -> Callable[..., LossResult | DialectResult]:
         asked = {name: arguments.pop(name) for name in COMPARING if name in arguments}
         return score(loss, arguments, **asked)
 
-    call.__annotations__["body"] = request_model(loss)
+    call.__annotations__["body"] = model
     call.__name__ = operation_id(loss)
     call.__doc__ = (
         f"{_summary(loss)}\n\nOne sample: `{loss.formula}`, in {loss.range}. Send one of "
@@ -85,9 +94,10 @@ def _summary(loss: Loss) -> str:
     return inspect.cleandoc(loss.function.__doc__ or "").partition("\n\n")[0]
 
 
-def _entry(loss: Loss) -> dict[str, Any]:
+def _entry(loss: Loss, model: type[Request]) -> dict[str, Any]:
     shown = examples()[operation_id(loss)][0]
     own = [name for name in loss.members if name not in (*INPUTS, *TRUTH)]
+    constraints = constraints_of(model)
     defaults = {name: default for name, (_, default) in MEMBERS.items()} | {"positive_weight": 1.0}
     return {
         "name": loss.name,
@@ -98,7 +108,9 @@ def _entry(loss: Loss) -> dict[str, Any]:
         "inputs": INPUTS,
         "truth": [name for name in TRUTH if name in loss.members],
         "parameters": {name: defaults[name] for name in own},
+        "constraints": {name: bounds for name, bounds in constraints.items() if name in own},
         "dialects": dialects_of(loss),
-        "equivalents": {name: call for name, call in loss.equivalents.items() if call},
+        "equivalents": loss.equivalents,
+        **({"note": loss.note} if loss.note else {}),
         "example": shown.body,
     }

@@ -1,6 +1,6 @@
 """The losses of the catalogue: a request model for each, made of the members that it takes."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Field, create_model
 
@@ -142,6 +142,25 @@ def request_model(loss: Loss) -> type[Request]:
     )
 
 
+BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+
+
+def constraints_of(model: type[Request]) -> dict[str, dict[str, Any]]:
+    """By member that has any, its bounds or its words, as JSON Schema writes them."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, field in model.model_fields.items():
+        words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        bounds = {
+            BOUNDS[kind]: getattr(bound, kind)
+            for bound in field.metadata
+            for kind in BOUNDS
+            if hasattr(bound, kind)
+        }
+        if words or bounds:
+            found[name] = bounds | ({"enum": list(words)} if words else {})
+    return found
+
+
 class LossEntry(Answer):
     """A loss of the catalogue."""
 
@@ -153,8 +172,13 @@ class LossEntry(Answer):
     inputs: list[str] = Field(description="What predictions may be sent as, one of them")
     truth: list[str] = Field(description="What is true of them, one of these; empty for none")
     parameters: dict[str, Any] = Field(description="All other members, with their defaults")
+    constraints: dict[str, dict[str, Any]] = Field(
+        description="By parameter that has any, the bounds or words of its value, as JSON Schema "
+        "writes them: minimum, maximum, exclusiveMinimum, exclusiveMaximum, enum"
+    )
     dialects: list[str] = Field(description="Libraries whose numbers can be asked for")
     equivalents: dict[str, str] = Field(description="By library, the calls that mean the same")
+    note: str | None = Field(None, description="On what it leaves out, where that may surprise")
     example: dict[str, Any] = Field(description="A request to try")
 
 
