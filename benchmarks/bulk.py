@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from service.cli.bulk import Bulk, Columns
+from service.cli.bulk import Bulk
+from service.cli.predictions import Columns
 from service.cli.progress import Progress
 from service.evaluation import Policies
 
-COLUMNS = Columns("probabilities", "p_*", "y", None, None, ())
+COLUMNS = Columns("probabilities", "p_*", "y")
 
 
 def write(path, table):

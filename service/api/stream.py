@@ -10,6 +10,7 @@ from service.api.schemas.streams import StreamLine, StreamStart
 from service.api.units import Unit, check_form, read_line, single_rows, unit_of
 from service.errors import Code, Fault, InvalidInput, XentError, cell
 from service.evaluation import Intake, Policies
+from service.evaluation.intake import why_bad
 from service.settings import Settings
 from service.wire import Cutter, Inflater
 
@@ -156,7 +157,8 @@ class Stream:
         for row in bad[: max(1, self._start.max_errors)]:
             place = int(np.searchsorted(starts, row, "right")) - 1
             number, at, within = units[place].place(row - int(starts[place]))
-            faults = [_moved(fault, within) for fault in self._intake.why(batch, row).faults]
+            why = why_bad(batch, row, self._intake.policies)
+            faults = [_moved(fault, within) for fault in why.faults]
             if not self._intake.collect:
                 self._note(number - 1)
                 self._end_by(InvalidInput(faults), number, at)

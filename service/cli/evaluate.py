@@ -11,9 +11,10 @@ from click.core import ParameterSource
 
 from service import evaluation
 from service.cli import show
-from service.cli.bulk import Bulk, Columns
+from service.cli.bulk import Bulk
 from service.cli.models import evaluate_model
-from service.cli.options import OUT, as_json, label_column, weight_column
+from service.cli.options import OUT, as_json, label_column, normalize, slices, weight_column
+from service.cli.predictions import Columns
 from service.cli.progress import progress
 from service.cli.tables import read_model
 from service.errors import XentError
@@ -30,15 +31,9 @@ OF_FILES = ("normalize", "row_id", "slices", "on_error")
 @weight_column
 @click.option("--probabilities", help="Of files of predictions: a pattern of columns, as 'p_*'.")
 @click.option("--logits", help="The same, where the columns are raw scores.")
-@click.option(
-    "--normalize",
-    type=click.Choice(["reject", "renormalize", "off"]),
-    default="reject",
-    show_default=True,
-    help="Rows of probabilities whose sum is off 1.",
-)
+@normalize
 @click.option("--row-id", help="Column that names the rows; otherwise their numbers do.")
-@click.option("--slice", "slices", multiple=True, help="Column to report on apart; repeatable.")
+@slices
 @click.option(
     "--on-error",
     type=click.Choice(["stop", "collect"]),

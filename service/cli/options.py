@@ -18,6 +18,16 @@ OUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 label_column = click.option("--label", required=True, help="Column of the true classes.")
 weight_column = click.option("--weights", help="Column of sample weights.")
+slices = click.option(
+    "--slice", "slices", multiple=True, help="Column to report on apart; repeatable."
+)
+normalize = click.option(
+    "--normalize",
+    type=click.Choice(["reject", "renormalize", "off"]),
+    default="reject",
+    show_default=True,
+    help="Rows of probabilities whose sum is off 1.",
+)
 
 _DESCRIBED = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
 

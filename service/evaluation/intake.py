@@ -98,15 +98,6 @@ class Intake:
             self.rows += min(step, size - start)
         return found
 
-    def why(self, batch: Batch, row: int) -> InvalidInput:
-        """What is wrong with a bad row, as if it were the only one of its batch: number 0."""
-        part = rows_of(batch, slice(row, row + 1))
-        try:
-            score(**self.policies.score(part))
-        except InvalidInput as error:
-            return error
-        raise AssertionError("a row that is bad in its batch is bad alone")
-
     def _add(self, batch: Batch, classes: int) -> list[int]:
         if self.state is None:
             how = self.policies
@@ -129,6 +120,15 @@ class Intake:
             scored, _ = score(**self.policies.score(rows_of(batch, kept)))
         self.state.add(scored)
         return [int(row) for row in (bad if self.collect else bad[:1])]
+
+
+def why_bad(batch: Batch, row: int, policies: Policies) -> InvalidInput:
+    """What is wrong with a bad row, as if it were the only one of its batch: number 0."""
+    try:
+        score(**policies.score(rows_of(batch, slice(row, row + 1))))
+    except InvalidInput as error:
+        return error
+    raise AssertionError("a row that is bad in its batch is bad alone")
 
 
 def bad_rows(batch: Batch, policies: Policies) -> Mask:

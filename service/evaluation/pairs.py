@@ -18,6 +18,7 @@ from service.evaluation.rows import ScoredRows
 from service.evaluation.slices import Slices, admit
 from service.evaluation.stored import canonical, check_format, restored
 from service.evaluation.sums import ExactSums
+from service.losses.options import within
 
 FORMAT = "pairs 1"
 SIDES = ("baseline", "candidate")
@@ -99,8 +100,9 @@ class Pairs:
             margin: by how much the candidate has to be better, in nat.
 
         Raises:
-            InvalidInput: there are no rows.
+            InvalidInput: there are no rows, or the margin is not finite.
         """
+        within("margin", margin, -math.inf, math.inf, low_open=True, high_open=True)
         if self.count == 0:
             text = "a comparison needs a row of weight above 0"
             raise InvalidInput.at("/labels", Code.EMPTY_REDUCTION, text)

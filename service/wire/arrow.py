@@ -12,6 +12,9 @@ from service.errors import MAX_NAME, Code, InvalidInput, MalformedBody, Missing,
 from service.wire.batches import ROWS, Batch, Words
 
 MAGIC = b"ARROW1"
+# Of a column, read at a time: otherwise a row group is read whole. With the buffering ahead that is
+# pyarrow's default none is given back before the file ends.
+BUFFER = 2**20
 
 
 @contextmanager
@@ -35,7 +38,7 @@ class ParquetFile:
 
     def __init__(self, path: Path) -> None:
         with _reading(Code.INVALID_PARQUET, "Parquet") as pa:
-            self._file = pa.parquet.ParquetFile(path)
+            self._file = pa.parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
             self.names = tuple(self._file.schema_arrow.names)
             self._rows = self._file.metadata.num_rows
 

@@ -233,3 +233,15 @@ def test_the_table_has_the_slices_that_were_asked_for(tmp_path):
     place = lines.index(["day", "rows", "log", "loss", "standard", "error", "accuracy"])
     assert lines[place + 1][:3] == ["mon", "2", "0.693147"]
     assert lines[place + 2][:3] == ["tue", "1", "0.287682"]
+
+
+def test_a_parquet_file_of_many_row_groups_takes_the_memory_of_one(tmp_path):
+    rows = 20_000
+    path, group = tmp_path / "p.parquet", {"x": np.random.default_rng(0).random(rows)}
+    with parquet.ParquetWriter(path, pa.table(group).schema) as writer:
+        for _ in range(30):
+            writer.write_table(pa.table(group))
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in arrow.ParquetFile(path).batches(["x"], [])]
+    assert len(held) > 3  # of 1 MB; the whole file has 5
+    assert max(held) < 3e6

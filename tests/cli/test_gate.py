@@ -4,12 +4,15 @@ import csv
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from pyarrow import parquet
 
 from service import classifier, evaluation
 from service.classifier import load_dataset
 from service.cli import main
+from service.wire import arrow, dump_json, text
 
 IRIS = load_dataset("iris")
 
@@ -49,7 +52,61 @@ def test_the_gate_gives_the_verdict_of_the_function_and_its_exit_code(tmp_path):
     other = predictions(tmp_path / "c.csv", "ab", guess, labels[::-1])
     assert "row 0, column y" in run("compare", before, other, *options, code=1).stderr
     short = predictions(tmp_path / "d.csv", "ab", guess[1:], labels[1:])
-    assert "40 and 39 rows" in run("compare", before, short, *options, code=1).stderr
+    said = run("compare", before, short, *options, code=1).stderr
+    assert "row 0, column y" in said
+    cut = predictions(tmp_path / "e.csv", "ab", guess[:-1], labels[:-1])
+    said = run("compare", before, cut, *options, code=1).stderr
+    assert "the candidate ends after 39 rows, the baseline goes on" in said
+    said = run("compare", cut, before, *options, code=1).stderr
+    assert "the baseline ends after 39 rows, the candidate goes on" in said
+    assert "margin" in run("compare", before, after, *options, "--margin", "nan", code=1).stderr
+    run("compare", before, after, *options, "--logits", "p_*", code=2)
+    run("compare", before, after, "--label", "y", code=2)
+
+
+def test_the_gate_reads_files_of_other_batches_and_forms_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrow, "ROWS", 70)
+    monkeypatch.setattr(text, "ROWS", 90)
+    rng = np.random.default_rng(3)
+    n = 1000
+    before, labels = rng.normal(size=(n, 3)), rng.integers(0, 3, n)
+    after = before + 0.1 * np.eye(3)[labels]
+    weights, regions = rng.integers(0, 3, n).astype(float), rng.choice(["n", "s"], n)
+    names = ["x", "y", "z"]
+    label = np.array(names)[labels]
+    logits = {f"z_{name}": before[:, place] for place, name in enumerate(names)}
+    table = pa.table({"label": label, **logits, "w": weights, "region": regions})
+    parquet.write_table(table, tmp_path / "before.parquet", row_group_size=300)
+    lines = [
+        json.dumps(
+            {"label": names[k], **{f"z_{m}": v for m, v in zip("zyx", row[::-1], strict=True)}}
+        )
+        for k, row in zip(labels, after.tolist(), strict=True)
+    ]
+    (tmp_path / "after.ndjson").write_text("\n".join(lines) + "\n")
+    options = ("--label", "label", "--logits", "z_*", "--weights", "w", "--slice", "region")
+    files = (tmp_path / "before.parquet", tmp_path / "after.ndjson")
+    found = json.loads(run("compare", *files, *options, "--json").stdout)
+    wanted = evaluation.compare(
+        baseline_logits=before,
+        candidate_logits=after,
+        labels=np.array(names, object)[labels],
+        classes=names,
+        sample_weights=weights,
+        slices={"region": regions.tolist()},
+    )
+    assert found == json.loads(dump_json(wanted))
+
+
+def test_a_bad_row_on_either_side_is_named_with_its_file(tmp_path):
+    good = predictions(tmp_path / "good.csv", "ab", [[0.5, 0.5]] * 3, "aba")
+    bad = predictions(tmp_path / "bad.csv", "ab", [[0.5, 0.5], [0.5, 0.5], [0.5, 0.6]], "aba")
+    options = ("--label", "y", "--probabilities", "p_*")
+    for files in ((good, bad), (bad, good)):
+        said = run("compare", *files, *options, code=1).stderr
+        assert "bad.csv: row 2 (line 4)" in said
+        assert "has the sum 1.1" in said
+    run("compare", good, bad, *options, "--normalize", "renormalize", code=4)
 
 
 def test_predictions_abstain_as_the_model_does(tmp_path):
