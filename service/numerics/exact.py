@@ -24,7 +24,8 @@ class ExactSum:
 
     Integer addition is associative, so that values may be added and sums merged in any order,
     in any number of parts, threads or machines, and give the same sum; it is rounded once, when
-    it is read.
+    it is read. Losses are never -inf or NaN: these are refused, and so no order of +inf and -inf
+    has to be given a meaning.
     """
 
     __slots__ = ("_infinities", "_units")
@@ -39,47 +40,25 @@ class ExactSum:
         Args:
             values: any shape, finite or +inf.
             weights: the same shape, finite, >= 0 where the value is infinite.
+
+        Raises:
+            ValueError: any other value or weight; nothing is then added.
         """
         values = np.asarray(values, dtype=np.float64).ravel()
         if weights is not None:
             weights = np.asarray(weights, dtype=np.float64).ravel()
+        units = infinities = 0
         for start in range(0, values.size, PART):
             part = slice(start, start + PART)
-            self._add_part(values[part], None if weights is None else weights[part])
+            more = _counted(values[part], None if weights is None else weights[part])
+            units, infinities = units + more[0], infinities + more[1]
+        self._units += units
+        self._infinities += infinities
 
     def merge(self, other: "ExactSum") -> None:
         """Adds everything that was added to another sum."""
         self._units += other._units
         self._infinities += other._infinities
-
-    def _add_part(self, values: Array, weights: Array | None) -> None:
-        infinite = np.isposinf(values)
-        if infinite.any():
-            counted = infinite if weights is None else infinite & (weights != 0.0)
-            self._infinities += int(np.count_nonzero(counted))
-            values = values[~infinite]
-            weights = None if weights is None else weights[~infinite]
-        if weights is None:
-            if _within(values, 0.0, 2.0**900):
-                self._units += _units(values, 0)
-            else:
-                self._add_buckets(*np.frexp(values))
-        elif _within(values, 2.0**-400, 2.0**400) and _within(weights, 2.0**-400, 2.0**400):
-            high, low = two_product(values, weights)
-            self._units += _units(high, 0) + _units(low, 0)
-        else:
-            mantissas, exponents = np.frexp(values)
-            factors, more = np.frexp(weights)
-            for part in two_product(mantissas, factors):
-                self._add_buckets(part, exponents + more)
-
-    def _add_buckets(self, mantissas: Array, exponents: npt.NDArray[np.int32]) -> None:
-        """Adds mantissa * 2**exponent, bucket by bucket of exponents so that nothing overflows."""
-        buckets = exponents // BUCKET
-        for bucket in np.unique(buckets):
-            chosen = buckets == bucket
-            parts = np.ldexp(mantissas[chosen], exponents[chosen] - bucket * BUCKET)
-            self._units += _units(parts, int(bucket) * BUCKET)
 
     @property
     def value(self) -> float:
@@ -133,6 +112,46 @@ class ExactSum:
         return f"ExactSum({self.value!r})"
 
 
+def _counted(values: Array, weights: Array | None) -> tuple[int, int]:
+    """The exact sum of finite values or products in units, and how many are infinite."""
+    if weights is None:
+        if _within(values, 0.0, 2.0**900):
+            return _units(values, 0), 0
+    elif _within(values, 2.0**-400, 2.0**400) and _within(weights, 2.0**-400, 2.0**400):
+        return sum(_units(part, 0) for part in two_product(values, weights)), 0
+    infinite = np.isposinf(values)
+    if infinite.any():
+        if weights is None:
+            return _counted(values[~infinite], None)[0], int(np.count_nonzero(infinite))
+        of_infinite = weights[infinite]
+        _require(np.isfinite(of_infinite) & (of_infinite >= 0.0))
+        units, _ = _counted(values[~infinite], weights[~infinite])
+        return units, int(np.count_nonzero(of_infinite))
+    mantissas, exponents = np.frexp(values)
+    if weights is None:
+        _require(np.isfinite(values))
+        return _units_of_buckets(mantissas, exponents), 0
+    _require(np.isfinite(values) & np.isfinite(weights))
+    factors, more = np.frexp(weights)
+    parts = two_product(mantissas, factors)
+    return sum(_units_of_buckets(part, exponents + more) for part in parts), 0
+
+
+def _require(good: npt.NDArray[np.bool_]) -> None:
+    if not good.all():
+        raise ValueError("an exact sum takes finite values and +inf, not -inf or NaN")
+
+
+def _units_of_buckets(mantissas: Array, exponents: npt.NDArray[np.int32]) -> int:
+    """The sum of mantissa * 2**exponent, by buckets of exponents so that nothing overflows."""
+    total, buckets = 0, exponents // BUCKET
+    for bucket in np.unique(buckets):
+        chosen = buckets == bucket
+        parts = np.ldexp(mantissas[chosen], exponents[chosen] - bucket * BUCKET)
+        total += _units(parts, int(bucket) * BUCKET)
+    return total
+
+
 def _quotient(numerator: int, denominator: int) -> float:
     """Python divides integers with a single, correct rounding."""
     infinity = math.inf if (numerator < 0) == (denominator < 0) else -math.inf
@@ -147,7 +166,11 @@ def _quotient(numerator: int, denominator: int) -> float:
 def _within(values: Array, smallest: float, largest: float) -> bool:
     """Whether the sizes of all values that are not 0 are within these bounds."""
     sizes = np.abs(values)
-    return bool(((sizes < largest) & ((sizes > smallest) | (sizes == 0.0))).all())
+    if not sizes.max(initial=0.0) < largest:  # of NaN, too
+        return False
+    if smallest == 0.0 or sizes.min(initial=largest) > smallest:
+        return True
+    return bool(((sizes > smallest) | (sizes == 0.0)).all())
 
 
 def _units(parts: Array, exponent: int) -> int:

@@ -75,6 +75,29 @@ def test_infinities_are_counted():
     assert "inf" in repr(merged)
 
 
+@pytest.mark.parametrize(
+    ("values", "weights"),
+    [
+        ([math.nan], None),
+        ([-math.inf], None),
+        ([math.inf, -math.inf], None),
+        ([1e308, math.nan, 5e-324], None),  # the slow path
+        ([1.0, math.nan], [1.0, 0.0]),
+        ([1.0, 2.0], [1.0, math.nan]),
+        ([1.0, 2.0], [1.0, math.inf]),
+        ([math.inf], [-1.0]),
+        ([math.inf], [math.nan]),
+        ([math.inf], [math.inf]),
+        ([1.0] * 20_000 + [math.nan], None),  # not even its first parts are added
+    ],
+)
+def test_what_has_no_place_in_a_sum_is_refused_and_changes_nothing(values, weights):
+    total = exact([2.0, math.inf])
+    with pytest.raises(ValueError, match="not -inf or NaN"):
+        total.add(np.array(values), None if weights is None else np.array(weights))
+    assert total == exact([2.0, math.inf])
+
+
 def test_empty_sums_and_zero_denominators():
     assert exact([]).value == 0.0
     assert math.isnan(exact([]).ratio(exact([])))
