@@ -26,9 +26,8 @@ from service.numerics.categorical import logsumexp
 
 
 @pytest.fixture
-def fast(monkeypatch):
-    monkeypatch.setattr(engine, "machine_code", None)
-    numerics.compile_loops()
+def fast(computing):
+    computing("compiled")
 
 
 def ulps(found, exact):
@@ -145,6 +144,39 @@ def test_gradients_and_factors_of_any_kind_are_those_without_it(fast, monkeypatc
     digits = max(np.finfo(dtype).eps, np.finfo(float).eps)
     assert np.allclose(slopes, plain, rtol=8 * digits, atol=0)
     assert np.allclose(single, plain, rtol=8 * digits, atol=0)
+
+
+RESIDENT = """
+import re
+from pathlib import Path
+import numpy as np
+from service import numerics
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+numerics.compile_loops()
+for k in (2, 500):
+    n = 6_000_000 // k
+    logits, labels, scale = np.ones((n, k)), np.zeros(n, int), np.ones(n)
+    numerics.cross_entropy(logits[:1000], labels[:1000], scale=scale[:1000])
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is what is resident now
+    before = peak()
+    answer = numerics.cross_entropy(logits, labels, scale=scale)
+    print(peak() - before, sum(array.nbytes for array in answer))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_memory_beyond_the_answer_is_a_few_blocks_of_the_loops_own_too():
+    # tracemalloc sees what NumPy allocates, not what machine code does
+    done = subprocess.run(
+        [sys.executable, "-c", RESIDENT], capture_output=True, text=True, check=True
+    )
+    measured = [map(int, line.split()) for line in done.stdout.splitlines()]
+    assert len(measured) == 2
+    for grown, answer in measured:
+        assert 0.9 * answer < grown < answer + 16 * 2**20
 
 
 def test_what_was_kept_of_older_sources_is_compiled_anew(fast):

@@ -16,6 +16,11 @@ ONE = np.ones(1)
 SHAPES = [(7, 1), (2000, 2), (500, 3), (300, 10), (40, 64), (40, 65), (9, 1001)]
 
 
+@pytest.fixture(autouse=True, params=["numpy", "compiled"])
+def arithmetic(request, computing):
+    computing(request.param)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
