@@ -1,7 +1,7 @@
 """The registry with many versions stored, and running evaluations.
 
-    python benchmarks/registry.py [--versions 10000] [--rounds 200] [--url postgresql://...]
-    python benchmarks/registry.py --pushes 400 [--url postgresql://...]
+    python benchmarks/registry.py [--versions 10000] [--rounds 200] [--database sqlite]
+    python benchmarks/registry.py --pushes 400 [--database sqlite]
 
 Calls: milliseconds, median and 99th percentile; half of the versions are one model's, the others
 one each of as many models, all of them the digits classifier. Exit status 1 if a 99th percentile is
@@ -11,53 +11,25 @@ beside it, written the same way without Xent: what the disk takes by itself.
 Pushes: acknowledged batches of a running evaluation a second, of 100 rows and 10 classes, from one
 client and from eight, each a process of its own as a worker is.
 
-Without --url all is in a SQLite file of its own.
+`--database` is `sqlite`, `postgresql` (one of its own, installed with the tests) or a URL.
 """
 
 import argparse
 import multiprocessing
-import sqlite3
 import sys
 import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from stores import bare, database, filled
 
-from service.classifier import shipped_models, to_bytes
+from service.classifier import to_bytes
 from service.evaluation import Options
-from service.registry import Batch, Evaluations, Facts, Registry, Store
+from service.registry import Batch, Evaluations, Facts, Store
 
 GOAL = 20.0
 ROWS, CLASSES = 100, 10
-
-
-def filled(url, versions):
-    registry = Registry({}, 10**6, url)
-    model = shipped_models()["digits"]
-    names = ["many"] * (versions // 2) + [f"m{i:05}" for i in range(versions - versions // 2)]
-    for begin in range(0, versions, 500):
-        with registry.store.writing() as connection:
-            for name in names[begin : begin + 500]:
-                registry.add(connection, replace(model, name=name))
-    return registry, model
-
-
-def bare(folder, size):
-    """A call that commits so many bytes as SQLite does by itself, with the registry's pragmas."""
-    connection = sqlite3.connect(Path(folder) / "bare.db", isolation_level=None)
-    for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.execute("CREATE TABLE versions (number INTEGER PRIMARY KEY, artifact BLOB)")
-    artifact = bytes(size)
-
-    def commit():
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO versions (artifact) VALUES (?)", (artifact,))
-        connection.execute("COMMIT")
-
-    return commit
 
 
 def measured(call):
@@ -145,10 +117,9 @@ def main():
     parser.add_argument("--versions", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--pushes", type=int, help="measure pushes instead, so many in all")
-    parser.add_argument("--url")
+    parser.add_argument("--database", default="sqlite")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = options.url or f"sqlite:///{Path(folder) / 'xent.db'}"
+    with database(options.database) as url, tempfile.TemporaryDirectory() as folder:
         if options.pushes is not None:
             return pushes_of(url, options.pushes)
         return calls_of(folder, url, options.versions, options.rounds)
