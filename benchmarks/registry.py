@@ -50,10 +50,10 @@ def calls_of(folder, url, versions, rounds):
     rng = np.random.default_rng(1)
     last = f"m{half - 200:05}"
     calls = {
-        "100 models, the first": lambda: registry.models(None, 100),
-        "100 models, near the last": lambda: registry.models(last, 100),
-        "100 versions, the first": lambda: registry.versions("many", None, 100),
-        "100 versions, near the last": lambda: registry.versions("many", half - 200, 100),
+        "100 models, the first": lambda: registry.lists.models(None, 100),
+        "100 models, near the last": lambda: registry.lists.models(last, 100),
+        "100 versions, the first": lambda: registry.lists.versions("many", None, 100),
+        "100 versions, near the last": lambda: registry.lists.versions("many", half - 200, 100),
         "a version not in memory": lambda: registry.find("many", int(rng.integers(half)) + 1),
     }
     worst = max(shown(name, [measured(c) for _ in range(rounds)]) for name, c in calls.items())

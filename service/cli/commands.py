@@ -26,7 +26,8 @@ class Commands(click.Group):
         "evaluate": "evaluate",
         "compare": "gate",
         **dict.fromkeys(
-            ("promote", "roll-back", "download", "delete", "restore", "purge"), "registry"
+            ("promote", "roll-back", "download", "delete", "deleted", "restore", "purge"),
+            "registry",
         ),
         **dict.fromkeys(("keys", "audit"), "keys"),
         "evaluations": "evaluations",

@@ -14,6 +14,9 @@ from service.cli.gate import NOT_BETTER
 from service.cli.options import FILE
 from service.cli.tables import labelled_rows
 from service.registry import ALIAS, Registry
+from service.registry.clock import written
+
+PAGE = 1000
 
 
 @click.command()
@@ -65,6 +68,21 @@ def delete(name: str, version: int | None) -> None:
     with _registry() as registry:
         registry.delete(name, version)
     click.echo(f"{_named(name, version)}: deleted")
+
+
+@click.command()
+def deleted() -> None:
+    """List the models and versions that `xent restore` brings back and `xent purge` removes."""
+    rows: list[tuple[str, object, str]] = []
+    after = "", 0
+    with _registry() as registry:
+        while True:
+            page = registry.lists.deleted(after, PAGE)
+            rows += [(it.name, it.number or "all", written(it.at)) for it in page.things]
+            if not page.more:
+                break
+            after = page.things[-1].name, page.things[-1].number
+    click.echo(show.table(rows, ("name", "version", "deleted (UTC)")))
 
 
 @click.command()

@@ -5,8 +5,9 @@ from service.registry.evaluation import Batch, Evaluation, Facts, Finished, Push
 from service.registry.evaluations import Evaluations
 from service.registry.key import SCOPES, Key, Scope
 from service.registry.keys import Keys
+from service.registry.lists import Page
 from service.registry.memory import ALIAS, DEFAULT, Alias
-from service.registry.registry import Page, Registry
+from service.registry.registry import Registry
 from service.registry.store import Store, WouldWait
 
 __all__ = [

@@ -152,9 +152,12 @@ class Aliases:
                 raise Stale(Code.STALE, text)
             number = target(now)
             if number is None:
-                moved = Alias(queries.newest(connection, name), None, UNSET)
+                newest = queries.newest(connection, name)
+                if newest is None:
+                    raise unknown_version(name, None)
                 if alias == DEFAULT:
-                    self._verify(connection, name, moved.number)
+                    self._verify(connection, name, newest)
+                moved = Alias(newest, None, UNSET)
                 queries.unset_alias(connection, name, alias, change)
             else:
                 self._verify(connection, name, number)

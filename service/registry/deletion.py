@@ -5,13 +5,57 @@ keeps its number, its bytes and its card; one that is purged keeps the number al
 never given out again.
 """
 
-from sqlalchemy import Connection, delete, select, update
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, literal, select, update
 
 from service.errors import Code, Conflict, NotFound
 from service.registry.audit import record
 from service.registry.clock import now
 from service.registry.queries import next_change
 from service.registry.schema import aliases, cards, models, versions
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A model or a version that can be restored.
+
+    Attributes:
+        name: of the model.
+        number: of the version; 0 is the model with all that it has.
+        at: when it was deleted, in microseconds since 1970.
+    """
+
+    name: str
+    number: int
+    at: int
+
+
+def deleted_after(connection: Connection, name: str, number: int, limit: int) -> list[Deleted]:
+    """What can be restored, in the order of the bytes of names and then of numbers.
+
+    Versions of a deleted model are not among them: they come back with it, or after it.
+    """
+    order = "C" if connection.dialect.name == "postgresql" else "BINARY"
+    model, own = models.c.name.collate(order), cards.c.name.collate(order)
+    whole = (
+        select(models.c.name, literal(0), models.c.deleted)
+        .where(models.c.deleted.is_not(None), model > name)
+        .order_by(model)
+    )
+    single = (
+        select(cards.c.name, cards.c.number, cards.c.deleted)
+        .join(models, models.c.name == cards.c.name)
+        .where(cards.c.deleted.is_not(None), cards.c.card != b"", models.c.deleted.is_(None))
+        .where((own > name) | ((cards.c.name == name) & (cards.c.number > number)))
+        .order_by(own, cards.c.number)
+    )
+    found = [
+        Deleted(*row)
+        for statement in (whole, single)
+        for row in connection.execute(statement.limit(limit))
+    ]
+    return sorted(found, key=lambda thing: (thing.name, thing.number))[:limit]
 
 
 def delete_version(connection: Connection, name: str, number: int) -> None:

@@ -140,10 +140,10 @@ def move_alias(
     return moved
 
 
-def newest(connection: Connection, name: str) -> int:
-    """The newest version of a model that is served."""
+def newest(connection: Connection, name: str) -> int | None:
+    """The newest version of a model that is served; None where there is none."""
     statement = select(models.c.newest).where(models.c.name == name)
-    return int(connection.execute(statement).scalar_one())
+    return connection.execute(statement).scalar_one_or_none()
 
 
 def unset_alias(connection: Connection, name: str, alias: str, change: int) -> None:

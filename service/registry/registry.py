@@ -1,34 +1,20 @@
 """Versions of models: kept in a database, found in memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.classifier import Model, to_bytes
 from service.errors import Code, Conflict, XentError
 from service.registry.aliases import Aliases, unknown_version
+from service.registry.lists import Lists
 from service.registry.memory import SHIPPED
 from service.registry.mirror import Mirror
 from service.registry.store import Store
 from service.registry.version import Version
-from service.wire import dump_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some versions in order.
-
-    Attributes:
-        cards: what is listed of each, as JSON.
-        next: what to give as `after` for the following ones; None where there are none.
-    """
-
-    cards: tuple[bytes, ...]
-    next: str | None
 
 
 class Registry:
@@ -49,6 +35,7 @@ class Registry:
         self.store = Store(url)
         self._mirror = Mirror(self.store, capacity)
         self.aliases = Aliases(self.store, self._mirror, self._check_shipped)
+        self.lists = Lists(self.store, self._mirror, self._shipped)
 
     def start(self) -> None:
         """Reads what there is, and from then on follows what other processes change.
@@ -91,50 +78,6 @@ class Registry:
         if found is None:
             raise unknown_version(name, entry.newest)
         return found
-
-    def models(self, after: str | None, limit: int) -> Page:
-        """The default version of every model, by name.
-
-        Args:
-            after: the name that the page begins behind; None begins with the first.
-            limit: of the models on it.
-
-        Raises:
-            Unavailable: the database cannot be used now.
-            WouldWait: in the thread of a server's loop.
-        """
-        begin = after or ""
-        found = [(n, dump_json(v.card)) for n, v in self._shipped.items() if n > begin]
-        if self.store.exists:
-            from service.registry import cards
-
-            with self.store.reading() as connection:
-                found += cards.defaults_after(connection, begin, limit + 1)
-        return _page(sorted(found), limit)
-
-    def versions(self, name: str, after: int | None, limit: int) -> Page:
-        """The versions of a model, from the first on.
-
-        Args:
-            name: of the model.
-            after: the version that the page begins behind; None begins with the first.
-            limit: of the versions on it.
-
-        Raises:
-            NotFound: no such model.
-            Unavailable: the database cannot be used now.
-            WouldWait: in the thread of a server's loop.
-        """
-        begin = after or 0
-        if name in self._shipped:
-            card = dump_json(self._shipped[name].card)
-            return _page([(1, card)] if begin < 1 else [], limit)
-        if begin >= self._mirror.entry(name).latest:
-            return Page((), None)
-        from service.registry import cards
-
-        with self.store.reading() as connection:
-            return _page(cards.versions_after(connection, name, begin, limit + 1), limit)
 
     def check(self, name: str) -> None:
         """Refuses a name that nothing can be registered under.
@@ -259,8 +202,3 @@ class Registry:
         if name in self._shipped:
             text = f"{name} is a model that ships, which stays as it is; take another name"
             raise Conflict(Code.SHIPPED_MODEL, text)
-
-
-def _page(found: Sequence[tuple[str | int, bytes]], limit: int) -> Page:
-    cards = tuple(card for _, card in found[:limit])
-    return Page(cards, str(found[limit - 1][0]) if len(found) > limit else None)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -21,7 +22,7 @@ ROWS = {"inputs": [[1.0, 2.0]]}
 @pytest.fixture
 def model(caller: Any) -> str:
     """The path of a model with two versions."""
-    path = f"/v1/models/deleted-{next(FRESH)}"
+    path = f"/v1/models/undone-{next(FRESH)}"
     for _ in range(2):
         assert caller.post(f"{path}/versions", BODY).status_code == 201
     return path
@@ -107,6 +108,35 @@ class TestDeleting:
         assert act(caller, method, path) == expected
 
 
+def test_what_is_deleted_is_listed_until_it_is_restored_or_purged(caller: Any, model: str) -> None:
+    name = model.rpartition("/")[2]
+
+    def listed() -> list[tuple[int | None, str]]:
+        found, path = [], "/v1/deleted?limit=1"
+        while path:
+            page = caller.get(path).json()
+            assert len(page["deleted"]) <= 1
+            found += page["deleted"]
+            path = page.get("next")
+        return [(t.get("version"), t["at"]) for t in found if t["name"] == name]
+
+    assert listed() == []
+    before = datetime.now(UTC)
+    for number in (1, 2):
+        assert act(caller, "DELETE", f"{model}/versions/{number}") == (204, None)
+    (one, at), (two, later) = listed()
+    assert (one, two) == (1, 2)
+    assert before <= datetime.fromisoformat(at) < datetime.fromisoformat(later)
+    assert act(caller, "POST", f"{model}/versions/1/purge") == (204, None)
+    assert listed() == [(2, later)]
+    assert act(caller, "POST", f"{model}/versions/2/restore") == (200, None)
+    assert listed() == []
+    assert act(caller, "DELETE", model) == (204, None)
+    assert [number for number, _ in listed()] == [None]
+    assert act(caller, "POST", f"{model}/purge") == (204, None)
+    assert listed() == []
+
+
 def test_the_default_is_seen_before_it_is_set_and_can_be_unset(caller: Any, model: str) -> None:
     path = f"{model}/aliases/default"
     seen = caller.get(path)
@@ -136,7 +166,7 @@ class TestCursors:
         "path",
         [
             *("/v1/models", "/v1/models/iris/versions", "/v1/models/iris/aliases"),
-            *("/v1/keys", "/v1/evaluations"),
+            *("/v1/keys", "/v1/evaluations", "/v1/deleted"),
         ],
     )
     @pytest.mark.parametrize(
@@ -187,7 +217,7 @@ class TestDigests:
     @pytest.fixture
     def send(self, caller: Any) -> Callable[[str, str], httpx.Response]:
         def send(name: str, value: str) -> httpx.Response:
-            path = f"/v1/models/digest-{next(FRESH)}/versions"
+            path = f"/v1/models/uploaded-{next(FRESH)}/versions"
             answer: httpx.Response = caller.post(path, orjson.dumps(BODY), **{name: value})
             there = caller.get(path).status_code
             assert there == (200 if answer.status_code == 201 else 404)
@@ -227,7 +257,9 @@ class TestDigests:
 
 
 @pytest.mark.parametrize("position", ["x", "1.5", "-5", "9" * 5000, "1\0", ""])
-@pytest.mark.parametrize("path", ["/v1/models/iris/versions", "/v1/keys", "/v1/evaluations"])
+@pytest.mark.parametrize(
+    "path", ["/v1/models/iris/versions", "/v1/keys", "/v1/evaluations", "/v1/deleted"]
+)
 def test_a_cursor_that_was_forged_is_refused(caller: Any, path: str, position: str) -> None:
     answer = caller.get(f"{path}?after={cursor_of(path, position)}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")

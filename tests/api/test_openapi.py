@@ -89,6 +89,7 @@ class TestDocument:
                     "list_keys",
                     "list_changes",
                     "list_aliases",
+                    "list_deleted",
                 ):
                     expected |= {"422"}  # of the query
                 if name in ("export_version", "plot_version", "plot_evaluation"):

@@ -119,6 +119,18 @@ class Book:
         self.purged.add((name, number))
         return None
 
+    def restorable(self) -> list[tuple[str, int]]:
+        """What is deleted and not purged; 0 is the model, with which its versions come back."""
+        versions = [one for one in self.gone - self.purged if one[0] not in self.deleted]
+        return sorted([*versions, *((name, 0) for name in self.deleted)])
+
+    def standing(self, name: str) -> Any:
+        served = self.served(name)
+        if not served:
+            return Code.UNKNOWN_MODEL
+        own = {alias: to for (of, alias), to in self.aliases.items() if of == name}
+        return sorted(({"default": (served[-1], None)} | own).items())
+
     def open(self) -> Any:
         if sum(not run.closed for run in self.runs if run is not None) >= MOST_OPEN:
             return Code.TOO_MANY_OPEN

@@ -24,7 +24,7 @@ def check(url: str, acknowledged: list[tuple[str, int, float]]) -> int:
         found = []
         after: int | None = None
         while True:
-            page = registry.versions("mine", after, 1000)
+            page = registry.lists.versions("mine", after, 1000)
             found += [orjson.loads(card)["version"] for card in page.cards]
             if page.next is None:
                 break

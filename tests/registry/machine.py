@@ -178,7 +178,7 @@ class Machine(RuleBasedStateMachine):
             for name in sorted(self.book.values)
             if self.book.served(name)
         ]
-        self.same(who, lambda o: pages(o.registry.models, self.prefix, limit), expected)
+        self.same(who, lambda o: pages(o.registry.lists.models, self.prefix, limit), expected)
 
     @rule(name=NAMES, limit=LIMITS, who=WHO)
     def list_versions(self, name: str, limit: int, who: int) -> None:
@@ -187,10 +187,41 @@ class Machine(RuleBasedStateMachine):
         self.same(
             who,
             lambda o: pages(
-                lambda after, n: o.registry.versions(self.full(name), after, n), None, limit
+                lambda after, n: o.registry.lists.versions(self.full(name), after, n), None, limit
             ),
             expected or Code.UNKNOWN_MODEL,
         )
+
+    @rule(limit=LIMITS, who=WHO)
+    def list_deleted(self, limit: int, who: int) -> None:
+        expected = [(self.full(name), number) for name, number in self.book.restorable()]
+        self.same(who, lambda o: self.deleted(o.registry, limit), expected)
+
+    def deleted(self, registry: Registry, limit: int) -> list[tuple[str, int]]:
+        found, after, more = [], (self.prefix, 0), True
+        while more:
+            page = registry.lists.deleted(after, limit)
+            assert len(page.things) <= limit
+            found += [(thing.name, thing.number) for thing in page.things]
+            after, more = (found or [after])[-1], page.more
+        return found
+
+    @rule(name=NAMES, limit=LIMITS, who=WHO)
+    def list_aliases(self, name: str, limit: int, who: int) -> None:
+        expected = self.book.standing(name)
+        self.same(who, lambda o: self.standing(o.registry, self.full(name), limit), expected)
+
+    def standing(self, registry: Registry, name: str, limit: int) -> list[tuple[str, Any]]:
+        found, after = [], None
+        while True:
+            page = registry.aliases.page(name, after, limit)
+            assert len(page.aliases) <= limit
+            for alias, to in page.aliases.items():
+                assert (to.change in page.moved) == (to.change > 0)
+                found.append((alias, (to.number, to.previous)))
+            after = page.next
+            if after is None:
+                return found
 
     @rule(who=WHO)
     def reopen(self, who: int) -> None:

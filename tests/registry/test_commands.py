@@ -55,11 +55,17 @@ def test_delete_restore_and_purge(
         registry.register(model("mine", value))
     assert run("delete", "mine", "2") == (0, "mine 2: deleted\n")
     assert registry.find("mine").version == 1
+    assert registry.lists.deleted(("", 0), 9).things[0].number == 2
+    header, line = run("deleted")[1].splitlines()
+    assert header.split()[:2] == ["name", "version"]
+    assert line.split()[:2] == ["mine", "2"]
     assert run("restore", "mine", "2") == (0, "mine 2: restored\n")
+    assert run("deleted")[1].splitlines() == ["name  version  deleted (UTC)"]
     assert registry.find("mine").version == 2
     code, text = run("purge", "mine")
     assert (code, "is not deleted" in text) == (1, True)
     assert run("delete", "mine") == (0, "mine: deleted\n")
+    assert run("deleted")[1].splitlines()[1].split()[:2] == ["mine", "all"]
     assert run("purge", "mine") == (0, "mine: purged\n")
     assert registry.register(model("mine")).version == 3
 

@@ -11,6 +11,7 @@ from service.errors import Code, NotFound, XentError
 from service.registry import Registry
 from service.registry.audit import entries
 from service.registry.cards import add_facts_to_cards, write_missing_cards
+from service.registry.clock import now
 from service.registry.schema import cards, versions
 
 from .conftest import model
@@ -27,14 +28,14 @@ def three(registry: Registry) -> Registry:
 
 def listed(registry: Registry) -> list[int]:
     try:
-        cards = registry.versions("mine", None, 100).cards
+        cards = registry.lists.versions("mine", None, 100).cards
     except NotFound:
         return []
     return [orjson.loads(card)["version"] for card in cards]
 
 
 def default(registry: Registry) -> int | None:
-    for card in map(orjson.loads, registry.models(None, 100).cards):
+    for card in map(orjson.loads, registry.lists.models(None, 100).cards):
         if card["name"] == "mine":
             return int(card["version"])
     return None
@@ -129,6 +130,38 @@ class TestModels:
         assert code_of(lambda: three.aliases.find("mine", "champion")) == Code.UNKNOWN_ALIAS
 
 
+def test_what_can_be_restored_is_listed_page_by_page(registry: Registry) -> None:
+    assert registry.lists.deleted(("", 0), 9).things == ()
+    before = now()
+    for name in ("mine", "mine-2", "mine.2", "mine_2", "whole"):
+        for value in range(11 if name == "mine" else 2):
+            registry.register(model(name, value))
+    for number in (2, 10, 11, 3):
+        registry.delete("mine", number)
+    registry.purge("mine", 3)
+    for name in ("mine_2", "mine-2", "mine.2"):
+        registry.delete(name, 1)
+    registry.delete("whole", 1)
+    for name in ("whole", "mine.2"):
+        registry.delete(name)
+    registry.purge("mine.2")
+    found: list[tuple[str, int]] = []
+    place = "", 0
+    while True:
+        page = registry.lists.deleted(place, 2)
+        assert all(before <= thing.at <= now() for thing in page.things)
+        found += [(thing.name, thing.number) for thing in page.things]
+        if not page.more:
+            break
+        place = found[-1]
+    expected = [("mine", 2), ("mine", 10), ("mine", 11), ("mine-2", 1), ("mine_2", 1), ("whole", 0)]
+    assert found == expected
+    for name, number in found:
+        registry.restore(name, number or None)
+    left = [(thing.name, thing.number) for thing in registry.lists.deleted(("", 0), 9).things]
+    assert left == [("whole", 1)]  # which was deleted before the model was
+
+
 def test_others_let_go_of_it(url: str, opened: Open) -> None:
     writer, other = opened(url), opened(url)
     for value in (1, 2):
@@ -188,11 +221,11 @@ def test_versions_from_before_there_were_cards_are_listed(registry: Registry) ->
         damaged = versions.update().where(versions.c.number == 2).values(artifact=b"cut")
         connection.execute(damaged)
         write_missing_cards(connection)
-    shown = [orjson.loads(card) for card in registry.versions("mine", None, 9).cards]
+    shown = [orjson.loads(card) for card in registry.lists.versions("mine", None, 9).cards]
     assert "digest" not in shown[0]
     with registry.store.writing() as connection:
         add_facts_to_cards(connection)
-    shown = [orjson.loads(card) for card in registry.versions("mine", None, 9).cards]
+    shown = [orjson.loads(card) for card in registry.lists.versions("mine", None, 9).cards]
     assert shown[0] == registry.version("mine", 1).card | {"classes": ["a", "b"], "features": ["x"]}
     digest, created = shown[1].pop("digest"), shown[1].pop("created")
     assert (len(digest), created > shown[0]["created"]) == (64, True)

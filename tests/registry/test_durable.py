@@ -87,8 +87,8 @@ def test_a_loop_is_never_made_to_wait(registry: Registry) -> None:
         assert registry.find("mine").version == 1
         for call in (
             lambda: registry.register(model("mine")),
-            lambda: registry.models(None, 1),
-            lambda: registry.versions("mine", None, 1),
+            lambda: registry.lists.models(None, 1),
+            lambda: registry.lists.versions("mine", None, 1),
             lambda: registry.artifact("mine"),
             lambda: registry.aliases.move("mine", "champion", 1, None),
         ):
@@ -125,7 +125,7 @@ def test_a_page_of_models_is_read_with_one_question(url: str, opened: Open) -> N
         "before_cursor_execute",
         lambda connection, cursor, statement, *_: asked.append(statement),
     )
-    page = reader.models("iris", 11)
+    page = reader.lists.models("iris", 11)
     shown = [orjson.loads(card) for card in page.cards]
     assert [card["name"] for card in shown] == [f"mine-{value:02}" for value in range(11)]
     assert [card["version"] for card in shown] == [1] * 11
@@ -161,7 +161,7 @@ class TestAliases:
         registry.aliases.move("mine", "default", 1, None)
         registry.register(model("mine", 1))
         assert registry.find("mine").version == 1
-        (card,) = registry.models("iris", 9).cards
+        (card,) = registry.lists.models("iris", 9).cards
         assert orjson.loads(card)["version"] == 1
 
     def test_who_looked_too_early_changes_nothing(self, registry: Registry) -> None:

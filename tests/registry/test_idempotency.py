@@ -113,4 +113,4 @@ def test_of_many_transactions_at_one_time_one_has_the_effect(
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(attempt, range(40)))
     assert answers.count(None) == 5
-    assert len(registry.versions("mine", None, 100).cards) == 5
+    assert len(registry.lists.versions("mine", None, 100).cards) == 5

@@ -120,8 +120,8 @@ def test_a_damaged_file_gives_what_was_stored_or_a_clear_error(
         assert (found.name, found.version) == (name, wanted)
         assert found.coefficients.item() == 2 * (wanted - 1) + int(name[-1])
     for call in (
-        lambda: reader.models(None, 10),
-        lambda: reader.versions("mine-0", None, 10),
+        lambda: reader.lists.models(None, 10),
+        lambda: reader.lists.versions("mine-0", None, 10),
         lambda: reader.register(model("mine-0")),
     ):
         with suppress(XentError):

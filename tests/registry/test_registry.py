@@ -27,7 +27,7 @@ def test_models_that_ship_are_found_and_stay(registry: Registry) -> None:
     with pytest.raises(Conflict) as found:
         registry.register(model("iris"))
     assert found.value.code == Code.SHIPPED_MODEL
-    assert len(registry.versions("iris", None, 10).cards) == 1
+    assert len(registry.lists.versions("iris", None, 10).cards) == 1
 
 
 @pytest.mark.parametrize("version", [0, -1, 2, 2**70, "newest", "01", "2", "+1", "\u0661", ""])
@@ -39,7 +39,7 @@ def test_what_is_not_there_is_not_found(registry: Registry, version: int | str) 
     for absent in (
         lambda: registry.find("yours", version),
         lambda: registry.find("yours"),
-        lambda: registry.versions("yours", None, 1),
+        lambda: registry.lists.versions("yours", None, 1),
     ):
         with pytest.raises(NotFound) as found:
             absent()
@@ -55,19 +55,19 @@ def test_pages_are_in_order_and_lead_to_all(registry: Registry) -> None:
         registry.register(model(name))
     seen, after = [], None
     while True:
-        page = registry.models(after, 2)
+        page = registry.lists.models(after, 2)
         seen += names(page)
         if page.next is None:
             break
         assert len(page.cards) == 2
         after = page.next
     assert seen == [("digits", 1), ("iris", 1), ("mine", 2), ("zebra", 1)]
-    assert registry.models("zebra", 5) == Page((), None)
-    first = registry.versions("mine", None, 1)
+    assert registry.lists.models("zebra", 5) == Page((), None)
+    first = registry.lists.versions("mine", None, 1)
     assert (names(first), first.next) == ([("mine", 1)], "1")
-    last = registry.versions("mine", 1, 1)
+    last = registry.lists.versions("mine", 1, 1)
     assert (names(last), last.next) == ([("mine", 2)], None)
-    assert registry.versions("mine", 2**70, 5).cards == ()
+    assert registry.lists.versions("mine", 2**70, 5).cards == ()
 
 
 def test_threads_get_versions_of_their_own(registry: Registry) -> None:

@@ -133,7 +133,7 @@ class Delete:
         opened.registry.delete(self.name, 2)
 
     def done(self, opened: Opened) -> bool:
-        listed = len(opened.registry.versions(self.name, None, 10).cards)
+        listed = len(opened.registry.lists.versions(self.name, None, 10).cards)
         newest = opened.registry.find(self.name)
         assert (listed, newest.coefficients.item()) in ((1, 0.0), (2, 1.0))
         done = (listed == 1) == self.deletes
@@ -175,7 +175,7 @@ class KeepAnswer:
         except NotFound:
             there = False
         assert self.perform(opened) == there  # sent again
-        assert len(opened.registry.versions(self.name, None, 10).cards) == 1
+        assert len(opened.registry.lists.versions(self.name, None, 10).cards) == 1
         return there
 
 

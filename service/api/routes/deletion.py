@@ -1,14 +1,27 @@
 """Deleting models and versions, bringing them back, and removing their bytes for good."""
 
+import re
+from typing import TYPE_CHECKING, Any
+
 from fastapi import APIRouter, Response
 
-from service.api.routes.models import MODEL, VERSION
-from service.api.schemas.models import ModelAnswer
+from service.api.cursor import position_of
+from service.api.media import JSON
+from service.api.routes.models import MODEL, VERSION, After, Limit, next_of
+from service.api.schemas.models import DeletedThingsAnswer, ModelAnswer
 from service.api.stored import add_stored
+from service.classifier.model import NAME
 from service.errors import Code, NotFound
 from service.registry import Registry
+from service.registry.clock import written
 from service.registry.memory import NUMBER
 from service.wire import dump_json
+
+if TYPE_CHECKING:
+    from service.registry.deletion import Deleted
+
+DELETED = "/v1/deleted"
+_PLACE = re.compile(NAME.pattern + "/[0-9]{1,10}")
 
 
 def add_deletion(router: APIRouter, registry: Registry) -> None:
@@ -18,6 +31,22 @@ def add_deletion(router: APIRouter, registry: Registry) -> None:
         router: takes the routes.
         registry: has the versions.
     """
+
+    def list_deleted(after: After = None, limit: Limit = 100) -> Response:
+        """What can be restored: models and versions that are deleted and not purged, by name.
+
+        restore_model and restore_version bring them back. Nothing is purged by itself, however
+        long ago it was deleted. The versions of a deleted model come back with it; those that were
+        deleted before it are listed again then.
+        """
+        begin = "", 0
+        if after is not None:
+            name, _, number = position_of(DELETED, after, _PLACE).partition("/")
+            begin = name, int(number)
+        page = registry.lists.deleted(begin, limit)
+        last = f"{page.things[-1].name}/{page.things[-1].number}" if page.more else None
+        listed = {"deleted": [_told(thing) for thing in page.things]}
+        return Response(dump_json(listed | next_of(DELETED, limit, last)), media_type=JSON)
 
     def delete_model(name: str) -> Response:
         """Deletes a model: neither it nor its versions are served or listed any more.
@@ -60,6 +89,9 @@ def add_deletion(router: APIRouter, registry: Registry) -> None:
         registry.purge(name, _number(name, version))
         return Response(None, 204)
 
+    add_stored(
+        router, "GET", DELETED, list_deleted, 422, 503, access="admin", answer=DeletedThingsAnswer
+    )
     for path, delete, restore, purge in (
         (MODEL, delete_model, restore_model, purge_model),
         (VERSION, delete_version, restore_version, purge_version),
@@ -84,4 +116,9 @@ def _number(name: str, version: str) -> int:
 
 def _shown(registry: Registry, name: str, version: str | None) -> Response:
     content = dump_json(registry.version(name, version).card)
-    return Response(content, media_type="application/json")
+    return Response(content, media_type=JSON)
+
+
+def _told(thing: "Deleted") -> dict[str, Any]:
+    version = {"version": thing.number} if thing.number else {}
+    return {"name": thing.name, **version, "at": written(thing.at)}

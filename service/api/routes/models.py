@@ -45,7 +45,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         With their training facts and held-out metrics.
         """
         begin = None if after is None else position_of("/v1/models", after, NAME)
-        page = registry.models(begin, limit)
+        page = registry.lists.models(begin, limit)
         listed = {"models": [Fragment(card) for card in page.cards]}
         return listed | next_of("/v1/models", limit, page.next)
 
@@ -57,7 +57,7 @@ def add_models(router: APIRouter, registry: Registry, find: Find) -> None:
         """The versions of a model, from the first on."""
         path = f"/v1/models/{name}/versions"
         begin = None if after is None else number_of(path, after)
-        page = registry.versions(name, begin, limit)
+        page = registry.lists.versions(name, begin, limit)
         listed = {"versions": [Fragment(card) for card in page.cards]}
         return listed | next_of(path, limit, page.next)
 

@@ -156,6 +156,23 @@ class ModelsAnswer(Answer):
     next: str | None = Field(None, description="Where the next page is; absent on the last one")
 
 
+class DeletedAnswer(Answer):
+    """A model or a version that can be restored."""
+
+    name: str = Field(description="Of the model")
+    version: int | None = Field(
+        None, ge=1, description="Absent of a model that is deleted with all that it has"
+    )
+    at: datetime = Field(description="When it was deleted")
+
+
+class DeletedThingsAnswer(Answer):
+    """A page of what can be restored."""
+
+    deleted: list[DeletedAnswer]
+    next: str | None = Field(None, description="Where the next page is; absent on the last one")
+
+
 Level = Annotated[float | None, Field(gt=0, lt=1)]
 
 
