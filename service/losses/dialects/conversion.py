@@ -22,6 +22,8 @@ CONVERSIONS: Mapping[tuple[str, str], Rule] = {
         ("logits", "probabilities"),
         ("log_probabilities", "probabilities"),
         ("probabilities", "log_probabilities"),
+        ("probabilities", "logits"),
+        ("log_probabilities", "logits"),
     )
 }
 """What was sent, what a library takes, and the rule that says so."""
@@ -41,23 +43,30 @@ def converted(
         The members, and the rule of a conversion; those that were sent where there is none to make.
     """
     calls = SUPPORTED[library].get(loss, ())
-    taken = {member for call in calls for member in call.predictions}
+    fitting = [call for call in calls if any(truth in arguments for truth in call.truths)]
+    taken = {member for call in fitting for member in call.predictions}
     members, given = dict(arguments), [name for name in INPUTS if name in arguments]
     if len(given) != 1 or given[0] in taken:
         return members, ()
     for (member, wanted), rule in CONVERSIONS.items():
         if member == given[0] and wanted in taken:
             values = members.pop(member).astype(np.float64)
-            members[wanted] = _made(values, member, loss, members)
+            members[wanted] = _made(
+                values, member, wanted, members, binary="axis" not in MEMBERS[loss]
+            )
             return members, (rule,)
     return members, ()
 
 
-def _made(values: Numbers, member: str, loss: str, members: dict[str, Any]) -> Numbers:
-    if member != "logits":
-        with np.errstate(all="ignore"):  # what the library makes of infinities and NaN is its own
-            return np.asarray(np.log(values) if member == "probabilities" else np.exp(values))
-    if "axis" not in MEMBERS[loss]:
+def _made(
+    values: Numbers, member: str, wanted: str, members: dict[str, Any], *, binary: bool
+) -> Numbers:
+    with np.errstate(all="ignore"):  # what the library makes of infinities and NaN is its own
+        if member == "probabilities":
+            return np.asarray(np.log(values))
+        if member == "log_probabilities":  # which are logits, too
+            return values if wanted == "logits" else np.asarray(np.exp(values))
+    if binary:
         return sigmoid(values)
     temperature = members.pop("temperature", 1.0)
     return softmax(values, axis=members.get("axis", -1), temperature=temperature)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service.losses import CATALOGUE, score
-from service.losses.dialects import CONVERSIONS, dialect_loss
+from service.losses.dialects import CONVERSIONS, SUPPORTED, dialect_loss
 
 LOSSES = {loss.name: loss for loss in CATALOGUE}
 CE, NLL, KL = "cross-entropy", "negative-log-likelihood", "kl-divergence"
@@ -29,6 +29,8 @@ def codes(found):
         (CE, "sklearn", "log_probabilities", "probabilities", HARD),
         (CE, "keras", "log_probabilities", "probabilities", HARD),
         (CE, "torch", "probabilities", "log_probabilities", HARD),
+        (CE, "torch", "probabilities", "logits", SOFT),
+        (CE, "torch", "log_probabilities", "logits", SOFT),
         (NLL, "torch", "probabilities", "log_probabilities", HARD),
         (KL, "torch", "probabilities", "log_probabilities", SOFT),
         (KL, "keras", "logits", "probabilities", SOFT),
@@ -88,3 +90,12 @@ def test_infinities_are_the_library_s_own_affair():
     found = score(LOSSES[CE], far, dialect="keras")  # Infinity divided by itself is NaN, and 0
     assert found.loss == pytest.approx(-np.log(np.float32(1e-7)), rel=1e-6)
     assert found.exact is None
+
+
+def test_no_logarithm_is_taken_for_a_binary_logit():
+    for truth in ("labels", "targets"):
+        for losses in SUPPORTED.values():
+            for loss, calls in losses.items():
+                fitting = [call for call in calls if truth in call.truths]
+                if loss.startswith("binary") and fitting:
+                    assert any("probabilities" in call.predictions for call in fitting)
