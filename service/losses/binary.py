@@ -1,20 +1,17 @@
 """Binary predictions with what is true of them: read in blocks, checked, scored."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from service.errors import Code, Faults, InvalidInput, cell
+from service.errors import Code, InvalidInput, cell
 from service.losses.pointwise import Logarithm, Pointwise
 from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array, Numbers, ZeroProbability
 from service.losses.rows import certain
 from service.losses.shares import LOG2_E, at_least, log_in
-from service.losses.truth import Mask, check_weights, ignored_labels, numbered, shape_fault
+from service.losses.truth import Mask
 from service.numerics import (
     Chances,
     as_pair,
@@ -22,7 +19,6 @@ from service.numerics import (
     chances_of_logs,
     complement,
     log1mexp,
-    row_blocks,
     sigmoid,
 )
 from service.numerics import binary_cross_entropy as logit_losses
@@ -189,74 +185,3 @@ class Binary:
         place = tuple(int(i) for i in np.unravel_index(number, self.shape)) if self.shape else ()
         pointer, name = cell(self.member, *place)
         raise InvalidInput.at(pointer, code, f"{name} {text}")
-
-
-def binary_truth(
-    scorer: Binary,
-    labels: npt.NDArray[Any] | None,
-    targets: Numbers | None,
-    sample_weights: Numbers | None,
-    ignore_index: int | Sequence[int] | None,
-) -> tuple[Array, Mask | None, Array | None]:
-    """Checks truth and weights, naming the faults of all members at once.
-
-    Returns:
-        (N,) y, which samples enter (`None`: all), and the sample weights.
-    """
-    faults = Faults()
-    kept: Mask | None = None
-    samples: Array | None = None
-    truth = scorer.truth
-    with faults.collecting():
-        if sample_weights is not None:
-            _same_shape("sample_weights", sample_weights, scorer)
-            samples = check_weights("sample_weights", sample_weights).reshape(-1)
-            kept = samples > 0
-    with faults.collecting():
-        member, given = ("targets", targets) if labels is None else ("labels", labels)
-        assert given is not None
-        _same_shape(member, given, scorer)
-        ignored = None if labels is None else ignored_labels(labels, ignore_index, None)
-        if ignored is not None:
-            kept = ~ignored if kept is None else kept & ~ignored
-        truth = _values(member, given, kept)
-    if kept is not None and kept.all():
-        kept = None
-    if faults:
-        with faults.collecting():
-            numbers = np.arange(scorer.values.size) if kept is None else np.flatnonzero(kept)
-            for block in row_blocks(numbers.size, 1):
-                scorer.read(numbers[block])
-    faults.check()
-    return truth, kept, samples
-
-
-def _same_shape(member: str, array: npt.NDArray[Any], scorer: Binary) -> None:
-    fault = shape_fault(member, array, scorer.shape, f"the shape of {scorer.member}")
-    if fault is not None:
-        raise InvalidInput([fault])
-
-
-def _values(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Array:
-    """(N,) labels 0/1 or targets in [0, 1] as float64; 0 where a sample is left out.
-
-    Raises:
-        InvalidInput: at the first one that is neither.
-    """
-    flat = given.reshape(-1)
-    values = numbered(flat, booleans=member == "labels").astype(np.float64)
-    good = (values == 0) | (values == 1) if member == "labels" else (values >= 0) & (values <= 1)
-    if kept is not None:
-        values = np.where(kept, values, 0.0)
-        good |= ~kept
-    if not good.all():
-        place = tuple(int(i) for i in np.unravel_index(int(np.argmin(good)), given.shape))
-        pointer, name = cell(member, *(place if given.shape else ()))
-        if member == "labels":
-            wanted, code = "a binary label is 0, 1, false or true", Code.LABEL_OUT_OF_RANGE
-        else:
-            wanted, code = "a target is a number in [0, 1]", Code.PROBABILITY_OUT_OF_RANGE
-        found = values[int(np.argmin(good))]
-        shown = "is no number" if np.isnan(found) else f"is {found:.17g}"
-        raise InvalidInput.at(pointer, code, f"{name} {shown}; {wanted}")
-    return values

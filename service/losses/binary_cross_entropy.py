@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, InvalidInput
-from service.losses.binary import Binary, binary_truth
+from service.losses.binary import Binary
+from service.losses.binary_truth import binary_truth
 from service.losses.members import BinaryMembers, check_members
 from service.losses.options import CLIP, check_shared, exactly_one, within
 from service.losses.pointwise import Focal, Logarithm, Pointwise

@@ -8,7 +8,7 @@ from service.errors import Code, InvalidInput
 from service.losses.activations import softmax
 from service.losses.cross_entropy import cross_entropy
 from service.losses.options import exactly_one
-from service.losses.predictions import target_rows
+from service.losses.reader import target_rows
 from service.losses.result import Array, Numbers
 from service.losses.rows import Rows
 from service.losses.truth import class_indices, shape_fault

@@ -1,6 +1,6 @@
 """From the arguments of a loss over classes to its result: the path that all of them take."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from service.errors import Code, Fault, Faults, InvalidInput
 from service.losses.options import CLIP, check_shared, exactly_one, one_of, within
-from service.losses.predictions import Predictions, target_rows
-from service.losses.reduction import Weighting, reduce_losses
+from service.losses.predictions import Predictions
+from service.losses.reduction import reduce_losses
 from service.losses.result import (
     Array,
     LossResult,
@@ -32,7 +32,7 @@ from service.losses.truth import (
     ignored_labels,
     shape_fault,
 )
-from service.numerics import row_blocks
+from service.losses.weighting import selections, weighting_of
 
 
 def class_loss(  # noqa: D417 - ClassMembers documents the arguments once for all losses
@@ -113,7 +113,7 @@ def _reduced(
 ) -> LossResult:
     """Reduces the samples that enter, and puts the arrays of the result into the sent layout."""
     rows = scorer.rows
-    weighting, deviation = _weighting(scorer, kept, samples)
+    weighting, deviation = weighting_of(scorer, kept, samples)
     plain = rows.member == "logits" and scorer.targets is None
     result = reduce_losses(
         scorer,
@@ -211,51 +211,5 @@ def _same_shape(member: str, array: npt.NDArray[Any], rows: Rows) -> None:
 def _collect_rows(scorer: Predictions, kept: Mask | None, faults: Faults) -> None:
     """Adds the first fault of the predictions, so that one answer names all members."""
     with faults.collecting():
-        for selection in _selections(scorer.rows, kept):
+        for selection in selections(scorer.rows, kept):
             scorer.read(selection)
-
-
-def _selections(rows: Rows, kept: Mask | None) -> Iterator[slice | npt.NDArray[np.intp]]:
-    entering = None if kept is None else np.flatnonzero(kept)
-    for block in row_blocks(rows.size if entering is None else entering.size, rows.classes):
-        yield block if entering is None else entering[block]
-
-
-def _weighting(
-    scorer: Predictions, kept: Mask | None, samples: Array | None
-) -> tuple[Weighting, float]:
-    """The weights of the definition of the mean; for targets also how far their sums are off 1."""
-    rows, per_class = scorer.rows, scorer.class_weights
-    weights, deviation = samples, 0.0
-    multiples: Array | None
-    if scorer.targets is not None:
-        weights, multiples = np.zeros(rows.size), np.zeros(rows.size)
-        for selection in _selections(rows, kept):
-            shares, sums = _target_shares(scorer, scorer.targets, selection)
-            deviation = max(deviation, float(np.abs(sums - 1.0).max(initial=0.0)))
-            weights[selection] = shares if samples is None else samples[selection] * shares
-            multiples[selection] = scorer.uniform(selection)
-    else:
-        if per_class is not None and scorer.labels is not None:
-            weights = _product(samples, per_class[scorer.labels])
-        multiples = scorer.uniform(slice(0, rows.size))
-    factors = samples if scorer.inside else weights
-    uniform = None if multiples is None else _product(factors, multiples)
-    return Weighting(kept, factors, weights, uniform), deviation
-
-
-def _target_shares(
-    scorer: Predictions, targets: Rows, selection: slice | npt.NDArray[np.intp]
-) -> tuple[Array, Array]:
-    """(n,) mean class weight of target rows, and their sums; a row of zeros has no weight."""
-    block, sums = target_rows(targets, selection, scorer.normalize)
-    if scorer.class_weights is None:
-        return np.where(sums > 0, 1.0, 0.0), sums
-    with np.errstate(over="ignore", invalid="ignore"):
-        shares = (block * scorer.class_weights).sum(axis=1) / block.sum(axis=1)
-    return np.where(sums > 0, shares, 0.0), sums
-
-
-def _product(factors: Array | None, values: Array) -> Array:
-    with np.errstate(over="ignore"):  # an infinite total weight is refused by the reduction
-        return values if factors is None else factors * values

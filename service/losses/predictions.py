@@ -1,60 +1,41 @@
-"""Predictions over classes with what is true of them: read in blocks, checked on the way."""
+"""Predictions over classes with what is true of them: scored in blocks, as a loss says."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from service import numerics
-from service.errors import Code, Fault, InvalidInput
+from service.errors import Code
+from service.losses.reader import Reader, refuse, row_numbers, target_rows
 from service.losses.reduction import Scored, Selection
-from service.losses.result import Array, Normalize, ZeroProbability
-from service.losses.rows import (
-    Mask,
-    Rows,
-    bad_logits,
-    bad_probabilities,
-    certain,
-    finite,
-    logit_fault,
-    probability_fault,
-    sum_tolerance,
-)
-from service.losses.shares import log_in, log_shares, rest_of
+from service.losses.result import Array, ZeroProbability
+from service.losses.rows import Mask, Rows, bad_logits, bad_probabilities, sum_tolerance
 from service.losses.truth import Indices
-from service.numerics import Chances
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions(ABC):
+class Predictions(Reader, ABC):
     """Rows over the classes and their truth; a loss says in `score` what a block of them costs.
 
     For hard labels without smoothing the class weight is left to the caller: it scales the loss.
 
     Attributes:
-        rows: the predictions, as logits, probabilities or log-probabilities.
         labels: (N,) class indices, or `None` where there are targets.
         targets: rows of probabilities, or `None` where there are labels.
         class_weights: (K,), or `None`.
         label_smoothing: in [0, 1].
-        temperature: divides logits.
         bits: whether losses are in bits.
         zero_probability: what becomes of the loss where the true class is impossible.
         clip: the bound on probabilities of `zero_probability="clip"`.
-        normalize: what becomes of rows that do not sum to 1.
     """
 
-    rows: Rows
     labels: Indices | None
     targets: Rows | None
     class_weights: Array | None
     label_smoothing: float
-    temperature: float
     bits: bool
     zero_probability: ZeroProbability
     clip: float
-    normalize: Normalize
 
     def __call__(self, selection: Selection, scale: Array | None) -> Scored:
         """Losses of the selected samples, with the gradient where a scale is given.
@@ -151,51 +132,9 @@ class Predictions(ABC):
         """Whether one class alone is true of a sample."""
         return self.labels is not None and not self.label_smoothing
 
-    @property
-    def as_logits(self) -> bool:
-        """Logarithms of weights that are to be divided by their sum are logits."""
-        return self.rows.member == "logits" or (
-            self.rows.member == "log_probabilities" and self.normalize == "renormalize"
-        )
-
-    def read(self, selection: Selection) -> tuple[Array, Array | None]:
-        """The selected rows, checked, and the sums of their probabilities where they are such.
-
-        Raises:
-            InvalidInput: at the first cell or row that means nothing.
-        """
-        block = self._block(selection)
-        if self.as_logits:
-            if not finite(block):
-                self._raise(logit_fault(self.rows, self._numbers(selection), block))
-                block = certain(block)
-            if self.rows.member == "logits":
-                return block, None
-        block = block.astype(np.float64, copy=False)
-        probabilities = block
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self.rows.member == "log_probabilities":
-                probabilities = np.exp(block)
-            sums = probabilities.sum(axis=1)
-            if self.as_logits:
-                return block, sums
-            if self.rows.member == "log_probabilities":  # exp of a tiny logarithm rounds to 1
-                probabilities = np.where(block > 0, np.inf, probabilities)
-        self._raise(
-            probability_fault(
-                self.rows,
-                self._numbers(selection),
-                probabilities,
-                sums,
-                self.normalize,
-                sum_tolerance(self.rows.array),
-            )
-        )
-        return block, sums
-
     def bad_rows(self, selection: Selection) -> Mask:
         """(n,) which of the selected rows, logits or probabilities, `read` or `judge` refuse."""
-        block = self._block(selection)
+        block = self.block_of(selection)
         if self.rows.member == "logits":
             bad, impossible = bad_logits(block), -np.inf
         else:
@@ -207,12 +146,6 @@ class Predictions(ABC):
         if self.zero_probability == "reject" and self.labels is not None:
             bad = bad | (block[np.arange(len(block)), self.labels[selection]] == impossible)
         return bad
-
-    def _block(self, selection: Selection) -> Array:
-        # NumPy adds along a row in an order that depends on its layout in memory
-        block = np.ascontiguousarray(self.rows.array[selection])
-        wide = block.dtype in (np.float64, np.float32)
-        return block if wide else block.astype(np.float64)
 
     def coefficients(self, selection: Selection) -> Array:
         """(n, K) of the factors w_c t'_ic."""
@@ -234,25 +167,6 @@ class Predictions(ABC):
             values += self.label_smoothing / self.rows.classes
         return values
 
-    def chances(self, block: Array, sums: Array | None) -> Chances:
-        """(n, K) probabilities, their logarithms and complements, with the digits beyond float64.
-
-        Args:
-            block: (n, K), as `read` gives it.
-            sums: (n,) of its probabilities, `None` for logits.
-        """
-        if self.as_logits:
-            return numerics.chances(block, self.temperature)
-        if self.rows.member == "log_probabilities":
-            return numerics.chances_of_logs(block)
-        if self.normalize == "renormalize" and sums is not None:
-            columns = np.broadcast_to(np.arange(block.shape[1]), block.shape)
-            p, rest = numerics.shares_of_weights(block)
-            logs = log_shares(block, rest_of(block, block, columns))
-            return Chances(p, numerics.as_pair(logs), rest)
-        p = numerics.as_pair(block)
-        return Chances(p, numerics.as_pair(log_in(block, bits=False)), numerics.complement(p))
-
     def true_columns(
         self, block: Array, labels: Indices | None, selection: Selection
     ) -> tuple[Indices, Array]:
@@ -268,19 +182,14 @@ class Predictions(ABC):
         every = np.broadcast_to(np.arange(block.shape[1]), block.shape)
         return every, self.coefficients(selection)
 
-    def _numbers(self, selection: Selection) -> npt.NDArray[np.intp]:
-        if isinstance(selection, slice):
-            return np.arange(selection.start, selection.stop)
-        return selection
-
-    def _reject(self, selection: Selection, impossible: npt.NDArray[np.bool_]) -> None:
+    def _reject(self, selection: Selection, impossible: Mask) -> None:
         if not impossible.any():
             return
         first = int(np.flatnonzero(impossible)[0])
-        row = int(self._numbers(selection)[first])
+        row = int(row_numbers(selection)[first])
         # with smoothing the impossible class may be another one than the label's
         column = None if self.labels is None or self.label_smoothing else int(self.labels[row])
-        self._raise(
+        refuse(
             self.rows.fault(
                 row,
                 column,
@@ -289,27 +198,3 @@ class Predictions(ABC):
                 'see zero_probability ("infinite" or "clip")',
             )
         )
-
-    def _raise(self, fault: Fault | None) -> None:
-        if fault is not None:
-            raise InvalidInput([fault])
-
-
-def target_rows(targets: Rows, selection: Selection, normalize: Normalize) -> tuple[Array, Array]:
-    """Selected target rows, divided by their sums where asked for, and those sums.
-
-    Raises:
-        InvalidInput: a target outside [0, 1], or a row that does not sum to 1.
-    """
-    block = np.ascontiguousarray(targets.array[selection], dtype=np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = block.sum(axis=1)
-    numbers = (
-        np.arange(selection.start, selection.stop) if isinstance(selection, slice) else selection
-    )
-    fault = probability_fault(
-        targets, numbers, block, sums, normalize, sum_tolerance(targets.array)
-    )
-    if fault is not None:
-        raise InvalidInput([fault])
-    return (block / sums[:, None] if normalize == "renormalize" else block), sums

@@ -96,18 +96,14 @@ def reduce_losses(
     total = _total(weighting.weights, entering, count)
     weight = _denominator(total, reduction, f"of {size} samples {count} enter")
     none = np.zeros(size, dtype) if reduction == "none" else None
-    early, late = _divisors(weighting.factors, weight if reduction == "mean" else 1.0)
+    divisor = weight if reduction == "mean" else 1.0
+    arrays = _Arrays(none, gradient, *_divisors(weighting.factors, divisor))
     tally = _Tally(ExactSum(), deviation=sum_deviation)
     for block in row_blocks(count, classes):
         selection: Selection = block if entering is None else entering[block]
         factors = None if weighting.factors is None else weighting.factors[selection]
-        scored = score(selection, None if gradient is None else _scale(factors, block, early))
-        values = tally.add(scored, factors)
-        with np.errstate(over="ignore"):  # what the dtype that was sent cannot hold is infinite
-            if none is not None:
-                none[selection] = values
-            if gradient is not None and scored.gradient is not None:
-                gradient[selection] = scored.gradient if late == 1 else scored.gradient / late
+        scored = score(selection, arrays.scale(factors, block))
+        arrays.put(selection, tally.add(scored, factors), scored.gradient)
     reduced = tally.sum.ratio(total) if reduction == "mean" else tally.sum.value
     return LossResult(
         loss=reduced if none is None else none,
@@ -125,6 +121,37 @@ def reduce_losses(
         max_sum_deviation=tally.deviation,
         gradient=gradient,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrays:
+    """Where the losses and gradients of blocks are put, if they are wanted.
+
+    Attributes:
+        losses: (N,) under `"none"`.
+        gradient: (N, K) or (N,).
+        early: divides the scale of a gradient.
+        late: divides the gradient.
+    """
+
+    losses: Numbers | None
+    gradient: Numbers | None
+    early: float
+    late: float
+
+    def scale(self, factors: Array | None, block: slice) -> Array | None:
+        """Of the gradient of a block; `None` where that is not wanted."""
+        if self.gradient is None:
+            return None
+        return (np.ones(block.stop - block.start) if factors is None else factors) / self.early
+
+    def put(self, selection: Selection, losses: Array, gradient: Array | None) -> None:
+        """Puts a block in its place."""
+        with np.errstate(over="ignore"):  # what the dtype that was sent cannot hold is infinite
+            if self.losses is not None:
+                self.losses[selection] = losses
+            if self.gradient is not None and gradient is not None:
+                self.gradient[selection] = gradient if self.late == 1 else gradient / self.late
 
 
 @dataclass(slots=True)
@@ -181,10 +208,6 @@ def _total(weights: Array | None, entering: npt.NDArray[np.intp] | None, count: 
     else:
         total.add(weights if entering is None else weights[entering])
     return total
-
-
-def _scale(factors: Array | None, block: slice, divisor: float) -> Array:
-    return (np.ones(block.stop - block.start) if factors is None else factors) / divisor
 
 
 def scaled(slopes: Array, scale: Array) -> Array:
