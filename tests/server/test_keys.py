@@ -1,5 +1,7 @@
 """Keys in several processes: a revoked one is refused by all of them within two seconds."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -16,9 +18,6 @@ from tests.registry.conftest import fresh_url, postgresql
 __all__ = ["fresh_url", "postgresql"]
 
 AGREEMENT_SECONDS = 2.0
-# A server that has kept nothing yet imports what talks to the database when there is a file: a
-# third of a second of work, which takes longer where others work as well.
-FIRST_SECONDS = 10.0
 ASKED = 12  # each on a connection of its own, so that all workers are asked
 
 
@@ -29,6 +28,16 @@ def statuses(ports: list[int], token: str | None) -> set[int]:
         for port in ports
         for _ in range(ASKED)
     }
+
+
+def await_import() -> None:
+    """Waits as long as importing what talks to a database takes now.
+
+    A server that has kept nothing yet does that when it first sees a file: a third of a second of
+    work, which takes longer where others work as well. It is not within the two seconds. The
+    process here shares the processors with the servers that are at it, and so takes what they take.
+    """
+    subprocess.run([sys.executable, "-c", "import service.registry.database"], check=True)
 
 
 @pytest.mark.parametrize("kind", ["workers on SQLite", "replicas on PostgreSQL"])
@@ -52,10 +61,10 @@ def test_made_and_revoked_everywhere(
         ports = [server.port for server in servers]
         assert statuses(ports, None) == {200}
         keys.create("the operator", ["admin"])  # the first: from now on all are asked for one
-        deadline = time.monotonic() + FIRST_SECONDS
-        while statuses(ports, None) != {401}:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        if "SQLite" in kind:
+            await_import()
+        time.sleep(AGREEMENT_SECONDS)
+        assert statuses(ports, None) == {401}
         assert statuses(ports, new_token()) == {401}
         key, token = keys.create("a client", ["score"])
         time.sleep(AGREEMENT_SECONDS)
