@@ -78,7 +78,7 @@ def deleted() -> None:
     with _registry() as registry:
         while True:
             page = registry.lists.deleted(after, PAGE)
-            rows += [(it.name, it.number or "all", written(it.at)) for it in page.things]
+            rows += [(it.name, it.number or "all", _minute(it.at)) for it in page.things]
             if not page.more:
                 break
             after = page.things[-1].name, page.things[-1].number
@@ -125,6 +125,10 @@ def download(name: str, version: str, file: Path) -> None:
         data, digest = registry.artifact(name, version)
     file.write_bytes(data)
     click.echo(digest)
+
+
+def _minute(microseconds: int) -> str:
+    return written(microseconds)[:16].replace("T", " ")
 
 
 def _named(name: str, version: int | None) -> str:
