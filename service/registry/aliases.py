@@ -75,7 +75,8 @@ class Aliases:
         every = self._all(name)
         left = sorted(alias for alias in every if alias > (after or ""))
         found = {alias: every[alias] for alias in left[:limit]}
-        moved = audit.lines_of(self._store, [alias.change for alias in found.values()])
+        changes = [alias.change for alias in found.values() if alias.change != UNSET]
+        moved = audit.lines_of(self._store, changes)
         return AliasesPage(found, moved, left[limit - 1] if len(left) > limit else None)
 
     def seen(self, name: str, alias: str) -> int | None:

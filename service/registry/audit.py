@@ -108,7 +108,7 @@ def entries(store: Store, before: int | None, limit: int) -> list[Entry]:
 
 def lines_of(store: Store, changes: Collection[int]) -> dict[int, Entry]:
     """The lines of some changes, as far as there are any; raises as `entries` does."""
-    if not store.exists:
+    if not changes or not store.exists:
         return {}
     from sqlalchemy import select
 

@@ -1,5 +1,6 @@
 """The registry: versions counted per name, found by number and alias, within its room."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
@@ -28,6 +29,17 @@ def test_models_that_ship_are_found_and_stay(registry: Registry) -> None:
         registry.register(model("iris"))
     assert found.value.code == Code.SHIPPED_MODEL
     assert len(registry.lists.versions("iris", None, 10).cards) == 1
+
+
+def test_the_aliases_of_a_model_that_ships_need_no_database(
+    opened: Callable[..., Registry],
+) -> None:
+    registry = opened("postgresql://nobody@127.0.0.1:1/none")
+    default = registry.aliases.find("iris", "default")
+    assert (default.number, default.previous) == (1, None)
+    page = registry.aliases.page("iris", None, 9)
+    assert (page.aliases, page.moved, page.next) == ({"default": default}, {}, None)
+    assert registry.aliases.page("iris", "default", 9).aliases == {}
 
 
 @pytest.mark.parametrize("version", [0, -1, 2, 2**70, "newest", "01", "2", "+1", "\u0661", ""])
