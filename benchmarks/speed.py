@@ -5,8 +5,8 @@
 The runs alternate, so that a busy machine slows both; the ratio of each pair is taken, and its
 median and quartiles are printed. Below 1 is faster than PyTorch. Beside it stands the ratio of
 processor time of all threads, on which other work has less effect. The timed function is the one
-whose accuracy `accuracy.py` measures. It takes about two minutes, ends with a verdict on each goal
-and has exit status 1 if one is missed on wall time.
+whose accuracy `benchmarks/accuracy` measures. It takes about two minutes, ends with a verdict on
+each goal and has exit status 1 if one is missed on wall time.
 """
 
 import argparse

@@ -123,8 +123,10 @@ class Categorical(Predictions):
         with np.errstate(over="ignore", invalid="ignore"):
             losses = scaled(scored.losses, outer) + self.z_loss * levels * levels
             if gradient is not None and scale is not None:
-                steps = scaled(2.0 * levels, scale * (self.z_loss / self.temperature))
+                # by the temperature last: 1 / T alone may be infinite
+                steps = scaled(levels, scale * (2.0 * self.z_loss))
                 spread = scaled(softmax(block, self.temperature), steps[:, None])
+                spread /= self.temperature
                 total = gradient + spread
                 gradient = np.where(np.isnan(total), spread, total)  # inf - inf: the square decides
         return Scored(losses, gradient, scored.impossible, scored.clipped)

@@ -1,5 +1,6 @@
 """Losses of whole rows: divergences from the targets, entropy, and the Brier score."""
 
+import math
 from dataclasses import replace
 from typing import Unpack
 
@@ -14,7 +15,7 @@ from service.losses.result import Array, LossResult
 from service.losses.shares import divided, log_in
 from service.losses.truth import Indices
 from service.losses.whole_rows import RowLosses, WholeRows, off_truth
-from service.numerics import Chances, Pair
+from service.numerics import Chances, Pair, as_pair
 
 
 class Kullback(WholeRows):
@@ -24,17 +25,19 @@ class Kullback(WholeRows):
 
     def of_rows(self, c: Chances, t: Array) -> RowLosses:
         """See `WholeRows`."""
-        p, logs, difference = c.p.high, c.logs.high, off_truth(c, t).high
+        p, logs, difference = c.p.high, c.logs.high, off_truth(c, t)
         # a p below float64 is possible as long as its logarithm is finite
         faint = (p < SMALLEST_NORMAL) & (t > 0) & np.isfinite(logs)
-        losses = numerics.kullback_leibler(
-            *(np.where(faint, 0.0, array) for array in (t, p, difference))
+        possible, q, apart = (
+            Pair(*(np.where(faint, 0.0, part) for part in pair))
+            for pair in (as_pair(t), c.p, difference)
         )
+        losses = numerics.kullback_leibler(possible.high, q, apart)
         if faint.any():
             terms = t * (np.log(np.where(faint, t, 1.0)) - logs) - t + p
             losses += np.where(faint, np.maximum(terms, 0.0), 0.0).sum(axis=1)
         ratio = divided(t, p)
-        return RowLosses(losses, difference, 1.0 - ratio, -t, -ratio)
+        return RowLosses(losses, difference.high, 1.0 - ratio, -t, -ratio)
 
     def by_logits(self, found: RowLosses, p: Pair) -> Array:
         """See `WholeRows`; x = t / p would be rounded before it is multiplied by p."""
@@ -50,19 +53,21 @@ class JensenShannon(WholeRows):
     def of_rows(self, c: Chances, t: Array) -> RowLosses:
         """See `WholeRows`."""
         p, difference = c.p, off_truth(c, t)
-        total = numerics.two_sum(p.high, t)
-        total = Pair(total.high, total.low + p.low)
+        total = numerics.minus(p, -t)
         # log(p / m) of p near t: from their difference, which is exact there; of p far below t the
-        # difference has lost p
-        near, far = numerics.ratio(difference, total), numerics.ratio(p, total)
+        # difference has lost p, and of p below 2**-900 the ratio has
+        lift = np.where(p.high < 2.0**-900, 200, 0)
+        near = numerics.ratio(difference, total)
+        far = numerics.ratio(Pair(*(np.ldexp(part, lift) for part in p)), total)
         slope = np.where(
             p.high < 0.25 * t,
-            np.log(2.0 * far.high) + np.where(far.high > 0, far.low / far.high, 0.0),
+            np.log(2.0 * far.high)
+            + (np.where(far.high > 0, far.low / far.high, 0.0) - lift * math.log(2.0)),
             np.log1p(near.high) + near.low / (1.0 + near.high),
         )
         slope = np.where(total.high > 0, 0.5 * slope, 0.0)
         by_log = scaled(slope, p.high)
-        losses = numerics.jensen_shannon(t, p.high, difference.high)
+        losses = numerics.jensen_shannon(t, p, difference)
         return RowLosses(losses, by_log, slope, by_log, slope)
 
 

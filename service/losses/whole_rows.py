@@ -11,7 +11,7 @@ from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array
 from service.losses.shares import LOG2_E
 from service.losses.truth import Indices
-from service.numerics import Chances, Pair, as_pair, complement, row_sums, through_softmax, two_sum
+from service.numerics import Chances, Pair, as_pair, complement, minus, row_sums, through_softmax
 
 
 class RowLosses(NamedTuple):
@@ -37,9 +37,8 @@ class RowLosses(NamedTuple):
 
 def off_truth(c: Chances, t: Array) -> Pair:
     """The p - t, with digits of p that float64 does not hold; 1 - p itself where all is true."""
-    apart = two_sum(c.p.high, -t)
-    apart = two_sum(apart.high, apart.low + c.p.low)
-    return Pair(*(np.where(t == 1.0, -a, b) for a, b in zip(c.rest, apart, strict=True)))
+    apart = zip(c.rest, minus(c.p, t), strict=True)
+    return Pair(*(np.where(t == 1.0, -a, b) for a, b in apart))
 
 
 @dataclass(frozen=True, slots=True)

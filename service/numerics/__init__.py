@@ -29,6 +29,7 @@ from service.numerics.engine import arithmetic, compile_loops
 from service.numerics.errorfree import (
     Pair,
     column_sums,
+    minus,
     pair_product,
     plain_sums,
     ratio,
@@ -68,6 +69,7 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "minus",
     "pair_product",
     "places",
     "plain_sums",

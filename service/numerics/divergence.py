@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from service.numerics.arrays import Array
-from service.numerics.errorfree import column_sums
+from service.numerics.errorfree import Pair, column_sums, minus, two_product
 
 SERIES = tuple(1.0 / (2 * i + 3) for i in range(18))
 """atanh(s) = s + s^3 (1/3 + s^2/5 + ...); 18 terms reach 2**-57 at s = 1/3."""
@@ -52,7 +52,7 @@ def entropy_from_logs(log_p: Array) -> Array:
     return row_sums(np.exp(log_p) * np.where(np.isneginf(log_p), 0.0, -log_p))
 
 
-def kullback_leibler(p: Array, q: Array, difference: Array | None = None) -> Array:
+def kullback_leibler(p: Array, q: Pair, difference: Pair | None = None) -> Array:
     """Divergences sum_c (p log(p / q) - p + q).
 
     The textbook's sum where both rows sum to 1; every term is >= 0, so that the result is, and
@@ -61,15 +61,16 @@ def kullback_leibler(p: Array, q: Array, difference: Array | None = None) -> Arr
     Args:
         p: (n, k) probabilities.
         q: (n, k) probabilities; p > 0 = q makes the divergence inf.
-        difference: (n, k) q - p, where it is known better than q, which may be rounded.
+        difference: (n, k) q - p, where it is known better than that.
 
     Returns:
         (n,) divergences, in nats, >= 0.
     """
-    return row_sums(_relative(p, q, q - p if difference is None else difference))
+    exact = Pair(p, np.zeros_like(p))
+    return row_sums(_relative(exact, q, minus(q, p) if difference is None else difference))
 
 
-def jensen_shannon(p: Array, q: Array, difference: Array | None = None) -> Array:
+def jensen_shannon(p: Array, q: Pair, difference: Pair | None = None) -> Array:
     """Divergences (KL(p, m) + KL(q, m)) / 2 from the middle m = (p + q) / 2.
 
     m is never rounded: m - p = (q - p) / 2 keeps the digits in which p and q differ.
@@ -82,28 +83,35 @@ def jensen_shannon(p: Array, q: Array, difference: Array | None = None) -> Array
     Returns:
         (n,) divergences, in nats, between 0 and log 2.
     """
-    middle, half = 0.5 * (p + q), 0.5 * (q - p if difference is None else difference)
-    return row_sums(0.5 * (_relative(p, middle, half) + _relative(q, middle, -half)))
+    middle = Pair(*(0.5 * part for part in minus(q, -p)))
+    half = Pair(*(0.5 * part for part in difference or minus(q, p)))
+    back = Pair(-half.high, -half.low)
+    exact = Pair(p, np.zeros_like(p))
+    return row_sums(0.5 * (_relative(exact, middle, half) + _relative(q, middle, back)))
 
 
-def _relative(p: Array, q: Array, difference: Array) -> Array:
-    """The terms p log(p / q) - p + q, where q - p is known better than q; q where p = 0.
+def _relative(p: Pair, q: Pair, d: Pair) -> Array:
+    """The terms p log(p / q) - p + q, with d = q - p; q where p = 0.
 
-    Near p they are p (x - log1p(x)) with x = d / p, d = q - p, where the two cancel. With
-    s = d / (2 p + d), log1p(x) = 2 atanh(s), and the term is s (d - 2 p s^2 (1/3 + s^2/5 + ...)).
-    Far from p the logarithm of the ratio is taken, or, should the ratio leave float64, the
-    difference of the logarithms.
+    Near p they are p (x - log1p(x)) with x = d / p, where the two cancel. With s = d / (2 p + d),
+    log1p(x) = 2 atanh(s), and the term is s (d - 2 p s^2 (1/3 + s^2/5 + ...)). Far from p the
+    logarithm of the rounded ratio r is taken, p log(p / q) = p log r + (p - r q) to first order,
+    or, should the ratio leave float64, the difference of the logarithms.
     """
     with np.errstate(all="ignore"):  # branches that are not used may divide by 0 or overflow
-        ratio = p / q
-        inside = (ratio > 0.0) & (ratio < np.inf)
-        logarithm = np.where(inside, np.log(ratio), np.log(p) - np.log(q))
-        s = difference / (2.0 * p + difference)
+        r = p.high / q.high
+        inside = (r > 0.0) & (r < np.inf)
+        logarithm = np.where(inside, np.log(r), np.log(p.high) - np.log(q.high))
+        product, back = two_product(p.high, logarithm), two_product(r, q.high)
+        lost = ((p.high - back.high) - back.low) + (p.low - r * q.low)
+        low = product.low + (p.low * logarithm + (lost + d.low))
+        far = product.high + d.high
+        far = np.where(np.isfinite(low), far + low, far)
+        s = d.high / (2.0 * p.high + d.high)
         square = s * s
-        near = s * (difference - p * (2.0 * square * _polynomial(SERIES, square)))
-        close = (difference >= -0.5 * p) & (difference <= p)
-        terms = np.where(close, near, p * logarithm + difference)
-    return np.where(p == 0.0, q, terms)
+        near = s * (d.high - p.high * (2.0 * square * _polynomial(SERIES, square)))
+        close = (d.high >= -0.5 * p.high) & (d.high <= p.high)
+    return np.where(p.high == 0.0, q.high, np.where(close, near, far))
 
 
 def row_sums(terms: Array) -> Array:

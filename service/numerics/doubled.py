@@ -22,7 +22,15 @@ import numpy.typing as npt
 
 from service.numerics.arrays import Array, Floats, by_class
 from service.numerics.divergence import row_sums
-from service.numerics.errorfree import Pair, column_sums, plain_sums, ratio, two_product, two_sum
+from service.numerics.errorfree import (
+    Pair,
+    column_sums,
+    minus,
+    plain_sums,
+    ratio,
+    two_product,
+    two_sum,
+)
 from service.numerics.exponentials import VANISHED, quotients
 
 STEPS = 4096
@@ -177,8 +185,7 @@ def as_pair(values: Array) -> Pair:
 
 def complement(p: Pair) -> Pair:
     """1 - p, which keeps its digits where p is not near 1 itself."""
-    rest = two_sum(np.ones_like(p.high), -p.high)
-    return two_sum(rest.high, rest.low - p.low)
+    return minus(Pair(-p.high, -p.low), -np.ones_like(p.high))
 
 
 def exponential(x: Pair) -> tuple[Pair, npt.NDArray[np.int64]]:

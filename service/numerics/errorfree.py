@@ -35,6 +35,12 @@ def two_sum(a: Array, b: Array) -> Pair:
     return Pair(total, (a - (total - virtual)) + (b - virtual))
 
 
+def minus(a: Pair, b: Array) -> Pair:
+    """A - b, with the digits of a below those of its high part."""
+    apart = two_sum(a.high, -b)
+    return two_sum(apart.high, apart.low + a.low)
+
+
 def two_product(a: Array, b: Array | float) -> Pair:
     """A b exactly, for |a| and |b| below 2**996 and |a b| above 2**-969.
 

@@ -12,6 +12,7 @@ from service.losses import (
     binary_focal,
     cross_entropy,
     focal,
+    js_divergence,
     sigmoid,
     softmax,
 )
@@ -220,6 +221,17 @@ class TestOverflow:
         assert small.loss == pytest.approx(one.loss, rel=1e-9)
         np.testing.assert_allclose(small.gradient, one.gradient, rtol=1e-9)
 
+    def test_a_temperature_whose_reciprocal_is_infinite_leaves_a_finite_slope_of_the_z_loss(
+        self,
+    ) -> None:
+        t, gap = 7e-312, 9.0
+        given = {"logits": array([[0.0, -gap * t]]), "labels": array([0], int), "temperature": t}
+        slope = cross_entropy(**given, z_loss=0.01, reduction="none", gradient=True).gradient[0, 1]
+        p = math.exp(-gap) / (1.0 + math.exp(-gap))
+        level = math.log1p(math.exp(-gap))
+        # the gap is a subnormal number, which rounds it
+        np.testing.assert_allclose(slope, p * (1.0 + 0.02 * level) / t, rtol=1e-9)
+
     def test_a_total_weight_beyond_float64_is_refused(self) -> None:
         weights = array([1.7e308, 1.7e308])
         assert faults(
@@ -334,6 +346,17 @@ class TestDistributions:
                     probabilities=array([row]), **truth, normalize="renormalize", gradient=True
                 )
                 assert not np.isnan(result.gradient).any()
+
+
+class TestSubnormalProbabilities:
+    def test_the_slope_of_js_has_all_digits(self) -> None:
+        p, t = [3e-320, 1.0], [0.7, 0.3]
+        slopes = js_divergence(
+            probabilities=array([p]), targets=array([t]), reduction="none", gradient=True
+        ).gradient[0]
+        # log p beside the logarithm of the mean of p and t
+        exact = [(math.log(a) - math.log((a + b) / 2)) / 2 for a, b in zip(p, t, strict=True)]
+        np.testing.assert_allclose(slopes, exact, rtol=1e-15)
 
 
 class TestNothing:
