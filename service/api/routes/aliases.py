@@ -8,7 +8,7 @@ from service.api.cursor import position_of
 from service.api.digest import repr_digest
 from service.api.media import JSON
 from service.api.routes.models import MODEL, VERSION, After, Limit, next_of
-from service.api.schemas.models import AliasAnswer, AliasesAnswer, PromoteRequest
+from service.api.schemas.registry import AliasAnswer, AliasesAnswer, PromoteRequest
 from service.api.stored import IfMatch, IfNoneMatch, add_stored, check_conditions, names
 from service.errors import Code, InvalidInput
 from service.registry import ALIAS, DEFAULT, Alias, Registry

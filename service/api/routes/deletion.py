@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from service.api.cursor import position_of
 from service.api.media import JSON
 from service.api.routes.models import MODEL, VERSION, After, Limit, next_of
-from service.api.schemas.models import DeletedThingsAnswer, ModelAnswer
+from service.api.schemas.models import ModelAnswer
+from service.api.schemas.registry import DeletedThingsAnswer
 from service.api.stored import add_stored
 from service.classifier.model import NAME
 from service.errors import Code, NotFound

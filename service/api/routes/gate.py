@@ -15,7 +15,7 @@ from service.api.media import Form
 from service.api.operation import BESIDE_BYTES, Operation, problem_responses, summary_of
 from service.api.routes.aliases import check_alias
 from service.api.routes.models import MODEL
-from service.api.schemas.models import GateAnswer, GateRequest
+from service.api.schemas.registry import GateAnswer, GateRequest
 from service.errors import Code, InvalidInput, TooLarge
 from service.registry import Registry
 
