@@ -9,7 +9,8 @@ over 20 ms. On SQLite each registration is followed by a bare commit of as many 
 beside it, written the same way without Xent: what the disk takes by itself.
 
 Pushes: acknowledged batches of a running evaluation a second, of 100 rows and 10 classes, from one
-client and from eight, each a process of its own as a worker is.
+client and from eight, each a process of its own as a worker is; and how long the report takes in a
+process that has not read it yet, and the second time.
 
 `--database` is `sqlite`, `postgresql` (one of its own, installed with the tests) or a URL.
 """
@@ -79,10 +80,10 @@ def push(url, id, client, pushes, begin, seconds):
         logits, labels = rng.normal(size=(ROWS, CLASSES)), rng.integers(0, CLASSES, ROWS)
         made.append(Batch.of(options.score(f"{client} {number}", logits=logits, labels=labels)))
     begin.wait()
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     for number, batch in enumerate(made):
         evaluations.push(id, f"{client} {number}", f"{number}", batch)
-    seconds.put(time.perf_counter() - start)
+    seconds.put((time.perf_counter() - start, time.process_time() - used))
     store.end()
 
 
@@ -103,11 +104,17 @@ def pushes_of(url, pushes):
         ]
         for process in processes:
             process.start()
-        longest = max(seconds.get() for _ in processes)
+        spent, used = zip(*(seconds.get() for _ in processes), strict=True)
         for process in processes:
             process.join()
-        assert evaluations.find(id).batches == each * clients
-        print(f"{clients} clients: {each * clients / longest:6.0f} batches/s", flush=True)
+        total = each * clients
+        first, again = (measured(lambda: evaluations.find(id)) for _ in range(2))  # noqa: B023
+        assert evaluations.find(id).batches == total
+        print(
+            f"{clients} clients: {total / max(spent):5.0f} batches/s, of the processor "
+            f"{1e3 * sum(used) / total:.1f} ms each; the report {first:.0f} ms, again {again:.1f}",
+            flush=True,
+        )
     store.end()
     return 0
 

@@ -161,13 +161,18 @@ class State:
         return canonical(stored)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes, *, ours: bool = False) -> Self:
         """Reads back what `to_bytes` gave.
+
+        Args:
+            data: the bytes.
+            ours: whether nobody else can have written them; otherwise they are compared with what
+                the state gives again, which takes longer than reading them.
 
         Raises:
             MalformedBody: the bytes are not a state, or not in its canonical form.
         """
-        return restored(data, cls._from_json)
+        return restored(data, cls._from_json, ours)
 
     def finish(self, curves: bool = False) -> Report:
         """The report of all rows so far.

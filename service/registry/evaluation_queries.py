@@ -1,10 +1,10 @@
 """What evaluations ask of the database; every function works in the transaction it is given."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from service.registry.evaluation import Evaluation, Facts, Pushed, dump_options, load_options
 from service.registry.parts import Part
@@ -120,10 +120,12 @@ def size(connection: Connection, id: str) -> tuple[int, int]:
     return int(count), int(total)
 
 
-def parts_of(connection: Connection, id: str) -> list[Part]:
-    """The parts of an evaluation at one moment."""
-    statement = select(parts.c.id, parts.c.batches, parts.c.state).where(parts.c.evaluation == id)
-    return [Part(row.id, row.batches, bytes(row.state)) for row in connection.execute(statement)]
+def parts_of(connection: Connection, id: str, known: Collection[str] = ()) -> list[Part]:
+    """The parts of an evaluation at one moment; those of a known id without their states."""
+    state = case((parts.c.id.in_(known), b""), else_=parts.c.state) if known else parts.c.state
+    statement = select(parts.c.id, parts.c.batches, state.label("state"))
+    found = connection.execute(statement.where(parts.c.evaluation == id))
+    return [Part(row.id, row.batches, bytes(row.state)) for row in found]
 
 
 def replace_parts(connection: Connection, id: str, old: Sequence[Part], new: Part) -> None:

@@ -1,9 +1,8 @@
 """Evaluations that last: stored whole, or run by batches that are pushed from anywhere."""
 
 import json
-import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from service.errors import (
@@ -30,14 +29,15 @@ from service.registry.evaluation import (
     new_id,
     outdated,
 )
+from service.registry.merging import Merging
 from service.registry.parts import Part, merged, report_of, whole
 from service.registry.store import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-# With this many parts, they are merged into one: reading an evaluation costs no more than that.
 FOLD = 64
+"""With this many parts, they are put into one: reading an evaluation costs no more than that."""
 LAST = "g"
 """Is above every id."""
 
@@ -69,7 +69,7 @@ class Evaluations:
         self._max_open = max_open
         self._max_bytes = max_bytes
         self._options: dict[str, Options] = {}
-        self._folding = threading.Lock()
+        self._merging = Merging(store)
 
     def add(self, connection: "Connection", finished: Finished) -> Evaluation:
         """Stores an evaluation of all its rows, in a transaction of the caller's."""
@@ -172,7 +172,8 @@ class Evaluations:
                     if slices != known:
                         queries.set_slices(connection, id, slices)
                     queries.add_batch(connection, id, key, digest, pushed)
-                    queries.add_part(connection, id, Part(new_id(), 1, batch.state))
+                    part = Part(new_id(), 1, batch.state)
+                    queries.add_part(connection, id, part)
                     break
             if count < 2:
                 text = (
@@ -180,13 +181,11 @@ class Evaluations:
                     f"XENT_MAX_EVALUATION_BYTES of {self._max_bytes} bytes"
                 )
                 raise TooLarge(Code.EVALUATION_TOO_LARGE, text)
-            self._fold(id)  # merged, the parts take less
-        if count >= FOLD and self._folding.acquire(blocking=False):
-            try:
-                with suppress(XentError):  # the batch is counted; a later one folds
-                    self._fold(id)
-            finally:
-                self._folding.release()
+            self._merging.fold(id)  # in one, the parts take less
+        self._merging.add(id, part, first=count == 0)
+        if count > 0 and count % FOLD == 0:  # of all who push, one process does it
+            with suppress(XentError):  # the batch is counted; a later one folds
+                self._merging.fold(id)
         return pushed
 
     def find(self, id: str) -> Evaluation:
@@ -197,11 +196,10 @@ class Evaluations:
             Conflict: another version of Xent opened it.
             Unavailable, WouldWait: as in `options`.
         """
-        found, parts = self._read(id)
-        report = found.report
-        if found.closed is None:
-            report, _ = report_of(merged(found.options, parts))
-        return replace(found, report=report, batches=sum(part.batches for part in parts))
+        found = self._merging.find(id) if self._store.exists else None
+        if found is None:
+            raise _unknown()
+        return found
 
     def state(self, id: str) -> State:
         """What an evaluation has seen up to now, to be merged or drawn.
@@ -255,7 +253,9 @@ class Evaluations:
         """
         from service.registry import evaluation_queries as queries
 
-        self._fold(id)  # most of the work, while others still push
+        if not self._store.exists:
+            raise _unknown()
+        self._merging.fold(id)  # most of the work, while others still push
         with self._store.writing() as connection:
             if queries.lock(connection, id) is None:
                 raise _unknown()
@@ -267,6 +267,7 @@ class Evaluations:
             queries.replace_parts(connection, id, parts, whole(parts, state))
             report, summary = report_of(state)
             queries.close(connection, id, now(), summary, report)
+        self._merging.forget(id)
 
     def delete(self, id: str) -> None:
         """Removes an evaluation; the audit log says who did.
@@ -287,6 +288,7 @@ class Evaluations:
             queries.remove(connection, id)
             record(connection, change, "evaluation.delete", f"evaluations/{id}")
         self._options.pop(id, None)
+        self._merging.forget(id)
 
     def _read(self, id: str) -> tuple[Evaluation, list[Part]]:
         from service.registry import evaluation_queries as queries
@@ -299,21 +301,6 @@ class Evaluations:
         if found is None:
             raise _unknown()
         return found, parts
-
-    def _fold(self, id: str) -> None:
-        """Merges the parts of an evaluation into one, aside, while others go on pushing."""
-        from service.registry import evaluation_queries as queries
-
-        if not self._store.exists:
-            return
-        with self._store.reading() as connection:
-            parts = queries.parts_of(connection, id)
-        if len(parts) < 2:
-            return
-        folded = whole(parts, merged(None, parts))
-        with self._store.writing() as connection:
-            queries.lock(connection, id)
-            queries.replace_parts(connection, id, parts, folded)
 
 
 def _repeated(digest: str, stored: str, pushed: Pushed) -> Pushed:

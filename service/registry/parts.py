@@ -33,7 +33,7 @@ def merged(options: Options | None, parts: Sequence[Part]) -> State:
     found: State | None = None
     try:
         for part in parts:
-            state = State.from_bytes(part.state)
+            state = State.from_bytes(part.state, ours=True)
             if found is None:
                 found = state
             else:

@@ -10,7 +10,7 @@ import pytest
 
 from service.errors import Code, Conflict, InvalidInput, NotFound, TooLarge, XentError
 from service.evaluation import Options, State, assess, evaluate
-from service.registry import Batch, Evaluations, Facts, Finished, Store, WouldWait
+from service.registry import Batch, Evaluations, Facts, Finished, Store, WouldWait, merging
 from service.registry import evaluations as room
 from service.registry.audit import entries
 from service.registry.evaluation import first_id
@@ -198,6 +198,40 @@ class TestRunning:
         two[1].close(id)
         assert two[0].find(id).report == found.report
         assert len(two[0]._read(id)[1]) == 1
+
+    def test_a_reader_merges_what_is_new(
+        self, make: Callable[..., Evaluations], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one, other = make(), make()
+        id = open_one(one)
+        for number in range(4):
+            push(one, id, number)
+        decoded: list[bytes] = []
+        decode = State.from_bytes
+        monkeypatch.setattr(
+            State, "from_bytes", lambda data, **more: decoded.append(data) or decode(data, **more)
+        )
+
+        def read(evaluations: Evaluations, expected: int) -> int:
+            decoded.clear()
+            found = evaluations.find(id)
+            assert (found.report, found.batches) == (whole(3 * expected), expected)
+            return len(decoded)
+
+        assert [read(one, 4), read(other, 4), read(other, 4)] == [0, 4, 0]
+        push(other, id, 4)
+        assert [read(other, 5), read(one, 5), read(one, 5)] == [0, 1, 0]
+        other._merging.fold(id)
+        assert [read(other, 5), read(one, 5), read(one, 5)] == [0, 1, 0]
+        monkeypatch.setattr(merging, "KEPT_BYTES", 1)
+        push(one, id, 5)
+        assert [read(one, 6), read(one, 6)] == [2, 2]
+        other.close(id)
+        assert [read(one, 6), read(other, 6)] == [0, 0]
+        one.delete(id)
+        for evaluations in (one, other):
+            with pytest.raises(NotFound):
+                evaluations.find(id)
 
     def test_slices_of_all_batches_fit_together(self, evaluations: Evaluations) -> None:
         id = open_one(evaluations)
