@@ -73,7 +73,7 @@ def push(url, id, client, pushes, begin, seconds):
     """Pushes batches that are ready, once all are; puts how long it took into a queue."""
     store = Store(url)
     evaluations = Evaluations(store, 10, 2**25)
-    options = evaluations.options(id)
+    options = evaluations.running.options(id)
     rng = np.random.default_rng(client)
     made = []
     for number in range(pushes):
@@ -82,7 +82,7 @@ def push(url, id, client, pushes, begin, seconds):
     begin.wait()
     start, used = time.perf_counter(), time.process_time()
     for number, batch in enumerate(made):
-        evaluations.push(id, f"{client} {number}", f"{number}", batch)
+        evaluations.running.push(id, f"{client} {number}", f"{number}", batch)
     seconds.put((time.perf_counter() - start, time.process_time() - used))
     store.end()
 
@@ -94,7 +94,7 @@ def pushes_of(url, pushes):
     context = multiprocessing.get_context("spawn")
     for clients in (1, 8):
         with store.writing() as connection:
-            id = evaluations.open(connection, Facts(), options).id
+            id = evaluations.running.open(connection, Facts(), options).id
         begin, seconds = context.Barrier(clients), context.Queue()
         each = pushes // clients
         arguments = (begin, seconds)

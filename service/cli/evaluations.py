@@ -60,7 +60,7 @@ def open_evaluation(classes: str, name: str | None, model: str | None, version: 
     """Open an evaluation that takes batches; prints its id."""
     options = Options.of(classes=classes.split(","))
     with _evaluations() as (kept, store), store.writing() as connection:
-        click.echo(kept.open(connection, Facts(name, model, version), options).id)
+        click.echo(kept.running.open(connection, Facts(name, model, version), options).id)
 
 
 @evaluations.command()
@@ -78,12 +78,12 @@ def push(
     key = key or digest
     given, columns, labels, sample_weights = predictions_of(file, probabilities, label, weights)
     with _evaluations() as (kept, _):
-        options = kept.options(id)
+        options = kept.running.options(id)
         order = _order([str(column) for column in columns], options)
         batch = options.score(
             key, probabilities=given[:, order], labels=labels, sample_weights=sample_weights
         )
-        pushed = kept.push(id, key, digest, Batch.of(batch))
+        pushed = kept.running.push(id, key, digest, Batch.of(batch))
     word = "counted before" if pushed.repeated else "counted"
     click.echo(f"{key[:16]}: {pushed.count} rows {word}, {pushed.ignored} of weight 0")
 
@@ -93,7 +93,7 @@ def push(
 def close(id: str) -> None:
     """Take no more batches and keep the report."""
     with _evaluations() as (kept, _):
-        kept.close(id)
+        kept.running.close(id)
         figures = kept.find(id).figures
     click.echo(", ".join(f"{name} {figures[name]}" for name in SHOWN if name in figures))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.errors import Code, Conflict
+from service.errors import Code, Conflict, NotFound
 from service.evaluation import Options, Report, State
 from service.evaluation.slices import Value
 from service.evaluation.state import FORMAT
@@ -178,3 +178,9 @@ def outdated() -> Conflict:
     """The error of a state that this version of Xent does not read."""
     text = "the rows of the evaluation were added up by another version of Xent, in another format"
     return Conflict(Code.OUTDATED_STATE, text)
+
+
+def unknown() -> NotFound:
+    """The error of an evaluation that is not there."""
+    text = "there is no evaluation of that id; GET /v1/evaluations lists those that there are"
+    return NotFound(Code.UNKNOWN_EVALUATION, text)

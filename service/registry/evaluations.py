@@ -1,43 +1,26 @@
-"""Evaluations that last: stored whole, or run by batches that are pushed from anywhere."""
+"""Evaluations that last, whether they were stored whole or still run."""
 
-import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from service.errors import (
-    Code,
-    Conflict,
-    InvalidInput,
-    NotFound,
-    TooLarge,
-    XentError,
-)
-from service.evaluation import Options, State, union_of_values
+from service.evaluation import State
 from service.registry.audit import record
-from service.registry.clock import now
 from service.registry.evaluation import (
-    Batch,
     Evaluation,
-    Facts,
     Finished,
-    Pushed,
     created_at,
     first_id,
-    is_readable,
-    load_options,
     new_id,
-    outdated,
+    unknown,
 )
 from service.registry.merging import Merging
-from service.registry.parts import Part, merged, report_of, whole
+from service.registry.parts import Part, merged
+from service.registry.running import Running
 from service.registry.store import Store
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-FOLD = 64
-"""With this many parts, they are put into one: reading an evaluation costs no more than that."""
 LAST = "g"
 """Is above every id."""
 
@@ -66,10 +49,8 @@ class Evaluations:
 
     def __init__(self, store: Store, max_open: int, max_bytes: int) -> None:
         self._store = store
-        self._max_open = max_open
-        self._max_bytes = max_bytes
-        self._options: dict[str, Options] = {}
         self._merging = Merging(store)
+        self.running = Running(store, self._merging, max_open, max_bytes)
 
     def add(self, connection: "Connection", finished: Finished) -> Evaluation:
         """Stores an evaluation of all its rows, in a transaction of the caller's."""
@@ -81,124 +62,18 @@ class Evaluations:
         queries.add_part(connection, id, Part(new_id(), 1, finished.state))
         return made
 
-    def open(self, connection: "Connection", facts: Facts, options: Options) -> Evaluation:
-        """Begins an evaluation that takes batches, in a transaction of the caller's.
-
-        Raises:
-            Conflict: as many are open as may be.
-        """
-        from service.registry import evaluation_queries as queries
-
-        if queries.open_ones(connection, self._max_open) >= self._max_open:
-            text = (
-                f"{self._max_open} evaluations are open, the limit XENT_MAX_OPEN_EVALUATIONS; "
-                "close or delete one"
-            )
-            raise Conflict(Code.TOO_MANY_OPEN, text)
-        made = Evaluation(new_id(), facts, options, None, None, batches=0)
-        queries.add(connection, made)
-        return made
-
-    def options(self, id: str) -> Options:
-        """What the batches of an evaluation have in common; from memory once it is known.
-
-        Raises:
-            NotFound: no such evaluation.
-            Conflict: it does not take batches, or another version of Xent opened it.
-            Unavailable: the database cannot be used now.
-            WouldWait: in the thread of a server's loop.
-        """
-        from service.registry import evaluation_queries as queries
-
-        known = self._options.get(id)
-        if known is not None:
-            return known
-        if not self._store.exists:
-            raise _unknown()
-        with self._store.reading() as connection:
-            row = queries.options_of(connection, id)
-        if row is None:
-            raise _unknown()
-        (stored,) = row
-        if stored is None:
-            raise _closed()
-        if not is_readable(stored):
-            raise outdated()
-        options = load_options(stored)
-        if len(self._options) >= self._max_open:  # of evaluations that are long closed
-            self._options.clear()
-        self._options[id] = options
-        return options
-
-    def push(self, id: str, key: str, digest: str, batch: Batch) -> Pushed:
-        """Counts the rows of a batch, once.
-
-        Args:
-            id: of the evaluation.
-            key: of the batch.
-            digest: of what was sent.
-            batch: its rows, scored by the evaluation's options.
-
-        Returns:
-            What came of it, now or when a batch of this key was first pushed.
-
-        Raises:
-            NotFound: no such evaluation.
-            Conflict: it is closed.
-            InvalidInput: the key was used for another batch, or a column of slices has too many
-                values, or of another kind than before.
-            TooLarge: the state of the evaluation would be over its limit.
-            StoreFull: the disk is full.
-            Unavailable: the database cannot be used now, or did not confirm.
-            WouldWait: as in `options`.
-        """
-        from service.registry import evaluation_queries as queries
-
-        pushed = Pushed(batch.count, batch.ignored, repeated=False)
-        while True:
-            with self._store.writing() as connection:
-                found = queries.lock(connection, id)
-                if found is None:
-                    raise _unknown()
-                before = queries.batch(connection, id, key)
-                if before is not None:
-                    return _repeated(digest, *before)
-                closed, known = found
-                if closed is not None:
-                    raise _closed()
-                count, size = queries.size(connection, id)
-                if size + len(batch.state) <= self._max_bytes:
-                    slices = json.dumps(union_of_values(json.loads(known), batch.values))
-                    if slices != known:
-                        queries.set_slices(connection, id, slices)
-                    queries.add_batch(connection, id, key, digest, pushed)
-                    part = Part(new_id(), 1, batch.state)
-                    queries.add_part(connection, id, part)
-                    break
-            if count < 2:
-                text = (
-                    "the state of the evaluation would be over the limit "
-                    f"XENT_MAX_EVALUATION_BYTES of {self._max_bytes} bytes"
-                )
-                raise TooLarge(Code.EVALUATION_TOO_LARGE, text)
-            self._merging.fold(id)  # in one, the parts take less
-        self._merging.add(id, part, first=count == 0)
-        if count > 0 and count % FOLD == 0:  # of all who push, one process does it
-            with suppress(XentError):  # the batch is counted; a later one folds
-                self._merging.fold(id)
-        return pushed
-
     def find(self, id: str) -> Evaluation:
         """An evaluation with its report up to now.
 
         Raises:
             NotFound: no such evaluation.
             Conflict: another version of Xent opened it.
-            Unavailable, WouldWait: as in `options`.
+            Unavailable: the database cannot be used now.
+            WouldWait: in the thread of a server's loop.
         """
         found = self._merging.find(id) if self._store.exists else None
         if found is None:
-            raise _unknown()
+            raise unknown()
         return found
 
     def state(self, id: str) -> State:
@@ -231,7 +106,7 @@ class Evaluations:
             until: microseconds since 1970 that they were made before.
 
         Raises:
-            Unavailable, WouldWait: as in `options`.
+            Unavailable, WouldWait: as in `find`.
         """
         from service.registry import evaluation_queries as queries
 
@@ -244,77 +119,36 @@ class Evaluations:
         more = len(found) > limit
         return EvaluationsPage(tuple(found[:limit]), found[limit - 1].id if more else None)
 
-    def close(self, id: str) -> None:
-        """Takes no more batches and keeps the report; of a closed one nothing changes.
-
-        Raises:
-            NotFound, Conflict: as in `find`.
-            StoreFull, Unavailable, WouldWait: as in `push`.
-        """
-        from service.registry import evaluation_queries as queries
-
-        if not self._store.exists:
-            raise _unknown()
-        self._merging.fold(id)  # most of the work, while others still push
-        with self._store.writing() as connection:
-            if queries.lock(connection, id) is None:
-                raise _unknown()
-            found = queries.find(connection, id)
-            if found is None or found.closed is not None:
-                return
-            parts = queries.parts_of(connection, id)
-            state = merged(found.options, parts)
-            queries.replace_parts(connection, id, parts, whole(parts, state))
-            report, summary = report_of(state)
-            queries.close(connection, id, now(), summary, report)
-        self._merging.forget(id)
-
     def delete(self, id: str) -> None:
         """Removes an evaluation; the audit log says who did.
 
         Raises:
             NotFound: no such evaluation.
-            StoreFull, Unavailable, WouldWait: as in `push`.
+            StoreFull: the disk is full.
+            Unavailable: the database cannot be used now, or did not confirm.
+            WouldWait: as in `find`.
         """
         from service.registry import evaluation_queries as queries
         from service.registry.queries import next_change
 
         if not self._store.exists:
-            raise _unknown()
+            raise unknown()
         with self._store.writing() as connection:
             change = next_change(connection)  # the lock of all changes comes first
             if queries.lock(connection, id) is None:
-                raise _unknown()
+                raise unknown()
             queries.remove(connection, id)
             record(connection, change, "evaluation.delete", f"evaluations/{id}")
-        self._options.pop(id, None)
-        self._merging.forget(id)
+        self.running.forget(id)
 
     def _read(self, id: str) -> tuple[Evaluation, list[Part]]:
         from service.registry import evaluation_queries as queries
 
         if not self._store.exists:
-            raise _unknown()
+            raise unknown()
         with self._store.reading() as connection:
             parts = queries.parts_of(connection, id)  # first: who closes or deletes is seen below
             found = queries.find(connection, id)
         if found is None:
-            raise _unknown()
+            raise unknown()
         return found, parts
-
-
-def _repeated(digest: str, stored: str, pushed: Pushed) -> Pushed:
-    if digest != stored:
-        text = "another batch was pushed with this Idempotency-Key; take a new one for this"
-        raise InvalidInput.at("", Code.IDEMPOTENCY_KEY_REUSED, text)
-    return pushed
-
-
-def _unknown() -> NotFound:
-    text = "there is no evaluation of that id; GET /v1/evaluations lists those that there are"
-    return NotFound(Code.UNKNOWN_EVALUATION, text)
-
-
-def _closed() -> Conflict:
-    text = "the evaluation takes no more batches; POST /v1/evaluations/open begins another one"
-    return Conflict(Code.EVALUATION_CLOSED, text)

@@ -42,7 +42,7 @@ class Opened:
     def open_evaluation(self, options: Options) -> str:
         """Its id."""
         with self.store.writing() as connection:
-            return self.evaluations.open(connection, Facts(), options).id
+            return self.evaluations.running.open(connection, Facts(), options).id
 
 
 @pytest.fixture(scope="session")

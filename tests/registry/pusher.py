@@ -10,7 +10,7 @@ import numpy as np
 
 from service.evaluation import Options
 from service.registry import Batch, Evaluations, Facts, Store
-from service.registry import evaluations as room
+from service.registry import running as room
 
 ROWS = 3
 OPTIONS = Options.of(class_count=2, worst=3)
@@ -32,12 +32,12 @@ def main(url: str, name: str, count: int) -> None:
         id = page.evaluations[0].id
     else:
         with store.writing() as connection:
-            id = evaluations.open(connection, Facts(name), OPTIONS).id
+            id = evaluations.running.open(connection, Facts(name), OPTIONS).id
     # the last one may have been counted without a word: a client would send it again
     first = max(0, (evaluations.find(id).batches or 0) - 1)
     for turn in range(first, first + count):
         batch = Batch.of(OPTIONS.score(str(turn), **rows(turn)))
-        if not evaluations.push(id, str(turn), str(turn), batch).repeated:
+        if not evaluations.running.push(id, str(turn), str(turn), batch).repeated:
             print("batch", turn, id, flush=True)  # noqa: T201
     store.end()
 

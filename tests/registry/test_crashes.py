@@ -75,7 +75,7 @@ def kill_pushers(url: str, kills: int) -> tuple[int, int]:
     whole = dump_json(evaluate(**rows(0, found.batches or 0), worst=3))
     assert acknowledged <= set(range(found.batches or 0))
     assert found.report == whole
-    evaluations.close(id)
+    evaluations.running.close(id)
     assert evaluations.find(id).report == whole
     store.end()
     return len(acknowledged), found.batches or 0

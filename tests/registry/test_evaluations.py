@@ -11,9 +11,10 @@ import pytest
 from service.errors import Code, Conflict, InvalidInput, NotFound, TooLarge, XentError
 from service.evaluation import Options, State, assess, evaluate
 from service.registry import Batch, Evaluations, Facts, Finished, Store, WouldWait, merging
-from service.registry import evaluations as room
+from service.registry import running as room
 from service.registry.audit import entries
 from service.registry.evaluation import first_id
+from service.registry.evaluations import EvaluationsPage
 from service.wire import dump_json
 
 OPTIONS = Options.of(class_count=2, worst=3)
@@ -51,7 +52,7 @@ def add(evaluations: Evaluations, **facts: Any) -> str:
 
 def open_one(evaluations: Evaluations, **facts: Any) -> str:
     with evaluations._store.writing() as connection:
-        return evaluations.open(connection, Facts(**facts), OPTIONS).id
+        return evaluations.running.open(connection, Facts(**facts), OPTIONS).id
 
 
 def batch(number: int, size: int = 3, **more: Any) -> Batch:
@@ -62,7 +63,7 @@ def batch(number: int, size: int = 3, **more: Any) -> Batch:
 
 
 def push(evaluations: Evaluations, id: str, number: int, **more: Any) -> bool:
-    return evaluations.push(id, f"k{number}", f"d{number}", batch(number, **more)).repeated
+    return evaluations.running.push(id, f"k{number}", f"d{number}", batch(number, **more)).repeated
 
 
 def whole(count: int) -> bytes:
@@ -82,9 +83,10 @@ class TestStored:
         assert make().state(id) == State.from_bytes(kept.state)
 
     def test_nothing_is_there_before_the_first(self, evaluations: Evaluations) -> None:
-        assert evaluations.page(None, 5) == room.EvaluationsPage((), None)
-        for call in (evaluations.find, evaluations.state, evaluations.options, evaluations.delete,
-                     evaluations.close, lambda id: push(evaluations, id, 0)):  # fmt: skip
+        assert evaluations.page(None, 5) == EvaluationsPage((), None)
+        stored, running = evaluations, evaluations.running
+        for call in (stored.find, stored.state, stored.delete, running.options, running.close,
+                     lambda id: push(evaluations, id, 0)):  # fmt: skip
             with pytest.raises(NotFound):
                 call(first_id(0) + "0" * 18)
 
@@ -115,7 +117,7 @@ class TestStored:
         kept, gone = add(evaluations), open_one(evaluations)
         push(evaluations, gone, 0)
         evaluations.delete(gone)
-        for call in (evaluations.find, evaluations.options, evaluations.delete,
+        for call in (evaluations.find, evaluations.running.options, evaluations.delete,
                      lambda id: push(evaluations, id, 0)):  # fmt: skip
             with pytest.raises(NotFound):
                 call(gone)
@@ -126,7 +128,7 @@ class TestStored:
     def test_it_takes_no_batches(self, evaluations: Evaluations) -> None:
         id = add(evaluations)
         with pytest.raises(Conflict):
-            evaluations.options(id)
+            evaluations.running.options(id)
         with pytest.raises(Conflict):
             push(evaluations, id, 0)
 
@@ -134,12 +136,12 @@ class TestStored:
         id = open_one(evaluations)
 
         async def ask() -> None:
-            for call in (evaluations.find, evaluations.options, evaluations.close):
+            for call in (evaluations.find, evaluations.running.options, evaluations.running.close):
                 with pytest.raises(WouldWait):
                     call(id)
 
         asyncio.run(ask())
-        assert evaluations.options(id) == OPTIONS
+        assert evaluations.running.options(id) == OPTIONS
 
 
 class TestRunning:
@@ -151,7 +153,7 @@ class TestRunning:
         assert push(other, id, 0)
         assert not push(other, id, 1)
         with pytest.raises(XentError) as error:
-            one.push(id, "k1", "other", batch(2))
+            one.running.push(id, "k1", "other", batch(2))
         assert error.value.code == Code.IDEMPOTENCY_KEY_REUSED
         for evaluations in (one, other):
             found = evaluations.find(id)
@@ -162,7 +164,7 @@ class TestRunning:
     ) -> None:
         id = open_one(evaluations)
         push(evaluations, id, 0)
-        evaluations.close(id)
+        evaluations.running.close(id)
         closed = evaluations.find(id)
         assert closed.report == whole(3)
         assert closed.closed is not None
@@ -170,14 +172,14 @@ class TestRunning:
             push(evaluations, id, 1)
         assert error.value.code == Code.EVALUATION_CLOSED
         assert push(evaluations, id, 0)
-        evaluations.close(id)
+        evaluations.running.close(id)
         assert evaluations.find(id) == closed
 
     def test_an_evaluation_without_rows_has_no_report(self, evaluations: Evaluations) -> None:
         id = open_one(evaluations)
         push(evaluations, id, 0, sample_weights=np.zeros(3))
         assert (evaluations.find(id).report, evaluations.find(id).batches) == (None, 1)
-        evaluations.close(id)
+        evaluations.running.close(id)
         assert (evaluations.find(id).report, evaluations.find(id).summary) == (None, None)
 
     def test_many_at_once_lose_nothing_and_parts_stay_few(
@@ -195,7 +197,7 @@ class TestRunning:
         assert (found.report, found.batches) == (whole(400), 40)
         parts = len(two[0]._read(id)[1])
         assert parts < 8 + 8 + 8
-        two[1].close(id)
+        two[1].running.close(id)
         assert two[0].find(id).report == found.report
         assert len(two[0]._read(id)[1]) == 1
 
@@ -226,7 +228,7 @@ class TestRunning:
         monkeypatch.setattr(merging, "KEPT_BYTES", 1)
         push(one, id, 5)
         assert [read(one, 6), read(one, 6)] == [2, 2]
-        other.close(id)
+        other.running.close(id)
         assert [read(one, 6), read(other, 6)] == [0, 0]
         one.delete(id)
         for evaluations in (one, other):
@@ -267,7 +269,7 @@ class TestRunning:
         assert "XENT_MAX_EVALUATION_BYTES" in refused.detail
         assert number > 3  # merged, they take less
         assert evaluations.find(id).report == whole(3 * number)
-        evaluations.close(id)
+        evaluations.running.close(id)
         open_one(evaluations)
 
     def test_a_state_of_another_version_is_left_alone(
@@ -278,7 +280,7 @@ class TestRunning:
         monkeypatch.setattr("service.registry.evaluation.FORMAT", 99)
         monkeypatch.setattr("service.evaluation.state.FORMAT", 99)
         evaluations = make()
-        for call in (evaluations.options, evaluations.find, evaluations.close):
+        for call in (evaluations.running.options, evaluations.find, evaluations.running.close):
             with pytest.raises(Conflict) as error:
                 call(id)
             assert error.value.code == Code.OUTDATED_STATE

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from service.evaluation import Options, evaluate
-from service.registry import Batch, evaluations
+from service.registry import Batch, running
 from service.registry.key import digest_of, id_of
 from service.wire import dump_json
 
@@ -55,14 +55,14 @@ class Everything(Machine):
         self.same(who, lambda o: self.pushed(o, number, key, variant, batch), expected)
 
     def pushed(self, side: Side, number: int, key: int, variant: int, batch: Batch) -> bool:
-        found = side.evaluations.push(side.id(number), str(key), str(variant), batch)
+        found = side.evaluations.running.push(side.id(number), str(key), str(variant), batch)
         assert (found.count, found.ignored) == (ROWS, 0)
         return found.repeated
 
     @rule(number=FEW, who=WHO)
     def close(self, number: int, who: int) -> None:
         number %= len(self.book.runs) + 1
-        self.same(who, lambda o: o.evaluations.close(o.id(number)), self.book.close(number))
+        self.same(who, lambda o: o.evaluations.running.close(o.id(number)), self.book.close(number))
 
     @rule(number=FEW, who=WHO)
     def remove(self, number: int, who: int) -> None:
@@ -139,7 +139,7 @@ def machine(
     fresh_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[type[Machine]]:
     """With its processes at both databases."""
-    monkeypatch.setattr(evaluations, "FOLD", 2)  # parts are put together all the time
+    monkeypatch.setattr(running, "FOLD", 2)  # parts are put together all the time
     Machine.sides, Machine.steps = [], 0
     for kind in ("sqlite", "postgresql"):
         url, ids, tokens = fresh_url(kind), [], []

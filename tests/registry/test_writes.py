@@ -16,7 +16,7 @@ from service.api.once import Once
 from service.errors import Code, NotFound, StoreFull, Unauthenticated, Unavailable
 from service.evaluation import Options, evaluate
 from service.registry import Batch
-from service.registry import evaluations as room
+from service.registry import running as room
 from service.registry.audit import entries
 from service.registry.idempotency import Attempt
 from service.wire import dump_json
@@ -51,7 +51,7 @@ class Push:
 
     def push(self, opened: Opened, number: int) -> bool:
         batch = Batch.of(OPTIONS.score(str(number), **rows(number)))
-        return opened.evaluations.push(self.id, str(number), str(number), batch).repeated
+        return opened.evaluations.running.push(self.id, str(number), str(number), batch).repeated
 
     def write(self, opened: Opened) -> None:
         self.push(opened, 1)
@@ -70,13 +70,13 @@ class Close(Push):
         self.push(opened, 1)
 
     def write(self, opened: Opened) -> None:
-        opened.evaluations.close(self.id)
+        opened.evaluations.running.close(self.id)
 
     def done(self, opened: Opened) -> bool:
         found = opened.evaluations.find(self.id)
         assert (found.report, found.batches) == (report(2), 2)
         assert (found.closed is None) == (found.summary is None)
-        opened.evaluations.close(self.id)
+        opened.evaluations.running.close(self.id)
         assert opened.evaluations.find(self.id).report == report(2)
         return found.closed is not None
 

@@ -50,7 +50,9 @@ def add_batches(
         if options.class_count > settings.max_classes:
             text = f"{options.class_count} classes; the limit XENT_MAX_CLASSES is "
             raise TooLarge(Code.TOO_MANY_CLASSES, text + str(settings.max_classes))
-        return once.perform(lambda connection: made(evaluations.open(connection, facts, options)))
+        return once.perform(
+            lambda connection: made(evaluations.running.open(connection, facts, options))
+        )
 
     def push_batch(id: str, body: BatchRequest, idempotency_key: BatchKey) -> None:
         """Counts a batch of rows, once.
@@ -61,14 +63,14 @@ def add_batches(
         """
 
     def look(id: str) -> dict[str, Any]:
-        return {"options": evaluations.options(id)}
+        return {"options": evaluations.running.options(id)}
 
     def score(id: str, options: Options, key: str, body: BatchRequest) -> Batch:
         return Batch.of(options.score(key, **body.arguments()))
 
     def push(thing: Batch, once: Once, id: str) -> Response:
         key = once.attempt.key
-        pushed = evaluations.push(id, key, once.attempt.request, thing)
+        pushed = evaluations.running.push(id, key, once.attempt.request, thing)
         metrics.pushed(repeated=pushed.repeated)
         counted = {"count": pushed.count, "ignored": pushed.ignored}
         headers = REPLAYED if pushed.repeated else None
@@ -79,7 +81,7 @@ def add_batches(
 
         Of one that is closed already nothing changes.
         """
-        evaluations.close(id)
+        evaluations.running.close(id)
         return Response(dump_json(described(evaluations.find(id))), 200, None, JSON)
 
     add_stored(
