@@ -23,7 +23,7 @@ The tree; `service.api.problems` maps each leaf to a status, and a test holds th
 Every error carries a `Code`: a stable word for programs, explained at `/problems/{code}`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +58,12 @@ def cell(member: str, *indices: int | str) -> tuple[str, str]:
     names = [str(name)[:MAX_NAME] for name in (member, *indices)]
     escaped = (name.replace("~", "~0").replace("/", "~1") for name in names)
     return "/" + "/".join(escaped), names[0] + "".join(f"[{name}]" for name in names[1:])
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of some names that a client chose, cut short as those of cells are."""
+    shown = [name[:MAX_NAME] for name in names[:8]]
+    return ", ".join(shown if len(names) <= len(shown) else [*shown, "..."])
 
 
 class XentError(Exception):

@@ -51,11 +51,12 @@ class Commands(click.Group):
         """Errors in what was given end the command with exit code 1 and one line."""
         try:
             return super().invoke(ctx)
-        except InvalidInput as error:
-            lines = "\n".join(fault.detail for fault in error.faults)
-            raise click.ClickException(lines) from error
         except XentError as error:
-            raise click.ClickException(error.detail) from error
+            from service.evaluation.pictures.words import printable  # names of others, as columns'
+
+            told = error.faults if isinstance(error, InvalidInput) else [error]
+            lines = "\n".join(printable(each.detail) for each in told)
+            raise click.ClickException(lines) from error
         except OSError as error:
             raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 

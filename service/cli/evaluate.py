@@ -19,6 +19,7 @@ from service.cli.progress import progress
 from service.cli.tables import read_model
 from service.errors import XentError
 from service.evaluation import Policies, pictures
+from service.evaluation.pictures import words
 from service.wire import dump_json
 
 OF_FILES = ("normalize", "row_id", "slices", "on_error")
@@ -128,10 +129,10 @@ def _evaluate_files(
     if failure is not None:
         if on_error == "stop" or state is None or not state.count:
             raise failure
-        click.echo(f"Error: {failure.detail}", err=True)
+        click.echo(f"Error: {words.printable(failure.detail)}", err=True)
         click.echo("the report is of the rows before", err=True)
     for text in bulk.faults:
-        click.echo(f"left out: {text}", err=True)
+        click.echo(f"left out: {words.printable(text)}", err=True)
     if bulk.rejected:
         click.echo(f"{bulk.rejected} rows were left out", err=True)
     if state is None:

@@ -1,5 +1,6 @@
 """One file of predictions: what its columns mean, and its rows, batch by batch, to be scored."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from service.cli.tables import class_of
-from service.errors import Code, Fault, InvalidInput, cell
+from service.errors import MAX_NAME, Code, Fault, InvalidInput, cell, listed
 from service.evaluation import Factor, Policies
 from service.evaluation.intake import why_bad
 from service.wire.batches import Batch, Source
@@ -47,17 +48,22 @@ class Columns:
         """The columns of the predictions.
 
         Raises:
-            InvalidInput: there are none, or one of the others is missing.
+            InvalidInput: there are none, one of the others is missing, or a name is there twice.
         """
         others = {*self.texts, self.weights}
         for name in (*self.texts, *([] if self.weights is None else [self.weights])):
             if name not in names:
-                text = f"there is no column {name[:64]}; there is {', '.join(names[:8])}"
-                raise InvalidInput.at("/columns", Code.MISSING_MEMBER, text[:400])
+                text = f"there is no column {name[:MAX_NAME]}; there is {listed(names)}"
+                raise InvalidInput.at("/columns", Code.MISSING_MEMBER, text)
         found = [n for n in names if n not in others and fnmatchcase(n, self.pattern)]
         if not found:
             text = f"no column has a name that --{self.member} matches"
             raise InvalidInput.at("/columns", Code.MISSING_MEMBER, text)
+        used = {*found, *others}
+        for name, times in Counter(names).items():
+            if times > 1 and name in used:
+                text = f"column {name[:MAX_NAME]} is there {times} times"
+                raise InvalidInput.at("/columns", Code.DUPLICATE_MEMBER, text)
         return found
 
 
@@ -83,8 +89,8 @@ class Predictions:
         own = tuple(class_of(column, columns.pattern) for column in found)
         self.classes = own if classes is None else classes
         if sorted(own) != sorted(self.classes):
-            text = f"its classes are {', '.join(own)}; before, {', '.join(self.classes)}"
-            raise InvalidInput.at("/columns", Code.SHAPE_MISMATCH, text[:400])
+            text = f"its classes are {listed(own)}; before, {listed(self.classes)}"
+            raise InvalidInput.at("/columns", Code.SHAPE_MISMATCH, text)
         self._source = source
         self._columns = columns
         self._predictions = [found[own.index(label)] for label in self.classes]
@@ -103,15 +109,15 @@ class Predictions:
         columns, width = self._columns, len(self.classes)
         labels = batch.texts[columns.label]
         known = {name: place for place, name in enumerate(self.classes)}
-        codes = np.array([known.get(value, -1) for value in labels.values] + [-1], np.int64)
+        codes = np.array([known.get(value, -1) for value in labels.values], np.int64)
         rows: Rows = {columns.member: batch.numbers[:, :width], "labels": codes[labels.codes]}
         if columns.weights is not None:
             rows["sample_weights"] = batch.numbers[:, width]
         if columns.row_id is not None:
             ids = batch.texts[columns.row_id]
-            rows["row_ids"] = np.array([*ids.values, ""], object)[ids.codes]
+            rows["row_ids"] = np.array(ids.values, object)[ids.codes]
         slices = {name: batch.texts[name] for name in columns.slices}
-        rows["slices"] = {name: Factor((*w.values, ""), w.codes) for name, w in slices.items()}
+        rows["slices"] = {name: Factor(w.values, w.codes) for name, w in slices.items()}
         return rows
 
     def fault(self, batch: Batch, rows: Rows, row: int, policies: Policies) -> Fault:
@@ -123,9 +129,7 @@ class Predictions:
         code, column = fault.code, None
         if member == "labels":
             column, code = self._columns.label, Code.UNKNOWN_LABEL
-            what = f"is none of the {len(self.classes)} classes"
-            if batch.texts[column].codes[row] < 0:
-                what, code = "is missing", Code.MISSING_VALUE
+            what = f"is none of the {len(self.classes)} classes, {listed(self.classes)}"
         elif member == "sample_weights":
             column = self._columns.weights
         elif len(path) > 1:
@@ -135,5 +139,5 @@ class Predictions:
         what = what.replace('normalize ("renormalize" or "off")', "--normalize renormalize or off")
         where = f"row {batch.rows[row]}"
         where += "" if batch.lines is None else f" (line {batch.lines[row]})"
-        where += "" if column is None else f", column {column[:64]},"
+        where += "" if column is None else f", column {column[:MAX_NAME]},"
         return Fault(f"/rows/{batch.rows[row]}", code, f"{where} {what}")

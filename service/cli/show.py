@@ -3,12 +3,14 @@
 import csv
 import dataclasses
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.classifier import Model, Prediction, Trained
 from service.errors import Code, InvalidInput
-from service.evaluation import Comparison, Report
+from service.evaluation import Comparison, Difference, Report
+from service.evaluation.pictures import words
 from service.wire import dump_json
 
 
@@ -28,7 +30,11 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else words.printable(str(value))
+
+
+def _range(ends: tuple[float, float]) -> str:
+    return "unknown" if math.isnan(ends[0]) else f"{ends[0]:.6g} to {ends[1]:.6g}"
 
 
 def trained(found: Trained) -> str:
@@ -78,9 +84,10 @@ def _statistics(found: Trained) -> str:
 
 
 def report(found: Report) -> str:
-    """The figures of an evaluation, log loss first."""
-    figures = [
+    """The figures of an evaluation, log loss first; of unusual rows, those that there are."""
+    figures: list[tuple[str, object]] = [
         ("log loss", found.log_loss),
+        ("  with 95 % confidence", _range(found.interval)),
         ("  of class frequencies", found.prior_baseline),
         ("  of the uniform prediction", found.uniform_baseline),
         ("skill", found.skill),
@@ -89,17 +96,25 @@ def report(found: Report) -> str:
         ("calibration error (ECE)", found.calibration.ece),
         ("rows", found.count),
     ]
-    if found.infinite:
-        figures.append(("rows given probability 0", found.infinite))
+    unusual = [
+        ("rows given probability 0", found.infinite),
+        ("rows of a loss past float64", found.overflowed),
+        ("rows divided by their sum", found.renormalized),
+        ("rows of weight 0, left out", found.ignored),
+    ]
+    figures += [(name, count) for name, count in unusual if count]
     classes = [
-        (str(c.label), c.support, c.log_loss, c.precision, c.recall) for c in found.per_class
+        (words.name(c.label), c.support, c.log_loss, c.precision, c.recall) for c in found.per_class
     ]
     header = ("class", "support", "log loss", "precision", "recall")
     lines = [f"{name:<30}{_cell(value)}" for name, value in figures]
     lines += ["", table(classes, header)]
     for name, values in (found.slices or {}).items():
-        rows = [(str(v.value), v.count, v.log_loss, v.standard_error, v.accuracy) for v in values]
-        lines += ["", table(rows, (name, "rows", "log loss", "standard error", "accuracy"))]
+        rows = [
+            (words.name(v.value), v.count, v.log_loss, v.standard_error, v.accuracy) for v in values
+        ]
+        header = (words.name(name), "rows", "log loss", "standard error", "accuracy")
+        lines += ["", table(rows, header)]
     return "\n".join(lines)
 
 
@@ -154,10 +169,20 @@ def _log_loss(model: Model) -> tuple[float | str, str]:
 
 
 def comparison(found: Comparison) -> str:
-    """The verdict on a candidate."""
+    """The verdict on a candidate, and what it rests on."""
     low, high = found.interval
-    return (
+    lines = [
         f"{'better' if found.better else 'NOT SHOWN TO BE BETTER'}: log loss "
         f"{found.baseline:.6g} before, {found.candidate:.6g} after; difference "
-        f"{found.delta:.6g}, 95 % from {low:.6g} to {high:.6g}, margin {found.margin:g}"
-    )
+        f"{found.delta:.6g}, 95 % from {low:.6g} to {high:.6g}, margin {found.margin:g}",
+        f"of {found.count} rows {found.won} have a smaller loss, {found.lost} a larger one; "
+        f"p of no difference {found.p_t:.3g} (t test), {found.p_sign:.3g} (sign test)",
+    ]
+    for name, some in {"class": found.per_class, **(found.slices or {})}.items():
+        lines += ["", _differences(name, some)]
+    return "\n".join(lines)
+
+
+def _differences(name: str, some: Sequence[Difference]) -> str:
+    rows = [(words.name(each.label), each.count, each.delta, *each.interval) for each in some]
+    return table(rows, (words.name(name), "rows", "difference", "95 % from", "to"))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.errors import MAX_NAME, Code, InvalidInput, MalformedBody, Missing, cell
+from service.errors import MAX_NAME, Code, Fault, InvalidInput, MalformedBody, Missing, cell
 from service.wire.batches import ROWS, Batch, Words
 
 MAGIC = b"ARROW1"
@@ -111,12 +111,35 @@ def check_types(schema: Any, numbers: Sequence[str], texts: Sequence[str], pa: A
 def batch_of(
     batch: Any, first: int, numbers: Sequence[str], texts: Sequence[str], share: float
 ) -> Batch:
-    """A record batch as arrays."""
+    """A record batch as arrays, without the rows that lack a text."""
+    rows = np.arange(first, first + batch.num_rows)
+    bad = _without_text(batch, rows, texts)
+    if bad:
+        kept = np.flatnonzero(~np.isin(rows, [row for row, _ in bad]))
+        batch, rows = batch.take(kept), rows[kept]
     matrix = np.empty((len(numbers), batch.num_rows))
     for place, name in enumerate(numbers):
         matrix[place] = _numbers(batch.column(name))
     words = {name: _words(batch.column(name)) for name in texts}
-    return Batch(np.arange(first, first + batch.num_rows), matrix.T, words, share)
+    return Batch(rows, matrix.T, words, share, bad=bad)
+
+
+def _without_text(
+    batch: Any, rows: npt.NDArray[np.int64], texts: Sequence[str]
+) -> list[tuple[int, Fault]]:
+    """The rows that have no value in a column of texts, each by the first of these."""
+    found: dict[int, Fault] = {}
+    for name in texts:
+        column = batch.column(name)
+        if hasattr(column, "dictionary") and column.dictionary.null_count:
+            column = column.dictionary_decode()
+        if not column.null_count:
+            continue
+        for row in rows[column.is_null().to_numpy(zero_copy_only=False)].tolist():
+            pointer, _ = cell("rows", row, name)
+            text = f"row {row}, column {name[:MAX_NAME]}, is missing"
+            found.setdefault(row, Fault(pointer, Code.MISSING_VALUE, text))
+    return sorted(found.items())
 
 
 def _numbers(column: Any) -> npt.NDArray[Any]:
@@ -128,15 +151,12 @@ def _numbers(column: Any) -> npt.NDArray[Any]:
 
 
 def _words(column: Any) -> Words:
-    """Each distinct value once as a string; -1 for what is missing."""
+    """Each distinct value once as a string."""
     if not hasattr(column, "dictionary"):
         column = column.dictionary_encode()
-    values = [str(value) for value in column.dictionary.to_pylist()]
-    codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    if len(set(values)) == len(values):
-        return Words(tuple(values), codes)
-    distinct = Words.of(values)  # a dictionary may name a value twice
-    return Words(distinct.values, np.where(codes < 0, -1, distinct.codes[codes]))
+    values = Words.of([str(value) for value in column.dictionary.to_pylist()])
+    codes = column.indices.to_numpy(zero_copy_only=False)
+    return Words(values.values, values.codes[codes])  # a dictionary may name a value twice
 
 
 def _refused(name: str, code: Code, what: str) -> InvalidInput:

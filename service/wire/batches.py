@@ -19,17 +19,17 @@ class Words:
 
     Attributes:
         values: the distinct ones.
-        codes: (n,) the number of each row's; -1 where the cell is empty.
+        codes: (n,) the number of each row's.
     """
 
     values: tuple[str, ...]
     codes: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, texts: Sequence[str | None]) -> "Words":
+    def of(cls, texts: Sequence[str]) -> "Words":
         """A column as it is written."""
         seen: dict[str, int] = {}
-        codes = (-1 if text is None else seen.setdefault(text, len(seen)) for text in texts)
+        codes = (seen.setdefault(text, len(seen)) for text in texts)
         return cls(codes=np.fromiter(codes, np.int64, len(texts)), values=tuple(seen))
 
 
@@ -43,7 +43,7 @@ class Batch:
         texts: columns of strings by name.
         share: of the file that has been read with them.
         lines: (n,) of the file, from 1, where it has lines.
-        bad: rows that cannot be read, which are not among the others.
+        bad: rows that cannot be read, or lack a text, which are not among the others.
     """
 
     rows: npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from service.errors import MAX_NAME, Code, InvalidInput, MalformedBody, TooLarge, cell
+from service.errors import MAX_NAME, Code, InvalidInput, MalformedBody, TooLarge, cell, listed
 
 CSV = "text/csv"
 MAX_HEADER = 2**20
@@ -126,9 +126,7 @@ def check_columns(
     for name in (*texts, *ignored, *chosen):
         if name not in header:
             pointer, _ = cell("columns", name)
-            shown = ", ".join(column[:MAX_NAME] for column in header[:8])
-            more = ", ..." if len(header) > 8 else ""
-            detail = f"there is no column {name[:MAX_NAME]}; there is {shown}{more}"
+            detail = f"there is no column {name[:MAX_NAME]}; there is {listed(header)}"
             raise InvalidInput.at(pointer, Code.MISSING_MEMBER, detail)
     return chosen
 
@@ -150,12 +148,24 @@ Row = tuple[int, list[str]]
 
 def whole_rows(reader: Iterator[list[str]], header: Sequence[str]) -> Iterator[Row]:
     """The rows with the numbers of their lines, each as long as the header."""
-    for cells in reader:
-        line: int = reader.line_num  # type: ignore[attr-defined]
+    for line, cells in numbered_rows(reader):
         if len(cells) != len(header):
-            held = f"has {len(cells)} cells" if cells else "is empty"
-            raise malformed(f"line {line} {held}; the first line has {len(header)}")
+            raise malformed(f"line {line} {wrong_length(cells, header)}")
         yield line, cells
+
+
+def numbered_rows(reader: Iterator[list[str]]) -> Iterator[Row]:
+    """The rows with the numbers of the lines that they begin on."""
+    line: int = reader.line_num + 1  # type: ignore[attr-defined]
+    for cells in reader:
+        yield line, cells
+        line = reader.line_num + 1  # type: ignore[attr-defined]
+
+
+def wrong_length(cells: Sequence[str], header: Sequence[str]) -> str:
+    """What is wrong with a row that is not as long as the header."""
+    held = f"has {len(cells)} cells" if cells else "is empty"
+    return f"{held}; the first line has {len(header)}"
 
 
 def _read(

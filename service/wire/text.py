@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from service.errors import MAX_NAME, Code, Fault, InvalidInput, MalformedBody, XentError, cell
+from service.errors import MAX_NAME, Code, Fault, InvalidInput, MalformedBody, cell
 from service.wire.arrays import NON_FINITE
 from service.wire.batches import Batch, Words
-from service.wire.csv import malformed, numbers_of, what_is_wrong, whole_rows
+from service.wire.csv import malformed, numbered_rows, numbers_of, what_is_wrong, wrong_length
 from service.wire.json import parse_object
 
 # Rows of text are lists of objects until they are arrays.
@@ -81,7 +81,10 @@ class CsvFile:
             reader = csv.reader(lines, strict=True)
             next(reader)
             try:
-                for line, cells in whole_rows(reader, self.names):
+                for line, cells in numbered_rows(reader):
+                    if len(cells) != len(self.names):
+                        rows.refuse(line, "", Code.INVALID_CSV, wrong_length(cells, self.names))
+                        continue
                     words = [cells[place] for place in others]
                     values = numbers_of([cells[place] for place in places])
                     if values is None or not all(word.strip() for word in words):
@@ -94,9 +97,6 @@ class CsvFile:
             except csv.Error as error:
                 yield rows.batch(0)
                 raise malformed(f"line {reader.line_num}: {error}") from None
-            except XentError:
-                yield rows.batch(0)
-                raise
         yield rows.batch(self._path.stat().st_size)
 
 

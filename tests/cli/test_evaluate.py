@@ -128,12 +128,14 @@ def test_logits_and_renormalized_rows(tmp_path):
         ({"w": (7, -1.0)}, "w", ("a weight is >= 0",)),
         ({"p_dog": (7, 1.5)}, "p_dog", ("a probability lies in [0, 1]",)),
         ({"p_bee": (7, 0.9), "p_cat": (7, 0.9)}, None, ("--normalize renormalize",)),
+        ({"place": (7, None)}, "place", ("missing", "empty")),
+        ({"id": (7, None)}, "id", ("missing", "empty")),
     ],
-    ids=["null", "no label", "unknown class", "weight", "probability", "sum"],
+    ids=["null", "no label", "unknown class", "weight", "probability", "sum", "slice", "id"],
 )
 def test_a_bad_cell_is_named_and_can_be_left_out(form, changed, column, words, tmp_path):
     path = write(tmp_path / f"p.{form}", some(0, 20, **changed))
-    options = ("--probabilities", "p_*", "--weights", "w")
+    options = ("--probabilities", "p_*", "--weights", "w", "--slice", "place", "--row-id", "id")
     refused = run(path, "--label", "y", *options, code=1).stderr
     line = {"csv": " (line 9)", "ndjson": " (line 8)"}.get(form, "")
     where = f"p.{form}: row 7{line}" + ("" if column is None else f", column {column},")
@@ -152,6 +154,26 @@ def test_a_bad_cell_is_named_and_can_be_left_out(form, changed, column, words, t
     )
 
 
+def test_a_value_that_a_dictionary_lacks_is_missing(tmp_path):
+    labels = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), pa.array(["bee", None, "cat"]))
+    path = write(tmp_path / "p.arrow", {**some(0, 3), "y": labels})
+    options = ("--label", "y", "--probabilities", "p_*")
+    assert "row 1, column y, is missing" in run(path, *options, code=1).stderr
+
+
+def test_a_line_of_another_length_is_a_bad_row_and_rows_are_named_by_their_first_line(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text('y,p_a,p_b\na,0.5,0.5\na,0.5\n\n"a\nb",0.5,0.5\nb,0.25,0.75\n')
+    options = ("--probabilities", "p_*")
+    said = run(path, "--label", "y", *options, code=1).stderr
+    assert "p.csv: row 1 (line 3), has 2 cells; the first line has 3" in said
+    found, said = judged(path, *options, "--on-error", "collect")
+    assert found["count"] == 2
+    assert "row 2 (line 4), is empty; the first line has 3" in said
+    assert "row 3 (line 5), column y, is none of the 2 classes, a, b" in said
+    assert "3 rows were left out" in said
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_file_that_is_cut_short_is_an_error_and_what_was_read_of_it_is_not_lost(form, tmp_path):
     path = write(tmp_path / f"p.{form}", COLUMNS)
@@ -168,7 +190,7 @@ def test_a_file_that_is_cut_short_is_an_error_and_what_was_read_of_it_is_not_los
         "--json",
         "--on-error",
         "collect",
-        code=0 if form == "ndjson" else 1,
+        code=0 if form in ("csv", "ndjson") else 1,  # of text, the last line alone is bad
     )
     assert json.loads(found.stdout)["count"] >= 50
 
@@ -186,6 +208,25 @@ def test_a_file_that_is_cut_short_is_an_error_and_what_was_read_of_it_is_not_los
 def test_missing_columns(form, options, said, tmp_path):
     path = write(tmp_path / f"p.{form}", some(0, 9))
     assert said in run(path, "--label", "y", *options, code=1).stderr
+
+
+@pytest.mark.parametrize("name", ["p_a", "y"])
+@pytest.mark.parametrize("form", ["csv", "parquet", "arrow"])
+def test_a_name_of_two_columns_says_nothing(form, name, tmp_path):
+    path = tmp_path / f"p.{form}"
+    table = pa.table([[0.5], [0.5], ["a"], ["a" if name == "y" else "0.5"]], [*"abc", "d"])
+    table = table.rename_columns(["p_a", "p_b", "y", name])
+    if form == "csv":
+        rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+        lines = [table.column_names, *([str(cell) for cell in row] for row in rows)]
+        path.write_text("\n".join(map(",".join, lines)) + "\n")
+    elif form == "parquet":
+        parquet.write_table(table, path)
+    else:
+        with pa.ipc.new_file(str(path), table.schema) as writer:
+            writer.write_table(table)
+    said = run(path, "--label", "y", "--probabilities", "p_*", code=1).stderr
+    assert f"p.{form}: column {name} is there 2 times" in said
 
 
 def test_columns_of_another_type_and_files_that_are_none(tmp_path):
@@ -233,6 +274,44 @@ def test_the_table_has_the_slices_that_were_asked_for(tmp_path):
     place = lines.index(["day", "rows", "log", "loss", "standard", "error", "accuracy"])
     assert lines[place + 1][:3] == ["mon", "2", "0.693147"]
     assert lines[place + 2][:3] == ["tue", "1", "0.287682"]
+
+
+def test_the_table_has_the_interval_and_the_rows_that_are_unlike_others(tmp_path):
+    path = tmp_path / "z.ndjson"
+    rows = [
+        {"y": "a", "z_a": 1e308, "z_b": -1e308, "w": 1},
+        {"y": "b", "z_a": 1e308, "z_b": -1e308, "w": 1},
+        {"y": "b", "z_a": 0, "z_b": "-Infinity", "w": 1},
+        {"y": "b", "z_a": 0, "z_b": 0, "w": 0},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    shown = run(path, "--label", "y", "--logits", "z_*", "--weights", "w").stdout
+    figures = dict(line.rsplit(maxsplit=1) for line in shown.split("\n\n")[0].splitlines())
+    assert figures["  with 95 % confidence"] == "unknown"
+    assert figures["rows given probability 0"] == "1"
+    assert figures["rows of a loss past float64"] == "1"
+    assert figures["rows of weight 0, left out"] == "1"
+    path = write(tmp_path / "p.csv", COLUMNS)
+    low, high = judged(path, "--probabilities", "p_*")[0]["interval"]
+    shown = run(path, "--label", "y", "--probabilities", "p_*").stdout
+    assert shown.splitlines()[1].endswith(f" {low:.6g} to {high:.6g}")
+    assert "weight 0" not in shown
+
+
+def test_names_of_others_do_not_steer_the_terminal(tmp_path):
+    path = tmp_path / "p.ndjson"
+    names = {"\x1b[31mred\n": "a", "x" * 200: "a", "": "a", "plain": "b"}
+    rows = [{"y": y, "p_a": 0.5, "p_b": 0.5, "\x1bday": name} for name, y in names.items()]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    options = ("--label", "y", "--probabilities", "p_*")
+    shown = run(path, *options, "--slice", "\x1bday").stdout
+    assert "\x1b" not in shown
+    assert len(shown.split("\n\n")[-1].splitlines()) == 5
+    assert max(map(len, shown.splitlines())) < 110
+    assert "(empty)" in shown
+    said = run(path, *options, "--weights", "\x1b[2J", code=1).stderr
+    assert "\x1b" not in said
+    assert "there is no column \N{REPLACEMENT CHARACTER}[2J" in said
 
 
 def test_a_parquet_file_of_many_row_groups_takes_the_memory_of_one(tmp_path):

@@ -96,6 +96,13 @@ def test_the_gate_reads_files_of_other_batches_and_forms_side_by_side(tmp_path, 
         slices={"region": regions.tolist()},
     )
     assert found == json.loads(dump_json(wanted))
+    shown = run("compare", *files, *options).stdout
+    assert f"of {wanted.count} rows {wanted.won} have a smaller loss, {wanted.lost} a " in shown
+    assert f"{wanted.p_t:.3g} (t test), {wanted.p_sign:.3g} (sign test)" in shown
+    lines = [line.split() for line in shown.splitlines()]
+    for each in (*wanted.per_class, *wanted.slices["region"]):
+        figures = (each.delta, *each.interval)
+        assert [each.label, str(each.count), *(f"{x:.6g}" for x in figures)] in lines
 
 
 def test_a_bad_row_on_either_side_is_named_with_its_file(tmp_path):

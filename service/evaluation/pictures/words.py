@@ -23,12 +23,17 @@ def number(value: Number) -> str:
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 
 
+def printable(text: str) -> str:
+    """A text of others on one line, without signs that steer a terminal or turn the line around."""
+    return "".join(
+        sign if sign.isprintable() or sign in JOINERS else "\N{REPLACEMENT CHARACTER}"
+        for sign in text
+    )
+
+
 def name(value: object, longest: int = 48) -> str:
     """What others have named, on one printable line; what they have not, in brackets."""
-    text = "".join(
-        sign if sign.isprintable() or sign in JOINERS else "\N{REPLACEMENT CHARACTER}"
-        for sign in str(value)
-    )
+    text = printable(str(value))
     if not text:
         return "(empty)"
     return text if len(text) <= longest else text[: longest - 1] + "…"
