@@ -1,5 +1,6 @@
 """PostgreSQL that is restarted, ended, cut off, slow, silent, full or no longer the first."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -57,12 +58,13 @@ class Used:
         self.acknowledged.append(("version", number, value))
         self.last = time.monotonic()
 
-    def recovered(self) -> None:
-        """Writes are acknowledged again, soon enough."""
+    def recovered(self, fault: str) -> None:
+        """Writes are acknowledged again, soon enough after a fault has ended."""
         ended = time.monotonic()
         while self.last <= ended:
             assert time.monotonic() - ended < RECOVERY_SECONDS
             time.sleep(0.01)
+        sys.stdout.write(f"{fault}: written to again after {self.last - ended:.2f} s\n")
 
     def _score(self) -> None:
         while not self._over.is_set():
@@ -114,7 +116,7 @@ def test_its_processes_ended(postgresql: Any, direct: str) -> None:
     with Used(direct) as used:
         for _ in range(3):
             postgresql.psql(ENDING)
-            used.recovered()
+            used.recovered("its processes ended")
     kept(used, direct)
 
 
@@ -123,7 +125,7 @@ def test_restarted(postgresql: Any, direct: str) -> None:
         postgresql.stop()
         time.sleep(0.2)
         postgresql.start()
-        used.recovered()
+        used.recovered("restarted")
     kept(used, direct)
     assert used.unconfirmed > 0
 
@@ -134,7 +136,7 @@ def test_cut_off(direct: str, through: str, proxy: Proxy) -> None:
             proxy.cut()
             time.sleep(seconds)
             proxy.listen()
-            used.recovered()
+            used.recovered("cut off")
     kept(used, direct)
     assert used.unconfirmed > 0
 
@@ -144,7 +146,7 @@ def test_slow(direct: str, through: str, proxy: Proxy) -> None:
         proxy.delay = 0.05
         time.sleep(1)
         proxy.delay = 0
-        used.recovered()
+        used.recovered("slow")
     kept(used, direct)
 
 
@@ -167,7 +169,7 @@ def test_silent(
                 assert time.monotonic() - begun < 12
                 time.sleep(0.05)
             time.sleep(seconds)
-        used.recovered()
+        used.recovered("silent")
     kept(used, direct)
 
 
@@ -265,5 +267,5 @@ def test_no_longer_the_first_of_its_replicas(postgresql: Any, direct: str) -> No
             time.sleep(0.3)
             with pytest.raises(Unavailable):
                 used.registry.register(model("mine"))
-        used.recovered()
+        used.recovered("no longer the first")
     kept(used, direct)

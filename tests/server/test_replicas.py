@@ -163,13 +163,19 @@ def lost(server: Any, ask: Client) -> None:
     soon(lambda: bool(server.lines(event="the store cannot be read")), 10)
 
 
+def recovered(fault: str, ask: Client) -> None:
+    """Versions are registered again, soon enough after a fault has ended."""
+    seconds = soon(lambda: bool(ask.register()[0] == 201), RECOVERY_SECONDS)
+    sys.stdout.write(f"{fault}: registered again over HTTP after {seconds:.2f} s\n")
+
+
 def test_a_database_that_is_cut_off_stops_no_scoring(server: Any, proxy: Proxy) -> None:
     with closing(Client(server)) as ask:
         with Load(server) as load:
             proxy.cut()
             lost(server, ask)
             proxy.listen()
-            soon(lambda: ask.register()[0] == 201, RECOVERY_SECONDS)
+            recovered("cut off", ask)
         load.check()
 
 
@@ -194,7 +200,7 @@ def test_a_database_that_keeps_silent_holds_up_nobody_for_ever(server: Any, prox
                 assert not all(one.done() for one in waiting)
                 answers = [one.result() for one in waiting]
             with closing(Client(server)) as again:  # the other has been idle for too long
-                soon(lambda: again.register()[0] == 201, RECOVERY_SECONDS)
+                recovered("silent", again)
         load.check()
     assert {status for status, _ in answers} == {503}
     assert max(seconds for _, seconds in answers) < 15
