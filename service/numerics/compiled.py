@@ -25,7 +25,7 @@ NAME = f"numba {numba.__version__}"
 STRIP = 256
 """Rows of few classes that are worked on together: their exponentials stay in the L1 cache."""
 
-LANES = 32
+LANES = 16
 """Sums that a long row is added up in, side by side."""
 
 
