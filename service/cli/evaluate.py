@@ -127,7 +127,11 @@ def _evaluate_files(
             failure = error
     state = None if bulk.intake is None else bulk.intake.state
     if failure is not None:
-        if on_error == "stop" or state is None or not state.count:
+        if state is None or not state.count:
+            raise failure
+        if on_error == "stop":
+            loss = state.finish().log_loss
+            click.echo(f"the {state.count} rows before have the log loss {loss:.6g}", err=True)
             raise failure
         click.echo(f"Error: {words.printable(failure.detail)}", err=True)
         click.echo("the report is of the rows before", err=True)

@@ -1,6 +1,7 @@
 """Two models on the same rows: is the second one better, and how sure is that."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -161,10 +162,8 @@ def _of(side: str) -> Iterator[None]:
 
 
 def _renamed(fault: Fault, side: str) -> Fault:
-    detail = fault.detail
-    for member in ("logits", "probabilities"):
-        detail = detail.replace(member, f"{side}_{member}")
-    for member in ("/logits", "/probabilities"):
-        if fault.pointer.startswith(member):
-            return Fault(f"/{side}_{fault.pointer[1:]}", fault.code, detail)
-    return fault
+    if fault.pointer.startswith("/slices"):  # whose columns may be called anything
+        return fault
+    detail = re.sub(r"\b(logits|probabilities)\b", rf"{side}_\1", fault.detail)
+    pointer = re.sub(r"^/(logits|probabilities)\b", rf"/{side}_\1", fault.pointer)
+    return Fault(pointer, fault.code, detail)

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec
 import numpy as np
 import numpy.typing as npt
 
-from service.errors import Faults
+from service.errors import Code, Faults, InvalidInput
 from service.evaluation.bootstrap import MAX_REPLICATES, cluster_codes
 from service.evaluation.extras import Extra, check_extras, extras
 from service.evaluation.pieces import Array
@@ -102,6 +102,9 @@ def assess(
     state = State(count, None if classes is None else tuple(classes), bins, worst, top_k)
     state.add(batch)
     codes = cluster_codes(clusters, labels.size, sample_weights)
+    if codes is not None and "bootstrap" not in include:
+        text = 'clusters are for the bootstrap alone, which include: ["bootstrap"] asks for'
+        raise InvalidInput.at("/clusters", Code.CONFLICTING_MEMBERS, text)
     report = state.finish(curves="curves" in include)
     if not set(include) - {"curves"}:
         return report, state

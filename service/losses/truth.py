@@ -210,10 +210,12 @@ def _label_error(
 ) -> InvalidInput:
     place = tuple(int(i) for i in np.unravel_index(row, labels.shape)) if labels.shape else ()
     pointer, name = cell(member, *place)
+    value = labels.reshape(-1)[row : row + 1].tolist()[0]
     if classes is not None:
         text = f"{name} is none of the {len(classes)} classes"
+        if isinstance(value, int | float) and all(isinstance(label, str) for label in classes):
+            text += ", whose names are strings; an index is a label where no classes are sent"
         return InvalidInput.at(pointer, Code.UNKNOWN_LABEL, text)
-    value = labels.reshape(-1)[row : row + 1].tolist()[0]
     wanted = f"with {count} classes a label is an integer from 0 to {count - 1}"
     if isinstance(value, float) and np.isnan(value):
         return InvalidInput.at(pointer, Code.NAN_VALUE, f"{name} is NaN; {wanted}")

@@ -161,6 +161,17 @@ def test_a_value_that_a_dictionary_lacks_is_missing(tmp_path):
     assert "row 1, column y, is missing" in run(path, *options, code=1).stderr
 
 
+def test_what_was_scored_before_a_bad_row_is_told(tmp_path):
+    good, bad = write(tmp_path / "a.csv", some(0, 9)), write(tmp_path / "b.csv", some(9, 20))
+    bad.write_text(bad.read_text().replace(f"\n{COLUMNS['p_bee'][12]!r}", "\nnan"))
+    said = run(good, bad, "--label", "y", "--probabilities", "p_*", code=1)
+    before = evaluation.evaluate(probabilities=P[:12], labels=Y[:12]).log_loss
+    assert said.stdout == ""
+    first, error = said.stderr.splitlines()
+    assert first == f"the 12 rows before have the log loss {before:.6g}"
+    assert error == f"Error: {bad}: row 3 (line 5), column p_bee, is no decimal number"
+
+
 def test_a_line_of_another_length_is_a_bad_row_and_rows_are_named_by_their_first_line(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text('y,p_a,p_b\na,0.5,0.5\na,0.5\n\n"a\nb",0.5,0.5\nb,0.25,0.75\n')

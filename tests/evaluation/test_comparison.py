@@ -234,6 +234,14 @@ def test_bad_members_are_named(pair, change, pointers):
         assert one.startswith(wanted)
 
 
+def test_the_side_that_has_other_rows_is_named_and_columns_keep_their_names(pair):
+    with pytest.raises(InvalidInput, match="the shape of candidate_logits without classes") as rows:
+        compare(**{**pair, "candidate_logits": pair["candidate_logits"][:149]})
+    assert [fault.pointer for fault in rows.value.faults] == ["/labels"]
+    with pytest.raises(InvalidInput, match=r"^slices\[logits\] has shape"):
+        compare(**pair, slices={"logits": ["a"]})
+
+
 def test_more_draws_than_a_call_may_take_are_refused():
     z = np.zeros((2000, 1))
     with pytest.raises(InvalidInput) as caught:

@@ -415,3 +415,13 @@ def test_a_zero_probability_can_be_refused():
     assert fault(**members, zero_probability="reject") == [
         ("/probabilities/0/1", Code.ZERO_PROBABILITY)
     ]
+
+
+def test_indices_among_names_are_told_what_they_are():
+    p = np.full((2, 2), 0.5)
+    with pytest.raises(InvalidInput, match=r"none of the 2 classes, whose names are strings; an"):
+        evaluate(probabilities=p, labels=np.array([0, 1]), classes=["a", "b"])
+    with pytest.raises(InvalidInput, match=r"^labels\[1\] is none of the 2 classes$"):
+        evaluate(probabilities=p, labels=np.array(["a", "c"]), classes=["a", "b"])
+    with pytest.raises(InvalidInput, match=r"^labels\[1\] is none of the 2 classes$"):
+        evaluate(probabilities=p, labels=np.array([7, 9]), classes=[7, 8])

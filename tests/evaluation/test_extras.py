@@ -117,6 +117,8 @@ def test_the_bootstrap_of_clusters_has_the_error_of_their_sums(digits):
         ({"replicates": 3}, "/replicates", Code.INVALID_OPTION),
         ({"seed": -1}, "/seed", Code.INVALID_OPTION),
         ({"clusters": [1]}, "/clusters", Code.SHAPE_MISMATCH),
+        ({"clusters": [1, 2]}, "/clusters", Code.CONFLICTING_MEMBERS),
+        ({"clusters": [1, 2], "include": ["curves"]}, "/clusters", Code.CONFLICTING_MEMBERS),
     ],
 )
 def test_what_cannot_be_is_refused(members, pointer, code):

@@ -78,7 +78,9 @@ class EvaluateRequest(Request):
     worst: Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")] = 10
     top_k: Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")] = 5
     include: Include = None
-    clusters: Clusters = None
+    clusters: Annotated[
+        Clusters, Field(description="Of the bootstrap: rows of one are drawn together")
+    ] = None
     replicates: Annotated[int, Field(ge=100, le=100_000, description="Of the bootstrap")] = 1000
     seed: Annotated[int, Field(ge=0, description="Of the bootstrap")] = 0
 
