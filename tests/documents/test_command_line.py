@@ -20,7 +20,7 @@ def test_the_commands_print_what_is_shown(tmp_path):
     xent.chmod(0o755)
     (tmp_path / "service").symlink_to(DOCS.parent / "service")
     environment = os.environ | {"PATH": f"{xent.parent}{os.pathsep}{os.environ['PATH']}"}
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     for commands, shown in BLOCKS:
         done = subprocess.run(
             ["sh", "-e", "-c", commands],
