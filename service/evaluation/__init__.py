@@ -7,18 +7,18 @@ from service.evaluation.evaluate import assess, evaluate
 from service.evaluation.extras import Extra
 from service.evaluation.intake import Intake, Policies
 from service.evaluation.pairs import Pairs
-from service.evaluation.report import (
+from service.evaluation.parts import (
     Average,
     Calibration,
     CalibrationBin,
     ClassReport,
     Decomposition,
     Ranking,
-    Report,
     SliceReport,
     TopK,
     WorstRow,
 )
+from service.evaluation.report import Report
 from service.evaluation.requested import (
     Bootstrap,
     Curves,

@@ -10,14 +10,14 @@ import numpy.typing as npt
 from service.errors import Code, Faults, InvalidInput, cell
 from service.evaluation.evaluate import MAX_BINS, MAX_K, MAX_WORST
 from service.evaluation.intake import Policies
-from service.evaluation.report import Label, RowId
+from service.evaluation.parts import RowId
 from service.evaluation.rows import Ids
 from service.evaluation.scoring import score
 from service.evaluation.slices import Columns, Value, check_columns, union
 from service.evaluation.state import State
 from service.losses.options import check_shared, exactly_one, one_of, within
 from service.losses.result import Numbers
-from service.losses.truth import class_indices
+from service.losses.truth import Label, class_indices
 
 
 @dataclass(frozen=True, slots=True)

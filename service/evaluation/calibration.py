@@ -11,8 +11,8 @@ import numpy.typing as npt
 from service.evaluation.figures import in_one_unit, ratio, weights_of
 from service.evaluation.intervals import wilson
 from service.evaluation.named import NamedSums
+from service.evaluation.parts import Calibration, CalibrationBin
 from service.evaluation.pieces import Array
-from service.evaluation.report import Calibration, CalibrationBin
 from service.evaluation.tables import Tables
 
 Indices = npt.NDArray[np.int64]

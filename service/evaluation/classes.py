@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from service.evaluation.figures import ratio, weights_of
 from service.evaluation.moments import Mean
+from service.evaluation.parts import Average, ClassReport
 from service.evaluation.ranking import ClassRanking
-from service.evaluation.report import Average, ClassReport, Label
+from service.losses.truth import Label
 
 
 @dataclass(frozen=True, slots=True)

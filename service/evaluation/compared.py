@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from service.evaluation.report import Label
 from service.evaluation.requested import Interval
+from service.losses.truth import Label
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ from service.evaluation.bootstrap import (
 from service.evaluation.compared import Comparison
 from service.evaluation.intervals import interval, p_sign, p_t
 from service.evaluation.pairs import Pairs
-from service.evaluation.report import Label
 from service.evaluation.rows import ScoredRows
 from service.evaluation.scoring import score
 from service.evaluation.slices import Columns, Value
 from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
+from service.losses.truth import Label
 
 
 def compare(

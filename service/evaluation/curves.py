@@ -7,7 +7,6 @@ from itertools import accumulate, pairwise
 from service.evaluation.bins import RANKS, rank_edge
 from service.evaluation.figures import in_one_unit, ratio
 from service.evaluation.histograms import Histograms, loss_edges
-from service.evaluation.report import Label
 from service.evaluation.requested import (
     ClassCurve,
     ClassPoint,
@@ -17,6 +16,7 @@ from service.evaluation.requested import (
     RiskPoint,
 )
 from service.evaluation.tables import Tables
+from service.losses.truth import Label
 
 # Points of a curve that are nearer than this to the last one shown, in every figure, are left out.
 NEAR = 1.0 / 256.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from service.evaluation.figures import in_one_unit, ratio
+from service.evaluation.parts import Decomposition
 from service.evaluation.pieces import Array
-from service.evaluation.report import Decomposition
 from service.evaluation.tables import Tables
 
 

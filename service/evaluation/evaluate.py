@@ -10,9 +10,10 @@ import numpy.typing as npt
 from service.errors import Code, Faults, InvalidInput
 from service.evaluation.bootstrap import MAX_REPLICATES, cluster_codes
 from service.evaluation.extras import Extra, check_extras, extras
+from service.evaluation.parts import RowId
 from service.evaluation.pieces import Array
 from service.evaluation.ranking import with_exact_ranking
-from service.evaluation.report import Label, Report, RowId
+from service.evaluation.report import Report
 from service.evaluation.rows import Ids
 from service.evaluation.scoring import score
 from service.evaluation.slices import Columns, Value
@@ -20,6 +21,7 @@ from service.evaluation.state import State
 from service.losses.options import within
 from service.losses.result import Normalize, Numbers, ZeroProbability
 from service.losses.rows import certain
+from service.losses.truth import Label
 from service.numerics import softmax
 
 MAX_BINS = 1000

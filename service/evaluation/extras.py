@@ -10,8 +10,8 @@ from service.errors import Code, InvalidInput
 from service.evaluation.bootstrap import Clusters, bootstrap, check_draws
 from service.evaluation.calibration import Reliability
 from service.evaluation.isotonic import isotonic
+from service.evaluation.parts import Calibration
 from service.evaluation.pieces import Array
-from service.evaluation.report import Calibration
 from service.evaluation.requested import Temperature
 from service.evaluation.rows import ScoredRows
 from service.evaluation.temperature import fit_temperature

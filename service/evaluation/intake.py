@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, InvalidInput
-from service.evaluation.report import Label
 from service.evaluation.scoring import score
 from service.evaluation.slices import Factor
 from service.evaluation.state import State
@@ -16,7 +15,7 @@ from service.losses.categorical import Categorical
 from service.losses.options import exactly_one
 from service.losses.result import Normalize, ZeroProbability
 from service.losses.rows import Rows
-from service.losses.truth import bad_weights, known_labels
+from service.losses.truth import Label, bad_weights, known_labels
 from service.numerics import row_blocks
 
 Mask = npt.NDArray[np.bool_]

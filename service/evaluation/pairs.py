@@ -13,12 +13,12 @@ from service.evaluation.figures import in_one_unit, ratio
 from service.evaluation.grouped import Differences
 from service.evaluation.intervals import p_sign, p_t
 from service.evaluation.moments import Mean
-from service.evaluation.report import Label
 from service.evaluation.rows import ScoredRows
 from service.evaluation.slices import Slices, admit
 from service.evaluation.stored import canonical, check_format, restored
 from service.evaluation.sums import ExactSums
 from service.losses.options import within
+from service.losses.truth import Label
 
 FORMAT = "pairs 1"
 SIDES = ("baseline", "candidate")

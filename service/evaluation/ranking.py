@@ -9,8 +9,9 @@ import numpy as np
 
 from service.evaluation.bins import RANKS
 from service.evaluation.figures import in_one_unit, ratio
+from service.evaluation.parts import Ranking
 from service.evaluation.pieces import Array, Groups
-from service.evaluation.report import Ranking, Report
+from service.evaluation.report import Report
 from service.evaluation.tables import Tables
 
 Step = tuple[int, int]

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.report import RowId
+from service.evaluation.parts import RowId
 from service.evaluation.slices import Factor
 from service.evaluation.tables import Tables
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.evaluation.bins import bin_numbers
-from service.evaluation.report import Label, RowId
+from service.evaluation.parts import RowId
 from service.evaluation.rows import Array, Ids, Indices, ScoredRows
 from service.evaluation.slices import Columns
 from service.evaluation.tables import Tables
@@ -17,6 +17,7 @@ from service.losses.categorical import Categorical
 from service.losses.options import check_shared, exactly_one, one_of
 from service.losses.result import Normalize, Numbers, ZeroProbability
 from service.losses.rows import Rows, sum_tolerance
+from service.losses.truth import Label
 from service.numerics import by_class, in_memory, places, plain_sums, row_blocks
 
 

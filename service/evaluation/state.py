@@ -10,13 +10,14 @@ from service.evaluation.calibration import Reliability
 from service.evaluation.grouped import Fares
 from service.evaluation.histograms import Histograms
 from service.evaluation.moments import Moments
-from service.evaluation.report import Label, Report
+from service.evaluation.report import Report
 from service.evaluation.rows import BadRow, ScoredRows
 from service.evaluation.slices import Slices, admit
 from service.evaluation.stored import canonical, check_format, restored
 from service.evaluation.summary import summarize
 from service.evaluation.sums import ExactSums, chunks
 from service.evaluation.tables import Tables
+from service.losses.truth import Label
 
 # A matrix of this many classes has a million cells; nobody reads a larger one.
 CONFUSION_CLASSES = 1000

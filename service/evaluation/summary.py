@@ -12,8 +12,9 @@ from service.evaluation.curves import curves_of
 from service.evaluation.decomposition import decompose
 from service.evaluation.figures import in_one_unit, prior_baseline, ratio, skill, weights_of
 from service.evaluation.grouped import Fares
+from service.evaluation.parts import SliceReport, TopK, WorstRow
 from service.evaluation.ranking import rank_histograms, ranking
-from service.evaluation.report import Report, SliceReport, TopK, WorstRow
+from service.evaluation.report import Report
 from service.evaluation.slices import Slices
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Faults, InvalidInput, cell
-from service.evaluation.report import Label, RowId
+from service.evaluation.parts import RowId
 from service.evaluation.rows import Array, Ids, Indices
 from service.evaluation.slices import Columns, Factor, factors
 from service.losses.categorical import Categorical
 from service.losses.result import Numbers
 from service.losses.rows import Rows
-from service.losses.truth import check_weights, class_indices, shape_fault
+from service.losses.truth import Label, check_weights, class_indices, shape_fault
 from service.numerics import row_blocks
 
 

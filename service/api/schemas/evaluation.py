@@ -6,18 +6,20 @@ from pydantic import BeforeValidator, Field
 
 from service.api.schemas.report import (
     AverageAnswer,
-    BootstrapAnswer,
     CalibrationAnswer,
     ClassAnswer,
-    CurvesAnswer,
     DecompositionAnswer,
     Interval,
-    IsotonicAnswer,
     RankingAnswer,
     SliceAnswer,
-    TemperatureAnswer,
     TopKAnswer,
     WorstAnswer,
+)
+from service.api.schemas.requested import (
+    BootstrapAnswer,
+    CurvesAnswer,
+    IsotonicAnswer,
+    TemperatureAnswer,
 )
 from service.api.schemas.scoring import Classes, Clip, Normalize, SampleWeights, ZeroProbability
 from service.api.schemas.types import Answer, Labels, Listed, Matrix, Number, Request

@@ -3,9 +3,10 @@
 from math import isnan
 from typing import TYPE_CHECKING
 
+from service.evaluation.parts import CalibrationBin
 from service.evaluation.pictures.canvas import FIRST, INK, SECOND, Picture, canvas, legend, picture
 from service.evaluation.pictures.words import number, short
-from service.evaluation.report import CalibrationBin, Report
+from service.evaluation.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,6 +2,7 @@
 
 from math import inf, isfinite, isnan
 
+from service.evaluation.parts import ClassReport
 from service.evaluation.pictures.canvas import (
     FIRST,
     INK,
@@ -14,7 +15,7 @@ from service.evaluation.pictures.canvas import (
     picture,
 )
 from service.evaluation.pictures.words import name, number, quoted
-from service.evaluation.report import ClassReport, Report
+from service.evaluation.report import Report
 
 # More have no room for bars of their own.
 SHOWN = 30

@@ -14,7 +14,8 @@ from service.evaluation.pictures.canvas import (
     picture,
 )
 from service.evaluation.pictures.words import name, number, quoted, share, short
-from service.evaluation.report import Label, Report
+from service.evaluation.report import Report
+from service.losses.truth import Label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

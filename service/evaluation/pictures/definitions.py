@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.evaluation.parts import Decomposition
 from service.evaluation.pictures.words import number
-from service.evaluation.report import Decomposition, Report
+from service.evaluation.report import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from service import __version__
 from service.errors import Missing
+from service.evaluation.parts import SliceReport
 from service.evaluation.pictures import definitions, words
 from service.evaluation.pictures.canvas import Picture
 from service.evaluation.pictures.definitions import Figure
 from service.evaluation.pictures.gallery import draw
-from service.evaluation.report import Report, SliceReport
+from service.evaluation.report import Report
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from service.evaluation.parts import ClassReport
 from service.evaluation.pictures.canvas import (
     FAINT,
     FIRST,
@@ -17,7 +18,7 @@ from service.evaluation.pictures.canvas import (
     picture,
 )
 from service.evaluation.pictures.words import name, number, quoted
-from service.evaluation.report import ClassReport, Report
+from service.evaluation.report import Report
 from service.evaluation.requested import ClassPoint
 
 if TYPE_CHECKING:
