@@ -70,6 +70,71 @@ def test_scikit_learn(predicted, report):
         assert each.average_precision == pytest.approx(precision, rel=1e-12)
 
 
+def test_scikit_learn_with_weights(predicted):
+    from sklearn import metrics
+    from sklearn.isotonic import IsotonicRegression
+
+    p, labels = predicted
+    k = p.shape[1]
+    weights = np.random.default_rng(7).gamma(1.0, size=labels.size)
+    weights[::9] = 0.0
+    report = evaluate(
+        probabilities=p,
+        labels=labels,
+        sample_weights=weights,
+        slices={"half": (labels % 2).tolist()},
+        include=["ranking", "isotonic", "curves"],
+        zero_probability="clip",
+    )
+    kept = weights > 0
+    p, labels, weights = p[kept], labels[kept], weights[kept]
+    named, right = p.argmax(axis=1), p.argmax(axis=1) == labels
+    for half, found in enumerate(report.slices["half"]):
+        own = labels % 2 == half
+        value = metrics.log_loss(labels[own], p[own], sample_weight=weights[own], labels=range(k))
+        assert found.log_loss == pytest.approx(value, rel=1e-12)
+        assert found.accuracy == pytest.approx(
+            metrics.accuracy_score(labels[own], named[own], sample_weight=weights[own]), rel=1e-12
+        )
+    matrix = metrics.confusion_matrix(labels, named, sample_weight=weights)
+    assert np.array(report.confusion_matrix) == pytest.approx(matrix, rel=1e-12)
+    theirs = metrics.precision_recall_fscore_support(labels, named, sample_weight=weights)
+    ours = [(c.precision, c.recall, c.f1, c.support) for c in report.per_class]
+    assert np.array(ours).T[:3] == pytest.approx(np.array(theirs)[:3], rel=1e-12)
+    for average in ("macro", "weighted"):
+        theirs = metrics.precision_recall_fscore_support(
+            labels, named, sample_weight=weights, average=average
+        )
+        found = getattr(report, average)
+        assert (found.precision, found.recall, found.f1) == pytest.approx(theirs[:3], rel=1e-12)
+    for c, each in enumerate(report.per_class):
+        true = labels == c
+        area = metrics.roc_auc_score(true, p[:, c], sample_weight=weights)
+        precision = metrics.average_precision_score(true, p[:, c], sample_weight=weights)
+        assert (each.roc_auc, each.average_precision) == pytest.approx((area, precision), rel=1e-12)
+        for point in report.curves.classes[c].points:
+            taken = p[:, c] >= point.threshold
+            scores = [
+                f(true, taken, sample_weight=weights)
+                for f in (metrics.recall_score, metrics.precision_score)
+            ]
+            assert [point.recall, point.precision] == pytest.approx(scores, rel=1e-9)
+    if all(np.unique(row).size == k for row in p):  # it puts the higher of equal classes first
+        tops = [
+            metrics.top_k_accuracy_score(labels, p, k=each.k, sample_weight=weights)
+            for each in report.top_k
+        ]
+        assert [each.accuracy for each in report.top_k] == pytest.approx(tops, rel=1e-12)
+    confidence = p.max(axis=1)
+    fit = IsotonicRegression().fit(confidence, right, sample_weight=weights)
+    before, after = (
+        metrics.mean_squared_error(right, forecast, sample_weight=weights)
+        for forecast in (confidence, fit.predict(confidence))
+    )
+    found = report.isotonic.brier
+    assert (found.score, found.miscalibration) == pytest.approx((before, before - after), rel=1e-6)
+
+
 def test_torchmetrics(predicted, report):
     import torch
 
