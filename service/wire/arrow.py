@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import MAX_NAME, Code, Fault, InvalidInput, MalformedBody, Missing, cell
-from service.wire.batches import ROWS, Batch, Words
+from service.wire.batches import ROWS, Batch, Words, rows_at_once
 
 MAGIC = b"ARROW1"
-# Of a column, read at a time: otherwise a row group is read whole. With the buffering ahead that is
-# pyarrow's default none is given back before the file ends.
-BUFFER = 2**20
+# Of a column, and of all of them, read at a time: otherwise a row group is read whole. With the
+# buffering ahead that is pyarrow's default none is given back before the file ends.
+BUFFER, BUFFERS = 2**20, 2**26
 
 
 @contextmanager
@@ -37,22 +37,28 @@ class ParquetFile:
     """A Parquet file; see `service.wire.batches.Source`."""
 
     def __init__(self, path: Path) -> None:
-        with _reading(Code.INVALID_PARQUET, "Parquet") as pa:
-            self._file = pa.parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
-            self.names = tuple(self._file.schema_arrow.names)
-            self._rows = self._file.metadata.num_rows
+        with (
+            _reading(Code.INVALID_PARQUET, "Parquet") as pa,
+            pa.parquet.ParquetFile(path) as file,
+        ):
+            self._metadata, self._schema = file.metadata, file.schema_arrow
+        self._path = path
+        self.names = tuple(self._schema.names)
 
     def batches(self, numbers: Sequence[str], texts: Sequence[str]) -> Iterator[Batch]:
         """See `Source`."""
         with _reading(Code.INVALID_PARQUET, "Parquet") as pa:
             columns = list(dict.fromkeys((*numbers, *texts)))
-            check_types(self._file.schema_arrow, numbers, texts, pa)
-            found = self._file.iter_batches(ROWS, columns=columns, use_threads=False)
-            first = 0
-            for batch in found:
-                share = (first + batch.num_rows) / max(1, self._rows)
-                yield batch_of(batch, first, numbers, texts, share)
-                first += batch.num_rows
+            check_types(self._schema, numbers, texts, pa)
+            buffer = max(1, min(BUFFER, BUFFERS // len(columns)))
+            size, count, first = rows_at_once(len(columns), ROWS), self._metadata.num_rows, 0
+            with pa.parquet.ParquetFile(
+                self._path, metadata=self._metadata, buffer_size=buffer, pre_buffer=False
+            ) as file:
+                for batch in file.iter_batches(size, columns=columns, use_threads=False):
+                    share = (first + batch.num_rows) / count
+                    yield batch_of(batch, first, numbers, texts, share)
+                    first += batch.num_rows
 
 
 class ArrowFile:
@@ -71,10 +77,10 @@ class ArrowFile:
         """See `Source`."""
         with _reading(Code.INVALID_ARROW, "Arrow") as pa:
             check_types(self._reader.schema, numbers, texts, pa)
-            first = 0
+            size, first = rows_at_once(len({*numbers, *texts}), ROWS), 0
             for whole, share in self._records():
-                for start in range(0, whole.num_rows, ROWS):
-                    batch = whole.slice(start, ROWS)
+                for start in range(0, whole.num_rows, size):
+                    batch = whole.slice(start, size)
                     yield batch_of(batch, first, numbers, texts, share)
                     first += batch.num_rows
 

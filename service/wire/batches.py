@@ -11,6 +11,13 @@ import numpy.typing as npt
 from service.errors import Fault
 
 ROWS = 2**17
+# Of a batch, in all its columns: rows may be wide.
+ELEMENTS = 2**21
+
+
+def rows_at_once(columns: int, most: int) -> int:
+    """How many rows of so many columns make a batch, at most `most`."""
+    return max(1, min(most, ELEMENTS // max(1, columns)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

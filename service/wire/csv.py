@@ -92,7 +92,9 @@ def columns_of_csv(body: bytes | memoryview) -> tuple[str, ...]:
     line = bytes(body[:MAX_HEADER]).partition(b"\n")[0]
     try:
         header = next(csv.reader([line.decode("utf-8-sig")], strict=True), None)
-    except (UnicodeDecodeError, csv.Error):
+    except UnicodeDecodeError:
+        raise malformed("it is not UTF-8") from None
+    except csv.Error:
         header = None
     if not header:
         raise malformed("its first line must name the columns")

@@ -10,7 +10,7 @@ import numpy as np
 
 from service.errors import MAX_NAME, Code, Fault, InvalidInput, MalformedBody, cell
 from service.wire.arrays import NON_FINITE
-from service.wire.batches import Batch, Words
+from service.wire.batches import Batch, Words, rows_at_once
 from service.wire.csv import malformed, numbered_rows, numbers_of, what_is_wrong, wrong_length
 from service.wire.json import parse_object
 
@@ -23,6 +23,7 @@ class _Rows:
 
     def __init__(self, numbers: Sequence[str], texts: Sequence[str], size: int) -> None:
         self._numbers, self._texts, self._size = numbers, texts, max(1, size)
+        self._most = rows_at_once(len(numbers) + len(texts), ROWS)
         self._count = 0
         self._clear()
 
@@ -38,7 +39,7 @@ class _Rows:
         self._words.append(words)
         self._places.append((self._count, line))
         self._count += 1
-        return len(self._cells) >= ROWS
+        return len(self._cells) >= self._most
 
     def refuse(self, line: int, name: str, code: Code, what: str) -> None:
         """A row that cannot be read."""
@@ -66,7 +67,9 @@ class CsvFile:
         with path.open(encoding="utf-8-sig", newline="") as file:
             try:
                 header = next(csv.reader(file, strict=True), None)
-            except (UnicodeDecodeError, csv.Error):
+            except UnicodeDecodeError:
+                raise malformed("it is not UTF-8") from None
+            except csv.Error:
                 header = None
         if not header:
             raise malformed("its first line must name the columns")

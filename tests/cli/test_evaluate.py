@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from service import evaluation
 from service.cli import main
-from service.wire import arrow, text
+from service.wire import arrow, batches, text
 
 RNG = np.random.default_rng(4)
 RAW = RNG.normal(size=(500, 3)) * 2
@@ -91,6 +91,25 @@ def test_every_format_gives_the_report_of_the_function(form, tmp_path, monkeypat
     options = ("--probabilities", "p_*", "--weights", "w", "--slice", "place", "--row-id", "id")
     found, _ = judged(path, *options)
     assert found == whole(sample_weights=WEIGHTS, slices={"place": PLACES}, row_ids=COLUMNS["id"])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_wide_rows_come_few_at_a_time(form, tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "ELEMENTS", 64)
+    path = write(tmp_path / f"p.{form}", COLUMNS)
+    numbers, texts = ["p_bee", "p_cat", "p_dog"], ["y"]
+    sizes = [len(b.rows) for b in batches.open_source(path).batches(numbers, texts) if len(b.rows)]
+    assert max(sizes) == 64 // 4
+    assert sum(sizes) == 500
+    assert judged(path, "--probabilities", "p_*")[0] == whole()
+
+
+@pytest.mark.parametrize("text", ["y,p_a\n", "y,p_a\né,1\n"])
+def test_a_file_in_another_encoding_is_told(tmp_path, text):
+    path = tmp_path / "p.csv"
+    path.write_bytes(text.encode("utf-16" if text.isascii() else "latin-1"))
+    said = run(path, "--label", "y", "--probabilities", "p_*", code=1).stderr
+    assert said == f"Error: {path}: the file is not CSV: it is not UTF-8\n"
 
 
 def test_files_of_several_formats_are_put_together_and_name_their_rows(tmp_path):
