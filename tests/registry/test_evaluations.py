@@ -220,6 +220,11 @@ class TestRunning:
             assert (found.report, found.batches) == (whole(3 * expected), expected)
             return len(decoded)
 
+        async def in_a_loop() -> None:
+            with pytest.raises(WouldWait):
+                one.find(id)
+
+        asyncio.run(in_a_loop())  # as a server asks first
         assert [read(one, 4), read(other, 4), read(other, 4)] == [0, 4, 0]
         push(other, id, 4)
         assert [read(other, 5), read(one, 5), read(one, 5)] == [0, 1, 0]
