@@ -100,8 +100,12 @@ class Server:
         self.url = self._listening(begun)
         assert httpx.get(f"{self.url}/readyz").status_code == 200
         self.seconds = time.perf_counter() - begun
+        self.processor = self.used()
+
+    def used(self):
+        """Seconds of the processor up to now, in hundredths and without those of its children."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        self.processor = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _listening(self, begun):
         """It serves once it says where; asking sooner would only take its processor."""
