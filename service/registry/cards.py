@@ -20,17 +20,22 @@ def add_card(connection: Connection, version: Version) -> None:
 def defaults_after(connection: Connection, after: str, limit: int) -> list[tuple[str, bytes]]:
     """Names in the order of their bytes, each with the card of its default version."""
     bytewise = models.c.name.collate("C" if connection.dialect.name == "postgresql" else "BINARY")
-    default = (aliases.c.name == models.c.name) & (aliases.c.alias == "default")
-    number = func.coalesce(aliases.c.number, models.c.newest)
-    statement = (
-        select(models.c.name, cards.c.card)
-        .outerjoin(aliases, default)
-        .join(cards, (cards.c.name == models.c.name) & (cards.c.number == number))
+    # the page first: PostgreSQL would put all models and cards together before it takes some
+    page = (
+        select(models.c.name, models.c.newest)
         .where(bytewise > after, models.c.newest.is_not(None))
         .order_by(bytewise)
         .limit(limit)
+        .subquery()
     )
-    return [(name, bytes(card)) for name, card in connection.execute(statement)]
+    default = (aliases.c.name == page.c.name) & (aliases.c.alias == "default")
+    number = func.coalesce(aliases.c.number, page.c.newest)
+    statement = (
+        select(page.c.name, cards.c.card)
+        .outerjoin(aliases, default)
+        .join(cards, (cards.c.name == page.c.name) & (cards.c.number == number))
+    )
+    return sorted((name, bytes(card)) for name, card in connection.execute(statement))
 
 
 def versions_after(

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from service.errors import Code, Conflict, NotFound
-from service.registry import Page, Registry
+from service.registry import Page, Registry, cards
 
 from .conftest import model
 
@@ -89,3 +89,30 @@ def test_threads_get_versions_of_their_own(registry: Registry) -> None:
         )
     assert sorted(numbers) == list(range(1, 81))
     assert {registry.find("mine", number).version for number in numbers} == set(range(1, 81))
+
+
+def test_postgresql_reads_no_more_of_a_list_than_is_shown(
+    fresh_url: Callable[[str], str], opened: Callable[..., Registry]
+) -> None:
+    registry = opened(fresh_url("postgresql"))
+    registry.register(model("first"))
+    many = "FROM generate_series(1, 5000) AS n"
+    with registry.store.writing() as connection:
+        for statement in (
+            f"INSERT INTO models (name, latest, change, newest) SELECT 'm' || n, 1, 1, 1 {many}",
+            "INSERT INTO versions (name, number, artifact, digest, created) "
+            f"SELECT 'm' || n, 1, '', '', 0 {many}",
+            "INSERT INTO cards (name, number, card) "  # as long as they are
+            f"SELECT 'm' || n, 1, convert_to(repeat('x', 1500), 'UTF8') {many}",
+            "ANALYZE",
+        ):
+            connection.exec_driver_sql(statement)
+    read = (
+        "SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables "
+        "WHERE relname IN ('models', 'cards')"
+    )
+    for after in ("", "m2"):
+        with registry.store.reading() as connection:
+            before = connection.exec_driver_sql(read).scalar_one()
+            assert len(cards.defaults_after(connection, after, 100)) == 100
+            assert connection.exec_driver_sql(read).scalar_one() - before <= 300
