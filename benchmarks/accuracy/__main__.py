@@ -1,6 +1,6 @@
 """Errors in ulp of the numerics and of every loss, against exact values and beside other libraries.
 
-    python benchmarks/accuracy [--quick] [--families] [--seed 1] [--compiled]
+    python benchmarks/accuracy [--quick] [--families] [--seed 1] [--compiled] [--large NAME ...]
 
 A summary, and for each function, form and number of classes: the largest error over all families of
 rows, the family it comes from and the 99.9th percentile, and both of PyTorch, SciPy and
@@ -11,12 +11,12 @@ each family. The exit status is 1 if a goal of docs/numerics.md is missed.
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import table
 from binary import binary
-from classes import by_classes
+from classes import LARGE, by_classes
 from divergences import divergences, kept
 from measured import Measured
 from narrow import narrow
@@ -31,11 +31,11 @@ QUICK = {1: 1, 2: 2, 70: 1}
 """Rows of a family, by number of classes."""
 
 
-def measure(rng: np.random.Generator, quick: bool) -> Iterator[Measured]:
+def measure(rng: np.random.Generator, quick: bool, large: Sequence[str]) -> Iterator[Measured]:
     rows = QUICK if quick else FULL
     for k, n in rows.items():
         for source in SOURCES if k > 1 else SOURCES[:1]:
-            yield from by_classes(rng.spawn(1)[0], n, k, source)
+            yield from by_classes(rng.spawn(1)[0], n, k, source, large)
         if k > 1:
             yield from divergences(rng.spawn(1)[0], 3 if quick else max(1, 400 // k), k)
     for source in SOURCES:
@@ -52,11 +52,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--families", action="store_true", help="a line for each family, too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--compiled", action="store_true", help="with the extra fast")
+    parser.add_argument(
+        "--large",
+        nargs="*",
+        default=LARGE,
+        metavar="FAMILY",
+        help="families of which the losses of 131,072 classes are measured, a minute for each",
+    )
     options = parser.parse_args(arguments)
     if options.compiled:
         numerics.compile_loops()
     rng = np.random.default_rng(options.seed)
-    measured = list(measure(rng, options.quick))
+    measured = list(measure(rng, options.quick, options.large))
     digits = [row for k in (2, 10) for row in kept(rng, 5 if options.quick else 200, k)]
     table.of_summary(measured)
     table.of_functions(measured)

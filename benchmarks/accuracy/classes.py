@@ -1,6 +1,6 @@
 """Losses over classes and what they are made of, from logits, probabilities or their logarithms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import catalogue
 import numpy as np
@@ -18,22 +18,14 @@ from service import losses, numerics
 
 Z_LOSS = 0.01
 
-LARGE = ("N(0,30)", "margin 40..600", "offset 1e8, T = 0.7", "Dirichlet(1)")
-"""Families of the largest number of classes for the losses, in nats, of labels and of targets: a
-row of them takes a minute or two."""
-
-Z_LOSS = 0.01
-
-LARGE = ("N(0,1)", "N(0,30)", "margin 40..600", "offset 1e8, T = 0.7", "Dirichlet(1)")
-"""Families of the largest number of classes for the losses, of which a row takes minutes."""
-
-Z_LOSS = 0.01
-
 LARGE = ("N(0,1)", "N(0,30)", "margin 40..600", "offset 1e8, T = 0.7", "masked", "Dirichlet(1)")
-"""Families of the largest number of classes for losses of which one row takes minutes."""
+"""Families of which the losses of the largest number of classes are measured, in nats, of labels
+and of targets: a row of them takes a minute."""
 
 
-def by_classes(rng: np.random.Generator, n: int, k: int, source: str) -> Iterator[Measured]:
+def by_classes(
+    rng: np.random.Generator, n: int, k: int, source: str, large: Sequence[str]
+) -> Iterator[Measured]:
     """Everything of every family."""
     for family in of_source(rng, n, k, source):
         if source == "logits":
@@ -43,7 +35,7 @@ def by_classes(rng: np.random.Generator, n: int, k: int, source: str) -> Iterato
         else:
             chances = [references.READ[source](row) for row in family.values]
         # a distance beyond float64 is an infinite loss, whatever a target makes of it
-        if k == 1 or (family.name not in LARGE if k > 1000 else family.name == "full range"):
+        if k == 1 or (family.name not in large if k > 1000 else family.name == "full range"):
             continue
         yield from scored(rng, family, chances, source)
         if source == "logits" and family.targets is None:

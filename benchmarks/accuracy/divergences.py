@@ -1,4 +1,4 @@
-"""Entropy and divergences of pairs of rows of probabilities, and the digits that they keep."""
+"""Divergences of pairs of rows of probabilities, and the digits that they keep."""
 
 import math
 from collections.abc import Iterator
@@ -46,6 +46,9 @@ def middle(a: list, b: list) -> mpf:
     return (relative(a, m) + relative(b, m)) / 2
 
 
+EXACT = {"kl_divergence": relative, "js_divergence": middle}
+
+
 class Kept(NamedTuple):
     """Decimal digits of a divergence that are right in the worst of rows, by digit, by library."""
 
@@ -79,9 +82,6 @@ def kept(rng: np.random.Generator, n: int, k: int) -> Iterator[Kept]:
                     found[loss].setdefault(library, {})[digit] = right(values, *pairs(rows))
         for loss, digits in found.items():
             yield Kept(loss, source, k, digits)
-
-
-EXACT = {"kl_divergence": relative, "js_divergence": middle}
 
 
 def right(values: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
