@@ -137,8 +137,9 @@ def _fault(error: BaseException | None) -> XentError:
     )
     if full:
         return StoreFull(Code.STORE_FULL, "the disk of the store is full; nothing was stored")
+    reason = getattr(error, "sqlite_errorname", type(error).__name__)
     text = (
-        "the store cannot be used now, or did not confirm the change, which may not have been "
-        f"made ({getattr(error, 'sqlite_errorname', type(error).__name__)}); scoring goes on"
+        "the store, of XENT_DATA_DIR or XENT_DATABASE_URL, cannot be used now, or did not confirm "
+        f"the change, which may not have been made ({reason}); scoring goes on"
     )
     return Unavailable(Code.STORE_UNAVAILABLE, text)

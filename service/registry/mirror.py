@@ -69,8 +69,7 @@ class Mirror:
         if self._seen < 0:
             text = "the store could not be read yet; only the models that ship are known"
             raise Unavailable(Code.STORE_UNAVAILABLE, text)
-        text = "there is no model of that name; GET /v1/models lists those that there are"
-        raise NotFound(Code.UNKNOWN_MODEL, text)
+        raise unknown_model()
 
     def is_deleted(self, name: str) -> bool:
         """Whether a model of that name waits to be restored or purged, as far as is known."""
@@ -194,3 +193,9 @@ class Mirror:
         version = Version(model, digest, created)
         self._recent.put(version)
         return version
+
+
+def unknown_model() -> NotFound:
+    """The error of a model that is not there."""
+    text = "there is no model of that name; GET /v1/models lists those that there are"
+    return NotFound(Code.UNKNOWN_MODEL, text)

@@ -9,7 +9,7 @@ from service.errors import Code, Conflict, XentError
 from service.registry.aliases import Aliases, unknown_version
 from service.registry.lists import Lists
 from service.registry.memory import SHIPPED
-from service.registry.mirror import Mirror
+from service.registry.mirror import Mirror, unknown_model
 from service.registry.store import Store
 from service.registry.version import Version
 
@@ -191,6 +191,8 @@ class Registry:
         number: int | None,
     ) -> None:
         self._check_shipped(name)
+        if not self.store.exists:  # and is not made for this
+            raise unknown_model()
         with self.store.writing() as connection:
             if number is None:
                 of_model(connection, name)

@@ -31,8 +31,17 @@ class Store:
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to read: there may be no SQLite file yet."""
-        return self._file is None or self._file.exists()
+        """Whether there is anything to read: there may be no SQLite file yet.
+
+        One that may not be looked at counts, so that who reads it is told why it cannot be read:
+        taken for one that is not there, it would open a server that has keys.
+        """
+        try:
+            if self._file is not None:
+                self._file.stat()
+        except OSError as error:
+            return not isinstance(error, FileNotFoundError | NotADirectoryError)
+        return True
 
     def reading(self) -> "AbstractContextManager[Connection]":
         """A transaction that only reads.

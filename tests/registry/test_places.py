@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import Unavailable, XentError
-from service.registry import Registry
+from service.errors import NotFound, Unavailable, XentError
+from service.registry import Keys, Registry
 from service.registry import mirror as room
 
 from .conftest import model
@@ -75,6 +75,37 @@ def test_a_file_that_cannot_be_read(folder: Path, opened: Open) -> None:
     opened(url).register(model("mine", 1.5))
     (folder / "xent.db").chmod(0)
     refused(url, opened, "SQLITE_CANTOPEN")
+
+
+def test_a_folder_that_cannot_be_entered_may_have_keys_and_lets_nobody_in(
+    folder: Path, opened: Open
+) -> None:
+    url = f"sqlite:///{folder / 'xent.db'}"
+    Keys(opened(url).store).create("laptop", ["read"])
+    folder.chmod(0)
+    registry = opened(url)
+    assert registry.store.exists
+    keys = Keys(registry.store)
+    keys.start()
+    try:
+        with pytest.raises(Unavailable, match="nobody can be let in"):
+            _ = keys.exist
+        with pytest.raises(Unavailable, match="SQLITE_CANTOPEN"):
+            keys.page(None, 10)
+        folder.chmod(0o700)
+        keys.refresh()
+        assert keys.exist
+    finally:
+        keys.end()
+
+
+def test_what_is_not_there_makes_no_file(tmp_path: Path, opened: Open) -> None:
+    registry = opened(f"sqlite:///{tmp_path / 'data' / 'xent.db'}")
+    for call in (registry.delete, registry.restore, registry.purge):
+        for number in (None, 1):
+            with pytest.raises(NotFound):
+                call("mine", number)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_where_the_file_should_be(tmp_path: Path, opened: Open) -> None:
