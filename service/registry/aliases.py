@@ -14,8 +14,13 @@ from service.registry.store import Store
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-UNSET = 0
-"""The `change` of an alias that nobody has set; those of others count from 1."""
+
+def unset(newest: int) -> Alias:
+    """What `default` stands for until it is set: the newest version.
+
+    Its `change` tells which that is; those of aliases that are set count from 1.
+    """
+    return Alias(newest, None, -newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,14 @@ class Aliases:
         every = self._all(name)
         left = sorted(alias for alias in every if alias > (after or ""))
         found = {alias: every[alias] for alias in left[:limit]}
-        changes = [alias.change for alias in found.values() if alias.change != UNSET]
+        changes = [alias.change for alias in found.values() if alias.change > 0]
         moved = audit.lines_of(self._store, changes)
         return AliasesPage(found, moved, left[limit - 1] if len(left) > limit else None)
 
     def seen(self, name: str, alias: str) -> int | None:
         """What to give as `seen` to `move`: the change that made an alias what it is."""
         self._check(name)
-        self._mirror.look()
-        found = self._mirror.entry(name).aliases.get(alias)
+        found = self._all(name).get(alias)
         return None if found is None else found.change
 
     def move(self, name: str, alias: str, number: int, seen: int | None) -> Alias:
@@ -93,8 +97,8 @@ class Aliases:
             name: of the model.
             alias: to be moved, or made.
             number: of the version that it shall stand for.
-            seen: the `change` of what it stood for when the caller looked; None or `UNSET` where
-                it was not.
+            seen: the `change` of what it stood for when the caller looked; None where it was not
+                set.
 
         Raises:
             Stale: somebody has moved it since then.
@@ -148,18 +152,19 @@ class Aliases:
             # the lock of every change, before anything is looked at
             change = queries.next_change(connection)
             now = queries.alias_of(connection, name, alias)
-            if (UNSET if now is None else now.change) != (seen or UNSET):
+            newest = queries.newest(connection, name)
+            if seen not in _changes(alias, now, newest):
                 text = f"the alias {alias} of {name} has been moved since it was looked at"
                 raise Stale(Code.STALE, text)
             number = target(now)
             if number is None:
-                newest = queries.newest(connection, name)
                 if newest is None:
                     raise unknown_version(name, None)
                 if alias == DEFAULT:
                     self._verify(connection, name, newest)
-                moved = Alias(newest, None, UNSET)
-                queries.unset_alias(connection, name, alias, change)
+                assert now is not None  # of what is not set, no target is None
+                moved = unset(newest)
+                queries.unset_alias(connection, name, alias, now, change)
             else:
                 self._verify(connection, name, number)
                 to = Alias(number, None, change)
@@ -189,7 +194,14 @@ class Aliases:
         except Conflict:
             entry = SHIPPED
         assert entry.newest is not None
-        return {DEFAULT: Alias(entry.newest, None, UNSET), **entry.aliases}
+        return {DEFAULT: unset(entry.newest), **entry.aliases}
+
+
+def _changes(alias: str, now: Alias | None, newest: int | None) -> tuple[int | None, ...]:
+    """The `seen` of those who have seen what an alias stands for now."""
+    if now is not None:
+        return (now.change,)
+    return (None, -newest) if alias == DEFAULT and newest is not None else (None,)
 
 
 def unknown_version(name: str, latest: int | None) -> NotFound:

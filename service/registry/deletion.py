@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, literal, select, update
 from service.errors import Code, Conflict, NotFound
 from service.registry.audit import record
 from service.registry.clock import now
-from service.registry.queries import next_change
+from service.registry.queries import newest, next_change
 from service.registry.schema import aliases, cards, models, versions
 
 
@@ -85,8 +85,9 @@ def restore_version(connection: Connection, name: str, number: int) -> None:
         NotFound: there is none, or it is purged, or its model is deleted.
     """
     change = next_change(connection)
+    within = _deleted(connection, name)
     deleted, purged = _card(connection, name, number)
-    if purged or _deleted(connection, name):
+    if purged or within:
         raise _no_version(name)
     if not deleted:
         return
@@ -103,6 +104,7 @@ def purge_version(connection: Connection, name: str, number: int) -> None:
         Conflict: it is not deleted.
     """
     change = next_change(connection)
+    _deleted(connection, name)  # refuses names that no model ever had
     deleted, purged = _card(connection, name, number)
     if purged:
         raise _no_version(name)
@@ -145,16 +147,22 @@ def restore_model(connection: Connection, name: str) -> None:
 def purge_model(connection: Connection, name: str) -> None:
     """Removes the bytes of all versions of a deleted model, and its aliases, for good.
 
+    One whose versions were deleted one by one is deleted as well.
+
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or it is purged already.
         Conflict: it is not deleted.
     """
     change = next_change(connection)
-    if not _deleted(connection, name):
+    deleted = _deleted(connection, name)
+    if newest(connection, name) is not None:
         raise _not_deleted(f"the model {name}")
-    connection.execute(delete(aliases).where(aliases.c.name == name))
     numbers = select(cards.c.number).where(cards.c.name == name, cards.c.card != b"")
-    for (number,) in connection.execute(numbers).all():
+    left = connection.execute(numbers).scalars().all()
+    if not (left or deleted):
+        raise _no_model(name)
+    connection.execute(delete(aliases).where(aliases.c.name == name))
+    for number in left:
         _purge(connection, name, number)
     connection.execute(
         update(models).where(models.c.name == name).values(deleted=None, change=change)

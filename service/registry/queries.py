@@ -146,10 +146,11 @@ def newest(connection: Connection, name: str) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
-def unset_alias(connection: Connection, name: str, alias: str, change: int) -> None:
-    """Removes an alias."""
+def unset_alias(connection: Connection, name: str, alias: str, now: Alias, change: int) -> None:
+    """Removes an alias; `now` is what it stands for in this transaction."""
     connection.execute(delete(aliases).where(aliases.c.name == name, aliases.c.alias == alias))
     connection.execute(update(models).where(models.c.name == name).values(change=change))
+    record(connection, change, "alias.delete", f"models/{name}/aliases/{alias}", before=now.number)
 
 
 def alias_of(connection: Connection, name: str, alias: str) -> Alias | None:

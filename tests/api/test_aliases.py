@@ -140,7 +140,7 @@ class TestLists:
             seen = caller.get(f"{model}/aliases/{listed['alias']}")
             assert listed["etag"] == seen.headers["etag"]
             assert seen.json().items() <= listed.items()
-        assert default == {"alias": "default", "version": 2, "etag": '"0"'}
+        assert default == {"alias": "default", "version": 2, "etag": '"-2"'}
         moved = put(caller, f"{model}/aliases/champion", 2, {"if-match": champion["etag"]})
         assert moved.status_code == 200
         again = caller.get(f"{model}/aliases").json()["aliases"][0]
@@ -167,10 +167,10 @@ class TestLists:
     def test_a_model_that_ships_has_its_default_alone(self, caller: Any) -> None:
         listed = {"alias": "default", "version": 1}
         page = caller.get("/v1/models/iris/aliases").json()
-        assert page == {"aliases": [listed | {"etag": '"0"'}]}
+        assert page == {"aliases": [listed | {"etag": '"-1"'}]}
         seen = caller.get("/v1/models/iris/aliases/default")
-        assert (seen.json(), seen.headers["etag"]) == (listed, '"0"')
-        moved = put(caller, "/v1/models/iris/aliases/default", 1, {"if-match": '"0"'})
+        assert (seen.json(), seen.headers["etag"]) == (listed, '"-1"')
+        moved = put(caller, "/v1/models/iris/aliases/default", 1, {"if-match": '"-1"'})
         assert (moved.status_code, moved.json()["code"]) == (409, "shipped_model")
         assert caller.get("/v1/models/iris/aliases/champion").status_code == 404
         assert caller.get("/v1/models/nobody/aliases").json()["code"] == "unknown_model"
@@ -192,6 +192,18 @@ def test_an_alias_is_not_moved_to_a_file_that_was_damaged(serve: Any, tmp_path: 
         assert "version 2 of mine" in moved.json()["detail"]
         seen = httpx.get(champion)
         assert (seen.json()["version"], seen.headers["etag"]) == (1, made.headers["etag"])
+
+
+def test_a_version_whose_file_was_damaged_can_be_taken_away(serve: Any, tmp_path: Path) -> None:
+    with serve(XENT_DATA_DIR=str(tmp_path), XENT_MAX_REGISTRY_BYTES="1") as server:
+        path = f"{server.url}/v1/models/mine"
+        assert httpx.post(f"{path}/versions", json=BODY, timeout=30).status_code == 201
+        with sqlite3.connect(tmp_path / "xent.db") as connection:
+            connection.execute("UPDATE versions SET artifact = x'00'")
+        connection.close()
+        assert httpx.get(f"{path}/versions/1").json()["code"] == "damaged_artifact"
+        assert httpx.delete(f"{path}/versions/1").status_code == 204
+        assert httpx.post(f"{path}/versions/1/purge").status_code == 204
 
 
 def test_two_workers_agree_on_what_was_seen(serve: Any, contract: Any) -> None:

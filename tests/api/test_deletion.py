@@ -76,8 +76,10 @@ class TestDeleting:
         champion = f"{model}/aliases/champion"
         headers = {"if-none-match": "*"}
         tag = caller.ask("PUT", champion, json={"version": 1}, headers=headers).headers["etag"]
-        for version in ("1", "champion"):
-            assert act(caller, "DELETE", f"{model}/versions/{version}") == (409, "aliased")
+        assert act(caller, "DELETE", f"{model}/versions/1") == (409, "aliased")
+        for alias in ("champion", "default"):  # sent again, it would take another one away
+            refused = act(caller, "DELETE", f"{model}/versions/{alias}")
+            assert refused == (404, "unknown_version")
         assert act(caller, "DELETE", champion) == (428, "condition_missing")
         stale = {"if-match": '"0"'}
         assert act(caller, "DELETE", champion, headers=stale) == (412, "stale")
@@ -95,7 +97,8 @@ class TestDeleting:
             ("DELETE", "/v1/models/nobody", (404, "unknown_model")),
             ("DELETE", "/v1/models/nobody/versions/1", (404, "unknown_model")),
             ("POST", "/v1/models/nobody/restore", (404, "unknown_model")),
-            ("POST", "/v1/models/nobody/versions/1/purge", (404, "unknown_version")),
+            ("POST", "/v1/models/nobody/versions/1/purge", (404, "unknown_model")),
+            ("POST", "/v1/models/nobody/versions/1/restore", (404, "unknown_model")),
             ("POST", "/v1/models/nobody/versions/best/purge", (404, "unknown_version")),
             ("POST", "/v1/models/nobody/versions/99999999999999999/restore",
              (404, "unknown_version")),
@@ -150,6 +153,19 @@ def test_the_default_is_seen_before_it_is_set_and_can_be_unset(caller: Any, mode
     back = {"if-match": moved.headers["etag"]}
     assert act(caller, "DELETE", path, headers=back) == (204, None)
     assert caller.get(path).json() == {"alias": "default", "version": 3}
+    lines = caller.get("/v1/audit?limit=1").json()["changes"]
+    assert [(line["action"], line["detail"]) for line in lines] == [("alias.delete", {"before": 1})]
+
+
+def test_who_has_seen_another_default_does_not_move_it(caller: Any, model: str) -> None:
+    path = f"{model}/aliases/default"
+    seen = {"if-match": caller.get(path).headers["etag"]}
+    assert caller.post(f"{model}/versions", BODY).json()["version"] == 3
+    assert act(caller, "PUT", path, json={"version": 1}, headers=seen) == (412, "stale")
+    assert caller.get(path).json() == {"alias": "default", "version": 3}
+    made = {"if-none-match": "*"}
+    assert act(caller, "PUT", path, json={"version": 1}, headers=made) == (200, None)
+    assert act(caller, "PUT", path, json={"version": 2}, headers=made) == (412, "stale")
 
 
 class TestCursors:

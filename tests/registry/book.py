@@ -93,26 +93,29 @@ class Book:
                 return Code.UNKNOWN_MODEL
             self.deleted.discard(name)
             return None
-        known = 1 <= number <= len(self.values.get(name, []))
+        if name not in self.values:
+            return Code.UNKNOWN_MODEL
+        known = 1 <= number <= len(self.values[name])
         if not known or (name, number) in self.purged or name in self.deleted:
             return Code.UNKNOWN_VERSION
         self.gone.discard((name, number))
         return None
 
     def purge(self, name: str, number: int | None) -> Any:
+        if name not in self.values:
+            return Code.UNKNOWN_MODEL
+        every = {(name, n) for n in range(1, len(self.values[name]) + 1)}
         if number is None:
-            if name not in self.values:
-                return Code.UNKNOWN_MODEL
-            if name not in self.deleted:
+            if self.served(name):
                 return Code.NOT_DELETED
+            if name not in self.deleted and every <= self.purged:
+                return Code.UNKNOWN_MODEL
             self.deleted.discard(name)
             self.aliases = {key: to for key, to in self.aliases.items() if key[0] != name}
-            every = {(name, n) for n in range(1, len(self.values[name]) + 1)}
             self.gone |= every
             self.purged |= every
             return None
-        known = 1 <= number <= len(self.values.get(name, []))
-        if not known or (name, number) in self.purged:
+        if (name, number) not in every - self.purged:
             return Code.UNKNOWN_VERSION
         if (name, number) not in self.gone:
             return Code.NOT_DELETED

@@ -89,6 +89,9 @@ class TestVersions:
             three.delete("mine", number)
         assert code_of(lambda: three.find("mine")) == Code.UNKNOWN_MODEL
         assert default(three) is None
+        three.purge("mine")
+        assert code_of(lambda: three.restore("mine", 1)) == Code.UNKNOWN_VERSION
+        assert code_of(lambda: three.purge("mine")) == Code.UNKNOWN_MODEL
         assert three.register(model("mine", 4)).version == 4
         assert three.find("mine").version == 4
 
@@ -124,8 +127,8 @@ class TestModels:
         assert code_of(lambda: three.purge("mine")) == Code.NOT_DELETED
         three.delete("mine")
         three.purge("mine")
-        assert code_of(lambda: three.restore("mine")) == Code.UNKNOWN_MODEL
-        assert code_of(lambda: three.purge("mine")) == Code.NOT_DELETED
+        for again in (three.restore, three.purge, three.delete):
+            assert code_of(lambda: again("mine")) == Code.UNKNOWN_MODEL  # noqa: B023
         three.check("mine")
         assert three.register(model("mine", 9)).version == 4
         assert listed(three) == [4]

@@ -11,8 +11,7 @@ from service.api.routes.models import MODEL, VERSION, After, Limit, next_of
 from service.api.schemas.registry import AliasAnswer, AliasesAnswer, PromoteRequest
 from service.api.stored import IfMatch, IfNoneMatch, add_stored, check_conditions, names
 from service.errors import Code, InvalidInput
-from service.registry import ALIAS, DEFAULT, Alias, Registry
-from service.registry.aliases import UNSET
+from service.registry import ALIAS, Alias, Registry
 from service.registry.audit import Entry
 from service.registry.clock import written
 from service.wire import TENSORS, dump_json
@@ -76,7 +75,9 @@ def add_aliases(router: APIRouter, registry: Registry) -> None:
         """
         check_alias(alias)
         seen = registry.aliases.seen(name, alias)
-        check_conditions(_tag_of(alias, seen, if_none_match), if_match, if_none_match)
+        if seen is not None and seen < 0 and if_none_match is not None:
+            seen = None  # the default is there before anybody has set it, and may be set
+        check_conditions(None if seen is None else _tag(seen), if_match, if_none_match)
         return _alias(alias, registry.aliases.move(name, alias, body.version, seen))
 
     def delete_alias(name: str, alias: str, if_match: IfMatch = None) -> Response:
@@ -124,16 +125,6 @@ def check_alias(alias: str) -> None:
     if not ALIAS.fullmatch(alias):
         detail = f"alias must match {ALIAS.pattern}, whole"
         raise InvalidInput.at("/alias", Code.INVALID_OPTION, detail)
-
-
-def _tag_of(alias: str, seen: int | None, if_none_match: str | None) -> str | None:
-    """Of what an alias stands for; None where it is to be made.
-
-    `default` is there before anybody has set it, and may be set as one that is not.
-    """
-    if seen is None and (alias != DEFAULT or if_none_match is not None):
-        return None
-    return _tag(seen or UNSET)
 
 
 def _tag(change: int) -> str:

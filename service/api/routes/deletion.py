@@ -59,12 +59,12 @@ def add_deletion(router: APIRouter, registry: Registry) -> None:
         return Response(None, 204)
 
     def delete_version(name: str, version: str) -> Response:
-        """Deletes a version: it is neither served nor listed any more.
+        """Deletes a version, by its number: it is neither served nor listed any more.
 
         restore_version brings it back until it is purged. One that an alias stands for is kept;
         where nobody has set `default`, it then stands for the newest that is left.
         """
-        registry.delete(name, registry.find(name, version).version)
+        registry.delete(name, _number(name, version))
         return Response(None, 204)
 
     def restore_model(name: str) -> Response:
@@ -109,7 +109,7 @@ def add_deletion(router: APIRouter, registry: Registry) -> None:
 
 
 def _number(name: str, version: str) -> int:
-    """What is deleted has no aliases; it is named by its number."""
+    """An alias may stand for another by the time the request is sent again."""
     if NUMBER.fullmatch(version) and int(version) < 2**31:
         return int(version)
     raise NotFound(Code.UNKNOWN_VERSION, f"{name} has no such version; name it by its number")
