@@ -64,6 +64,8 @@ def evaluate(
     .jsonl), otherwise CSV. A class is called as its column is, without what the pattern's * does
     not stand for. Files are read batch by batch, whatever their size.
     """
+    if html is not None:
+        pictures.check_installed()  # not when all has been read
     if probabilities is None and logits is None:
         if len(sources) != 2:
             text = "give MODEL and ROWS, or files of predictions and --probabilities or --logits"

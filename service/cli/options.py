@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
@@ -14,7 +15,23 @@ from service.classifier import Options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-OUT = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+class _Out(click.Path):
+    """A file to be written, after work that may take hours: what stands against it is told before.
+
+    `click.Path` looks only at a file that is there.
+    """
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The path, if a file can be made there."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.exists() and not os.access(path.parent, os.W_OK):
+            self.fail(f"nothing can be written to the folder {path.parent}", param, ctx)
+        return path
+
+
+OUT = _Out(dir_okay=False, writable=True, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 label_column = click.option("--label", required=True, help="Column of the true classes.")
 weight_column = click.option("--weights", help="Column of sample weights.")

@@ -344,6 +344,17 @@ def test_names_of_others_do_not_steer_the_terminal(tmp_path):
     assert "there is no column \N{REPLACEMENT CHARACTER}[2J" in said
 
 
+def test_a_page_that_cannot_be_written_is_told_before_anything_is_read(tmp_path, monkeypatch):
+    path = write(tmp_path / "p.csv", {"y": ["bad"], "p_a": ["rows"]})
+    options = (path, "--label", "y", "--probabilities", "p_*", "--html")
+    said = run(*options, tmp_path / "none" / "report.html", code=2).stderr
+    assert f"nothing can be written to the folder {tmp_path / 'none'}" in said
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    said = run(*options, tmp_path / "report.html", code=1).stderr
+    assert "A page needs the extra pictures" in said
+    assert "pip install '.[pictures]'" in said
+
+
 def test_a_parquet_file_of_many_row_groups_takes_the_memory_of_one(tmp_path):
     rows = 20_000
     path, group = tmp_path / "p.parquet", {"x": np.random.default_rng(0).random(rows)}

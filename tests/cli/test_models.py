@@ -145,19 +145,11 @@ def test_a_table_of_predictions_becomes_a_page_beside_the_text(suffix, data, tmp
     assert html.count("<svg") == 7
 
 
-def test_the_page_of_a_model_names_both_and_a_page_that_cannot_be_made_costs_no_figures(
-    data, tmp_path, monkeypatch
-):
+def test_the_page_of_a_model_names_both(data, tmp_path):
     page = tmp_path / "report.html"
     arguments = ["evaluate", "iris", data, "--label", "species", "--html", page]
     run(*arguments)
     assert "<h1>iris on iris.csv</h1>" in page.read_text("utf-8")
-    page.unlink()
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    result = run(*arguments, code=1)
-    assert result.stdout.startswith("log loss")
-    assert "pip install '.[pictures]'" in result.stderr
-    assert not page.exists()
 
 
 def test_predictions_are_a_table_that_evaluates_to_the_report_of_the_model(data, tmp_path):

@@ -519,19 +519,17 @@ class TestPage:
 
 
 class TestExtra:
-    @pytest.mark.parametrize(
-        ("absent", "what"), [("matplotlib", "A picture"), ("jinja2", "A page")]
-    )
-    def test_without_it_the_error_names_it(self, absent, what, report, monkeypatch):
-        from service.evaluation.pictures import page
-
-        page._template.cache_clear()
+    @pytest.mark.parametrize("absent", ["matplotlib", "jinja2"])
+    def test_without_it_the_error_names_it(self, absent, report, monkeypatch):
         for loaded in [one for one in sys.modules if one.partition(".")[0] == absent]:
             monkeypatch.delitem(sys.modules, loaded)
         monkeypatch.setitem(sys.modules, absent, None)
-        with pytest.raises(Missing, match=rf"{what} .*\[pictures\]'") as caught:
+        with pytest.raises(Missing, match=r"A page .*\[pictures\]'") as caught:
             render(report, "digits")
         assert caught.value.code == Code.NOT_INSTALLED
+        if absent == "matplotlib":
+            with pytest.raises(Missing, match=r"A picture .*\[pictures\]'"):
+                draw(report, "reliability")
 
     def test_it_is_not_loaded_before_it_is_needed(self):
         code = (

@@ -2,7 +2,7 @@
 
 from service.evaluation.pictures.canvas import Picture, Theme
 from service.evaluation.pictures.gallery import GALLERY, draw
-from service.evaluation.pictures.page import render
+from service.evaluation.pictures.page import check_installed, render
 from service.evaluation.pictures.training import training
 
-__all__ = ["GALLERY", "Picture", "Theme", "draw", "render", "training"]
+__all__ = ["GALLERY", "Picture", "Theme", "check_installed", "draw", "render", "training"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,16 @@ SECTIONS: tuple[tuple[str, str, Callable[[Report], Iterable[Figure]], tuple[str,
 )  # fmt: skip
 
 
+def check_installed() -> None:
+    """Looks for what `render` needs.
+
+    Raises:
+        Missing: matplotlib or Jinja is not installed.
+    """
+    if any(find_spec(name) is None for name in ("matplotlib", "jinja2")):
+        raise Missing.package("pictures", "A page")
+
+
 def render(report: Report, title: str) -> str:
     """The page: figures with their definitions, pictures, tables; light, dark or printed.
 
@@ -65,8 +76,9 @@ def render(report: Report, title: str) -> str:
         HTML of at most 300 kB, the same for the same report.
 
     Raises:
-        Missing: matplotlib or Jinja is not installed.
+        Missing: as `check_installed` does.
     """
+    check_installed()
     sections = []
     for heading, question, figures, names in SECTIONS:
         drawn = (draw(report, name) for name in names)
@@ -99,10 +111,8 @@ def _cell(value: object) -> str:
 
 @cache
 def _template() -> "Template":
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ModuleNotFoundError:
-        raise Missing.package("pictures", "A page") from None
+    from jinja2 import Environment, StrictUndefined
+
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
