@@ -11,10 +11,10 @@ from service.settings import PREFIX, Settings
 README = Path(__file__).resolve().parent.parent / "README.md"
 # setting: a value in the environment, what it means, values that are refused
 CASES = {
-    "host": ("::1", "::1", []),
+    "host": ("::1", "::1", [""]),
     "port": ("0", 0, ["-1", "65536", "x", "", "80.5"]),
     "workers": ("2", 2, ["0", "65", "-1", "two"]),
-    "data_dir": ("/srv/xent", Path("/srv/xent"), []),
+    "data_dir": ("/srv/xent", Path("/srv/xent"), [""]),
     "database_url": (
         "postgresql://a:b@h:5433/n",
         SecretStr("postgresql://a:b@h:5433/n"),
