@@ -39,8 +39,8 @@ def create(
     """Print a new key, once and never again; NAME is for people.
 
     --scope score is for losses, predictions and evaluations, read for weights, aliases, stored
-    evaluations and metrics, train for whatever changes models or evaluations, admin for keys; give
-    it several times for several.
+    evaluations and metrics, train for whatever changes models or evaluations, admin for keys, the
+    log of changes and taking models away; give it several times for several.
     """
     if not NAME.fullmatch(name):
         raise click.ClickException(f"a name must match {NAME.pattern}, whole")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.errors import Code, Conflict, NotFound, Stale, XentError
 from service.registry import audit
 from service.registry.memory import DEFAULT, SHIPPED, Alias
-from service.registry.mirror import Mirror
+from service.registry.mirror import Mirror, unknown_model
 from service.registry.store import Store
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Aliases:
             number = target(now)
             if number is None:
                 if newest is None:
-                    raise unknown_version(name, None)
+                    raise unknown_model()
                 if alias == DEFAULT:
                     self._verify(connection, name, newest)
                 assert now is not None  # of what is not set, no target is None
@@ -181,7 +181,8 @@ class Aliases:
         if queries.is_served(connection, name, number):
             found = queries.artifact_of(connection, name, number)
         if found is None:
-            raise unknown_version(name, None)
+            text = f"{name} has no version {number}, or it is deleted"
+            raise NotFound(Code.UNKNOWN_VERSION, text)
         artifact, digest, _ = found
         self._mirror.checked(name, number, artifact, digest)
 

@@ -98,7 +98,7 @@ def test_promote_if_better(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("promote", "mine", "champion", "9"), "has no such version"),
+        (("promote", "mine", "champion", "9"), "mine has no version 9, or it is deleted"),
         (("promote", "yours", "champion", "1"), "no model of that name"),
         (("promote", "iris", "champion", "1"), "is a model that ships"),
         (("promote", "mine", "Champion", "1"), "must match"),
