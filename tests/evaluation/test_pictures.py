@@ -549,6 +549,12 @@ class TestDocuments:
         headed = re.findall(r"^## (.*)$", page, re.MULTILINE)
         assert {name for heading in headed for name in heading.split(", ")} >= set(GALLERY)
 
+    def test_its_program_draws_every_picture(self, capsys):
+        program = re.search(r"```python\n(.*?)```", (DOCS / "pictures.md").read_text(), re.DOTALL)
+        exec(program[1], {})
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split(" - ")[0] for line in lines] == list(GALLERY)
+
     @pytest.mark.no_cover
     def test_its_pictures_are_those_that_are_drawn(self):
         """But for what another version of matplotlib draws a point off."""
