@@ -102,7 +102,8 @@ def _compared(
         "sample_weights": body.sample_weights,
         "labels": body.labels,
     }
-    if (body.inputs is None) == (body.candidate_probabilities is None):
+    rows = (body.inputs, body.baseline_probabilities, body.candidate_probabilities)
+    if [given is not None for given in rows] not in ([True, False, False], [False, True, True]):
         text = "one of inputs, and baseline_probabilities with candidate_probabilities, is needed"
         raise InvalidInput.at("/inputs", Code.CONFLICTING_MEMBERS, text)
     if body.inputs is not None:
