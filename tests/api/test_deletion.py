@@ -272,7 +272,7 @@ class TestDigests:
         assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
-@pytest.mark.parametrize("position", ["x", "1.5", "-5", "9" * 5000, "1\0", ""])
+@pytest.mark.parametrize("position", ["x", "1.5", "-5", "9" * 5000, "1\0", "", "a/9999999999"])
 @pytest.mark.parametrize(
     "path", ["/v1/models/iris/versions", "/v1/keys", "/v1/evaluations", "/v1/deleted"]
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from service.registry.deletion import Deleted
 
 DELETED = "/v1/deleted"
-_PLACE = re.compile(NAME.pattern + "/[0-9]{1,10}")
+_PLACE = re.compile(NAME.pattern + "/[0-9]{1,9}")
 
 
 def add_deletion(router: APIRouter, registry: Registry) -> None:
