@@ -2,7 +2,7 @@
 
 import glob
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def evaluate(
         title = f"{Path(model).name} on {Path(rows).name}"
         include: tuple[evaluation.Extra, ...] = () if html is None else ("curves",)
         report = evaluate_model(read_model(model), Path(rows), label, weights, include)
-        failed = False
+        rejected, failed = None, False
     elif probabilities is not None and logits is not None:
         raise click.UsageError("--probabilities and --logits exclude each other")
     else:
@@ -88,13 +88,26 @@ def evaluate(
         paths = files_of(sources)
         title = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
         policies = Policies(normalize=given["normalize"])
-        report, failed = _evaluate_files(columns, policies, given["on_error"], paths, html)
+        report, rejected, failed = _evaluate_files(
+            columns, policies, given["on_error"], paths, html
+        )
     printed = replace(report, curves=None)
-    click.echo(dump_json(printed).decode() if as_json else show.report(printed))
+    click.echo(_json(printed, rejected) if as_json else show.report(printed))
     if html is not None:
-        html.write_text(pictures.render(report, title), "utf-8")
+        left_out = 0 if rejected is None else rejected["rows"]
+        notes = [f"Rows that could not be scored, left out: {left_out:,}."] if left_out else []
+        if failed:
+            notes.append("A file could not be read to its end; this is of the rows before.")
+        html.write_text(pictures.render(report, title, notes), "utf-8")
     if failed:
         sys.exit(1)
+
+
+def _json(report: evaluation.Report, rejected: dict[str, Any] | None) -> str:
+    """The report as `POST /v1/evaluate/stream` answers with it, with what was left out."""
+    members = {each.name: getattr(report, each.name) for each in fields(report)}
+    present = {**members, "rejected": rejected}.items()
+    return dump_json({name: value for name, value in present if value is not None}).decode()
 
 
 def _refuse(context: click.Context, why: str, *names: str) -> None:
@@ -118,8 +131,8 @@ def files_of(sources: tuple[str, ...]) -> list[Path]:
 
 def _evaluate_files(
     columns: Columns, policies: Policies, on_error: str, paths: list[Path], html: Path | None
-) -> tuple[evaluation.Report, bool]:
-    """The report, and whether a file could not be read to its end."""
+) -> tuple[evaluation.Report, dict[str, Any] | None, bool]:
+    """The report, what was left out where that was asked for, and whether a file broke off."""
     bulk = Bulk(columns, policies, on_error == "collect")
     failure: XentError | None = None
     with progress("scoring") as done:
@@ -149,4 +162,7 @@ def _evaluate_files(
         named = (f"{name}:{row}" for name, row in places)
         worst = [replace(row, row=n) for row, n in zip(report.worst, named, strict=True)]
         report = replace(report, worst=tuple(worst))
-    return report, failure is not None
+    if on_error == "stop":
+        return report, None, False
+    errors = [{"detail": text} for text in bulk.faults]
+    return report, {"rows": bulk.rejected, "errors": errors}, failure is not None

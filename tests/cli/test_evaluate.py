@@ -202,6 +202,13 @@ def test_a_line_of_another_length_is_a_bad_row_and_rows_are_named_by_their_first
     assert "row 2 (line 4), is empty; the first line has 3" in said
     assert "row 3 (line 5), column y, is none of the 2 classes, a, b" in said
     assert "3 rows were left out" in said
+    assert found["rejected"]["rows"] == 3
+    told = [error["detail"] for error in found["rejected"]["errors"]]
+    assert told[0] == "p.csv: row 1 (line 3), has 2 cells; the first line has 3"
+    assert len(told) == 3
+    page = tmp_path / "report.html"
+    run(path, "--label", "y", *options, "--on-error", "collect", "--html", page)
+    assert "Rows that could not be scored, left out: 3." in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize("form", FORMATS)

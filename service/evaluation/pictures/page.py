@@ -1,6 +1,6 @@
 """An evaluation report as one HTML page that needs no other file."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -65,12 +65,13 @@ def check_installed() -> None:
         raise Missing.package("pictures", "A page")
 
 
-def render(report: Report, title: str) -> str:
+def render(report: Report, title: str, notes: Sequence[str] = ()) -> str:
     """The page: figures with their definitions, pictures, tables; light, dark or printed.
 
     Args:
         report: of any size, with its curves for all pictures; long tables are cut.
         title: of what was evaluated.
+        notes: sentences on what the report is not of, as rows that were left out.
 
     Returns:
         HTML of at most 300 kB, the same for the same report.
@@ -88,7 +89,7 @@ def render(report: Report, title: str) -> str:
         report=report,
         title=title,
         version=__version__,
-        remarks=definitions.remarks(report),
+        remarks=[*notes, *definitions.remarks(report)],
         sections=sections,
         slices=[
             (name, len(values), sorted(values, key=_badness)[:SHOWN_SLICES])
