@@ -223,8 +223,11 @@ class Keys:
                 change = queries.last_change(connection)
                 if change == self._seen:
                     return
-                changed = key_queries.since(connection, self._seen)
-            self._known = {**self._known, **{key.id: key for key in changed}}
+                behind = change < self._seen  # another store: see Mirror.refresh
+                changed = key_queries.since(connection, -1 if behind else self._seen)
+            # one that has no keys must not open a server that has
+            known = {} if behind and changed else self._known
+            self._known = {**known, **{key.id: key for key in changed}}
             self._seen = change
 
     def look_again(self) -> None:

@@ -104,6 +104,12 @@ class Recent:
             while self._bytes > self._capacity and self._versions:
                 self._bytes -= bytes_of(self._versions.popitem(last=False)[1].model)
 
+    def clear(self) -> None:
+        """Lets go of all."""
+        with self._lock:
+            self._versions.clear()
+            self._bytes = 0
+
     def drop(self, name: str, entry: Entry) -> None:
         """Lets go of the versions of a model that are there no longer."""
         with self._lock:

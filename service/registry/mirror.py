@@ -129,7 +129,12 @@ class Mirror:
                 change = queries.last_change(connection)
                 if change == self._seen:
                     return
-                changed = queries.entries_since(connection, self._seen)
+                # a copy that was put back, or a replica that took over before it had all
+                behind = change < self._seen
+                changed = queries.entries_since(connection, -1 if behind else self._seen)
+            if behind:
+                self._recent.clear()
+                self._entries = {}
             if self._seen >= 0:  # at the start nobody waits for all of them
                 self._read_ahead(changed)
             self._entries = {**self._entries, **changed}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import NotFound, Unavailable, XentError
+from service.errors import NotFound, Unauthenticated, Unavailable, XentError
 from service.registry import Keys, Registry
 from service.registry import mirror as room
 
@@ -106,6 +106,38 @@ def test_what_is_not_there_makes_no_file(tmp_path: Path, opened: Open) -> None:
             with pytest.raises(NotFound):
                 call("mine", number)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_copy_that_was_put_back_is_read_from_the_start(tmp_path: Path, opened: Open) -> None:
+    file, copy = tmp_path / "xent.db", tmp_path / "copy"
+    url = f"sqlite:///{file}"
+    writer, reader = opened(url), opened(url)
+    writer.register(model("mine", 1.5))
+    shutil.copy(file, tmp_path / "without keys")
+    kept, _ = Keys(writer.store).create("kept", ["read"])
+    shutil.copy(file, copy)
+    keys = Keys(reader.store)
+    _, lost = keys.create("lost", ["read"])
+    writer.register(model("mine", 2.5))
+    writer.register(model("yours", 2.5))
+    assert reader.find("mine", 2).coefficients.item() == 2.5
+    keys.refresh()
+    shutil.copy(copy, file)
+    keys.refresh()
+    with pytest.raises(Unauthenticated):
+        keys.find(lost)
+    assert [key.id for key in keys.page(None, 9).keys] == [kept.id]
+    assert keys.exist
+    for name, version in (("mine", 2), ("yours", None)):
+        with pytest.raises(NotFound):
+            reader.find(name, version)
+    assert reader.find("mine").coefficients.item() == 1.5
+    opened(url).register(model("mine", 3.5))
+    assert reader.find("mine", 2).coefficients.item() == 3.5
+    keys.refresh()
+    shutil.copy(tmp_path / "without keys", file)
+    keys.refresh()
+    assert keys.exist
 
 
 def test_a_folder_where_the_file_should_be(tmp_path: Path, opened: Open) -> None:
