@@ -11,14 +11,8 @@ from service.classifier.objective import Objective
 from service.classifier.options import Options
 from service.classifier.rows import Array, feature_rows
 from service.errors import Code, Faults, InvalidInput, cell
-from service.losses.truth import (
-    Indices,
-    Label,
-    check_weights,
-    class_indices,
-    class_weight_array,
-    shape_fault,
-)
+from service.losses.truth import Indices, Label, class_indices, shape_fault
+from service.losses.weights import check_weights, class_weight_array
 
 # The curvature multiplies two features, a weight and a count of rows.
 LARGEST = 1e75

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Faults, InvalidInput, cell
@@ -17,7 +16,7 @@ from service.evaluation.slices import Columns, Value, check_columns, union
 from service.evaluation.state import State
 from service.losses.options import check_shared, exactly_one, one_of, within
 from service.losses.result import Numbers
-from service.losses.truth import Label, class_indices
+from service.losses.truth import Label, check_classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class Options:
         with faults.collecting():
             zero, clip = policies.zero_probability, policies.clip
             check_shared(reduction="none", unit="nat", zero_probability=zero, clip=clip)
-        with faults.collecting():  # no label yet, but names that are given twice
-            class_indices("classes", np.empty(0, object), None, self.class_count, policies.classes)
+        with faults.collecting():
+            check_classes(policies.classes or ())
         faults.check()
 
     @classmethod

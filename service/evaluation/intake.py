@@ -15,7 +15,8 @@ from service.losses.categorical import Categorical
 from service.losses.options import exactly_one
 from service.losses.result import Normalize, ZeroProbability
 from service.losses.rows import Rows
-from service.losses.truth import Label, bad_weights, known_labels
+from service.losses.truth import Label, known_labels
+from service.losses.weights import bad_weights
 from service.numerics import row_blocks
 
 Mask = npt.NDArray[np.bool_]

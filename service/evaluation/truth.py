@@ -14,7 +14,8 @@ from service.evaluation.slices import Columns, Factor, factors
 from service.losses.categorical import Categorical
 from service.losses.result import Numbers
 from service.losses.rows import Rows
-from service.losses.truth import Label, check_weights, class_indices, shape_fault
+from service.losses.truth import Label, class_indices, shape_fault
+from service.losses.weights import check_weights
 from service.numerics import row_blocks
 
 

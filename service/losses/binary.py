@@ -9,7 +9,7 @@ from service.errors import Code, InvalidInput, cell
 from service.losses.pointwise import Logarithm, Pointwise
 from service.losses.reduction import Scored, Selection, scaled
 from service.losses.result import Array, Numbers, ZeroProbability
-from service.losses.rows import certain
+from service.losses.rows import LOG_PROBABILITY, PROBABILITY, certain, shown
 from service.losses.shares import LOG2_E, at_least, log_in
 from service.losses.truth import Mask
 from service.numerics import (
@@ -95,17 +95,9 @@ class Binary:
         values = self.values[selection].astype(np.float64, copy=False)
         self._fail(selection, np.isnan(values), Code.NAN_VALUE, "is NaN")
         if self.member == "probabilities":
-            bad = (values < 0) | (values > 1)
-            self._fail(
-                selection, bad, Code.PROBABILITY_OUT_OF_RANGE, "is not a probability in [0, 1]"
-            )
+            self._outside(selection, values, (values < 0) | (values > 1), PROBABILITY)
         elif self.member == "log_probabilities":
-            self._fail(
-                selection,
-                values > 0,
-                Code.PROBABILITY_OUT_OF_RANGE,
-                "is above 0, so no logarithm of a probability",
-            )
+            self._outside(selection, values, values > 0, LOG_PROBABILITY)
         return values
 
     def _from_logs(self, values: Array, truth: Array, scale: Array | None) -> Scored:
@@ -176,6 +168,11 @@ class Binary:
             if self.member == "probabilities":
                 return np.where(up == 0, 0.0, up / p) - np.where(down == 0, 0.0, down / rest)
             return up - np.where(down == 0, 0.0, down * (p / rest))
+
+    def _outside(self, selection: Selection, values: Array, bad: Mask, wanted: str) -> None:
+        if bad.any():
+            found = shown(float(values[bad.argmax()]))
+            self._fail(selection, bad, Code.PROBABILITY_OUT_OF_RANGE, f"is {found}; {wanted}")
 
     def _fail(self, selection: Selection, bad: Mask, code: Code, text: str) -> None:
         if not bad.any():

@@ -1,5 +1,6 @@
 """What is true of binary predictions: labels or targets, and which of them enter."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy.typing as npt
 from service.errors import Code, Faults, InvalidInput, cell
 from service.losses.binary import Binary
 from service.losses.result import Array, Numbers
-from service.losses.truth import Mask, check_weights, ignored_labels, numbered, shape_fault
+from service.losses.rows import shown
+from service.losses.truth import Mask, ignored_labels, numbered, shape_fault
+from service.losses.weights import check_weights
 from service.numerics import row_blocks
 
 
@@ -41,7 +44,7 @@ def binary_truth(
         ignored = None if labels is None else ignored_labels(labels, ignore_index, None)
         if ignored is not None:
             kept = ~ignored if kept is None else kept & ~ignored
-        truth = _values(member, given, kept)
+        truth = binary_values(member, given, kept)
     if kept is not None and kept.all():
         kept = None
     if faults:
@@ -59,8 +62,16 @@ def _same_shape(member: str, array: npt.NDArray[Any], scorer: Binary) -> None:
         raise InvalidInput([fault])
 
 
-def _values(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Array:
-    """(N,) labels 0/1 or targets in [0, 1] as float64; 0 where a sample is left out.
+def binary_values(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Array:
+    """Labels 0/1 or targets in [0, 1] as float64; 0 where a sample is left out.
+
+    Args:
+        member: `"labels"` or `"targets"`.
+        given: numbers, booleans or objects of these kinds; any shape.
+        kept: (N,) which of them enter, or `None` for all.
+
+    Returns:
+        (N,) numbers in [0, 1].
 
     Raises:
         InvalidInput: at the first one that is neither.
@@ -72,13 +83,20 @@ def _values(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Array:
         values = np.where(kept, values, 0.0)
         good |= ~kept
     if not good.all():
-        place = tuple(int(i) for i in np.unravel_index(int(np.argmin(good)), given.shape))
-        pointer, name = cell(member, *(place if given.shape else ()))
-        if member == "labels":
-            wanted, code = "a binary label is 0, 1, false or true", Code.LABEL_OUT_OF_RANGE
-        else:
-            wanted, code = "a target is a number in [0, 1]", Code.PROBABILITY_OUT_OF_RANGE
-        found = values[int(np.argmin(good))]
-        shown = "is no number" if np.isnan(found) else f"is {found:.17g}"
-        raise InvalidInput.at(pointer, code, f"{name} {shown}; {wanted}")
+        raise _value_error(member, given, int(np.argmin(good)))
     return values
+
+
+def _value_error(member: str, given: npt.NDArray[Any], number: int) -> InvalidInput:
+    place = tuple(int(i) for i in np.unravel_index(number, given.shape)) if given.shape else ()
+    pointer, name = cell(member, *place)
+    found = given.reshape(-1)[number : number + 1].tolist()[0]
+    if member == "labels":
+        wanted, code = "a binary label is 0, 1, false or true", Code.LABEL_OUT_OF_RANGE
+    else:
+        wanted, code = "a target is a number in [0, 1]", Code.PROBABILITY_OUT_OF_RANGE
+    if isinstance(found, str):
+        return InvalidInput.at(pointer, Code.NOT_A_LABEL, f"{name} is a string; {wanted}")
+    if math.isnan(found):
+        return InvalidInput.at(pointer, Code.NAN_VALUE, f"{name} is NaN; {wanted}")
+    return InvalidInput.at(pointer, code, f"{name} is {shown(found)}; {wanted}")

@@ -37,8 +37,11 @@ def cross_entropy(*, z_loss: float = 0.0, **members: Unpack[ClassMembers]) -> Lo
     """
     check_members("cross-entropy", members)
     within("z_loss", z_loss, 0, float("inf"), high_open=True)
-    if z_loss and (members.get("logits") is None or members.get("unit", "nat") != "nat"):
-        text = "z_loss is a square of nats, not of bits, and needs logits"
+    if z_loss and members.get("logits") is None:
+        text = "z_loss is a term of the logits, which probabilities have lost"
+        raise InvalidInput.at("/z_loss", Code.CONFLICTING_MEMBERS, text)
+    if z_loss and members.get("unit", "nat") != "nat":
+        text = "z_loss is a square of nats, which is no amount of bits"
         raise InvalidInput.at("/z_loss", Code.CONFLICTING_MEMBERS, text)
     return class_loss(partial(Categorical, z_loss=z_loss), **members)
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from service.errors import Code, InvalidInput, cell
 from service.losses.options import one_of
 from service.losses.result import Array, Numbers, Unit
-from service.losses.truth import check_weights, shape_fault
+from service.losses.truth import shape_fault
+from service.losses.weights import check_weights
 from service.numerics import ExactSum
 from service.numerics.errorfree import two_product
 

@@ -1,8 +1,9 @@
 """Which members each loss takes: the one list that functions, catalogue and calls go by."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Fault, InvalidInput
@@ -36,15 +37,20 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
 """By loss: its own members and those that it shares."""
 
 
-def check_members(loss: str, given: Iterable[str]) -> None:
-    """Refuses what a loss does not take, rather than leave it unread.
+_NUMBERS = (*INPUTS, "targets", "class_weights", "sample_weights")
+_ARRAYS = (*_NUMBERS, "labels")
+
+
+def check_members(loss: str, given: Mapping[str, Any]) -> None:
+    """Refuses what a loss does not take, rather than leave it unread or convert it.
 
     Args:
         loss: its name in the catalogue.
-        given: the names of its arguments.
+        given: its arguments by name.
 
     Raises:
         InvalidInput: naming each such member.
+        TypeError: what is to be an array is none, or none of real numbers.
     """
     taken = MEMBERS[loss]
     faults = [
@@ -54,6 +60,14 @@ def check_members(loss: str, given: Iterable[str]) -> None:
     ]
     if faults:
         raise InvalidInput(faults)
+    for name in _ARRAYS:
+        value = given.get(name)
+        if value is None or (name == "class_weights" and isinstance(value, Mapping)):
+            continue
+        if not isinstance(value, np.ndarray | np.generic):
+            raise TypeError(f"{name} is a {type(value).__name__}; losses take NumPy arrays")
+        if name in _NUMBERS and value.dtype.kind not in "biuf":
+            raise TypeError(f"{name} is an array of {value.dtype}; losses take real numbers")
 
 
 class ClassMembers(TypedDict, total=False):

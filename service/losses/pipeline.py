@@ -26,13 +26,13 @@ from service.losses.truth import (
     Label,
     Labels,
     Mask,
-    check_weights,
+    check_classes,
     class_indices,
-    class_weight_array,
     ignored_labels,
     shape_fault,
 )
 from service.losses.weighting import selections, weighting_of
+from service.losses.weights import check_weights, class_weight_array
 
 
 def class_loss(  # noqa: D417 - ClassMembers documents the arguments once for all losses
@@ -169,12 +169,14 @@ def _with_truth(
     indices: Indices | None = None
     target_array: Rows | None = None
     factors: Array | None = None
-    if classes is not None and len(classes) != rows.classes and rows.sent != (0,):
-        text = f"classes names {len(classes)} classes; {rows.member} has {rows.classes} columns"
-        faults.append(Fault("/classes", Code.SHAPE_MISMATCH, text))
-        classes = None
     with faults.collecting():
-        if class_weights is not None and rows.sent != (0,):  # [] does not say how many classes
+        if classes is not None:
+            _check_names(classes, rows)
+    named = not faults  # by wrong names neither labels nor weights are wrong
+    with faults.collecting():
+        by_name = isinstance(class_weights, Mapping)
+        # [] does not say how many classes
+        if class_weights is not None and rows.sent != (0,) and (named or not by_name):
             factors = class_weight_array(class_weights, classes, rows.classes)
     with faults.collecting():
         if sample_weights is not None:
@@ -187,7 +189,8 @@ def _with_truth(
             ignored = ignored_labels(labels, ignore_index, classes)
             if ignored is not None:
                 kept = ~ignored if kept is None else kept & ~ignored
-            indices = class_indices("labels", labels, kept, rows.classes, classes)
+            if named:
+                indices = class_indices("labels", labels, kept, rows.classes, classes)
         elif targets is not None:
             fault = shape_fault("targets", targets, rows.sent, f"the shape of {rows.member}")
             if fault is not None:
@@ -200,6 +203,18 @@ def _with_truth(
     faults.check()
     truth = replace(scorer, labels=indices, targets=target_array, class_weights=factors)
     return truth, kept, samples
+
+
+def _check_names(classes: Sequence[Label], rows: Rows) -> None:
+    """Refuses names that are not one for every column.
+
+    Raises:
+        InvalidInput: a wrong number of names, or one that is there twice.
+    """
+    if len(classes) != rows.classes and rows.sent != (0,):
+        text = f"classes names {len(classes)} classes; {rows.member} has {rows.classes} columns"
+        raise InvalidInput.at("/classes", Code.SHAPE_MISMATCH, text)
+    check_classes(classes)
 
 
 def _same_shape(member: str, array: npt.NDArray[Any], rows: Rows) -> None:

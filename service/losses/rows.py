@@ -12,6 +12,9 @@ from service.losses.result import Array, Normalize, Numbers
 SUM_TOLERANCE = 1e-5
 SUM_TOLERANCE_16_BIT = 1e-2
 
+PROBABILITY = "a probability lies in [0, 1]"
+LOG_PROBABILITY = "the logarithm of a probability is at most 0"
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -196,6 +199,7 @@ def probability_fault(
     if not bad.size:
         return None
     row, probabilities = int(entering[bad[0]]), block[bad[0]]
+    choice = rows.member != "target"  # explain has no normalize
     nan = np.flatnonzero(np.isnan(probabilities))
     if nan.size:
         return rows.fault(row, int(nan[0]), Code.NAN_VALUE, "is NaN")
@@ -203,20 +207,27 @@ def probability_fault(
     if outside.size:
         column = int(outside[0])
         sent = float(rows.array[row, column])
-        text = f"is {sent!r}; "
-        if rows.member == "log_probabilities":
-            text += "the logarithm of a probability is at most 0"
+        if normalize == "renormalize":
+            wanted = "a weight is a finite number >= 0"
         else:
-            text += "a probability lies in [0, 1]"
-        if sent > 0:
-            text += ' (weights need normalize "renormalize")'
+            wanted = LOG_PROBABILITY if rows.member == "log_probabilities" else PROBABILITY
+            if choice and 0 < sent < math.inf:
+                wanted += ' (weights need normalize "renormalize")'
+        text = f"is {shown(sent)}; {wanted}"
         return rows.fault(row, column, Code.PROBABILITY_OUT_OF_RANGE, text)
     if normalize == "renormalize":
         why = "which cannot be divided out"
     else:
-        why = f'more than {tolerance:g} off 1; see normalize ("renormalize" or "off")'
-    text = f"has the sum {float(sums[bad[0]])!r}, {why}"
+        why = f"more than {tolerance:g} off 1"
+        if choice:
+            why += '; see normalize ("renormalize" or "off")'
+    text = f"has the sum {shown(float(sums[bad[0]]))}, {why}"
     return rows.fault(row, None, Code.NOT_NORMALIZED, text)
+
+
+def shown(number: float) -> str:
+    """A number in the text of a fault, an infinity as the contract writes it."""
+    return repr(number).replace("inf", "Infinity")
 
 
 def sum_tolerance(array: Numbers) -> float:

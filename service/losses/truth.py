@@ -1,18 +1,21 @@
-"""What is true of the samples: labels or targets, and the weights that go with them."""
+"""Hard labels as class indices, by number or by name, and which of them are left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from service.errors import Code, Fault, InvalidInput, cell
-from service.losses.result import Array, Numbers
+from service.losses.result import Numbers
 
 Label = str | int
 Labels = Label | Sequence[Label]
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
+
+ALONE = (str, int, np.integer)
+"""The kinds of one label, as against several."""
 
 
 def shape_fault(member: str, array: Numbers, expected: tuple[int, ...], of: str) -> Fault | None:
@@ -30,72 +33,20 @@ def _shape(shape: tuple[int, ...]) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
 
 
-def bad_weights(weights: Numbers) -> Mask:
-    """Which weights are none: negative, NaN or infinite."""
-    bad: Mask = ~(weights >= 0) | np.isinf(weights)
-    return bad
-
-
-def check_weights(member: str, weights: Numbers) -> Array:
-    """Weights as float64, each finite and >= 0.
+def check_classes(classes: Sequence[Label]) -> None:
+    """Refuses class names of which two are the same; 1 and "1" are two.
 
     Raises:
-        InvalidInput: at the first weight that is negative, NaN or infinite.
+        InvalidInput: at the first name that was there before.
     """
-    values = weights.astype(np.float64, copy=False)
-    bad = np.argwhere(bad_weights(values))
-    if bad.size:
-        index = tuple(int(i) for i in bad[0])
-        pointer, name = cell(member, *index)
-        value = float(values[index])
-        if np.isnan(value):
-            raise InvalidInput.at(pointer, Code.NAN_VALUE, f"{name} is NaN")
-        if np.isinf(value) and value > 0:
-            raise InvalidInput.at(pointer, Code.INFINITE_VALUE, f"{name} is Infinity")
-        raise InvalidInput.at(
-            pointer, Code.NEGATIVE_WEIGHT, f"{name} is {value!r}; a weight is >= 0"
-        )
-    return values
-
-
-def class_weight_array(
-    weights: Numbers | Mapping[str, float], classes: Sequence[Label] | None, count: int
-) -> Array:
-    """Class weights in class order.
-
-    Args:
-        weights: shape (K,), or by class name, where a class that is not named weighs 1.
-        classes: the names in class order; without them a class is named by its index.
-        count: K.
-
-    Raises:
-        InvalidInput: a wrong length, an unknown name, a weight that is no weight.
-    """
-    if not isinstance(weights, Mapping):
-        fault = shape_fault("class_weights", weights, (count,), f"{count} classes")
-        if fault:
-            raise InvalidInput([fault])
-        return check_weights("class_weights", weights)
-    names = {str(name): i for i, name in enumerate(range(count) if classes is None else classes)}
-    if len(names) != count:
-        raise InvalidInput.at("/classes", Code.INVALID_OPTION, "classes names a class twice")
-    values = np.ones(count)
-    for name, weight in weights.items():
-        pointer, text = cell("class_weights", *())[0] + "/" + _escape(name), "class_weights"
-        if name not in names:
-            raise InvalidInput.at(pointer, Code.UNKNOWN_LABEL, f"{text} names an unknown class")
-        try:
-            check_weights("class_weights", np.array([weight]))
-        except InvalidInput as error:
-            raise InvalidInput.at(
-                pointer, error.code, f"{text}: the weight of a class is a finite number >= 0"
-            ) from error
-        values[names[name]] = weight
-    return values
-
-
-def _escape(name: str) -> str:
-    return name[:64].replace("~", "~0").replace("/", "~1")
+    places: dict[tuple[type, Label], int] = {}
+    for place, label in enumerate(classes):
+        # bool is an int to Python, so that True would find the class 1
+        known = places.setdefault((type(label), label), place)
+        if known != place:
+            pointer, name = cell("classes", place)
+            text = f"{name} is the name of classes[{known}], too"
+            raise InvalidInput.at(pointer, Code.INVALID_OPTION, text)
 
 
 def ignored_labels(
@@ -113,21 +64,21 @@ def ignored_labels(
     """
     if ignore is None:
         return None
-    values = [ignore] if isinstance(ignore, Label) else list(ignore)
-    names = {value for value in values if isinstance(value, str)}
-    if names and classes is None:
-        first = next(i for i, value in enumerate(values) if isinstance(value, str))
-        pointer, name = cell("ignore_index", *(() if isinstance(ignore, Label) else (first,)))
+    values = [ignore] if isinstance(ignore, ALONE) else list(ignore)
+    first = next((i for i, value in enumerate(values) if isinstance(value, str)), None)
+    if first is not None and classes is None:
+        pointer, name = cell("ignore_index", *(() if isinstance(ignore, ALONE) else (first,)))
         text = f"{name} is a string; without classes a label is an integer"
         raise InvalidInput.at(pointer, Code.NOT_A_LABEL, text)
     flat = labels.reshape(-1)
-    numbers = numbered(flat, booleans=True)
+    if flat.dtype.kind not in "biuf":  # Python tells integers apart that are one float
+        known = set(values)
+        return np.fromiter((label in known for label in flat.tolist()), np.bool_, flat.size)
+    numbers = flat.astype(np.float64, copy=False) if flat.dtype.kind == "f" else flat
     mask = np.zeros(flat.shape, dtype=np.bool_)
     for value in values:
         if not isinstance(value, str):
             mask |= numbers == value
-    if names:
-        mask |= np.fromiter((label in names for label in flat.tolist()), np.bool_, flat.size)
     return mask
 
 
@@ -190,15 +141,23 @@ def known_labels(flat: npt.NDArray[Any], count: int, classes: Sequence[Label] | 
         if flat.dtype.kind == "f":
             good &= flat == np.floor(flat)
         return np.where(good, flat, -1).astype(np.int64, copy=False)
-    # bool is an int to Python, so that True would find the class 1
-    index = {(type(name), name): i for i, name in enumerate(classes)}
-    if len(index) != len(classes):
-        raise InvalidInput.at("/classes", Code.INVALID_OPTION, "classes names a class twice")
+    check_classes(classes)
+    index = {(type(name), name): i for i, name in enumerate(map(_plain, classes))}
     values = (
-        int(value) if isinstance(value, float) and value.is_integer() else value
+        int(value) if isinstance(value, float) and _whole(value) else value
         for value in flat.tolist()
     )
     return np.fromiter((index.get((type(v), v), -1) for v in values), np.int64, flat.size)
+
+
+def _plain(label: Label) -> Label:
+    """A name as Python writes it, where NumPy's own kinds are sent, such as in `np.unique(y)`."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _whole(value: float) -> bool:
+    """Whether it is one integer; from 2**53 on a float may be the rounding of several."""
+    return value.is_integer() and abs(value) < 2.0**53
 
 
 def _label_error(
@@ -215,6 +174,8 @@ def _label_error(
         text = f"{name} is none of the {len(classes)} classes"
         if isinstance(value, int | float) and all(isinstance(label, str) for label in classes):
             text += ", whose names are strings; an index is a label where no classes are sent"
+        elif isinstance(value, float) and value.is_integer() and not _whole(value):
+            text += ": among numbers with a point an integer from 2^53 on is rounded"
         return InvalidInput.at(pointer, Code.UNKNOWN_LABEL, text)
     wanted = f"with {count} classes a label is an integer from 0 to {count - 1}"
     if isinstance(value, float) and np.isnan(value):

@@ -42,11 +42,15 @@ class ExactSum:
             weights: the same shape, finite, >= 0 where the value is infinite.
 
         Raises:
-            ValueError: any other value or weight; nothing is then added.
+            ValueError: any other value, weight or shape; nothing is then added.
         """
-        values = np.asarray(values, dtype=np.float64).ravel()
+        values = np.asarray(values, dtype=np.float64)
         if weights is not None:
-            weights = np.asarray(weights, dtype=np.float64).ravel()
+            weights = np.asarray(weights, dtype=np.float64)
+            if weights.shape != values.shape:
+                raise ValueError(f"weights of shape {weights.shape} for values of {values.shape}")
+            weights = weights.ravel()
+        values = values.ravel()
         units = infinities = 0
         for start in range(0, values.size, PART):
             part = slice(start, start + PART)

@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_refused(members, pointer, code):
     [
         ({}, "/classes"),
         ({"class_count": 0}, "/classes"),
-        ({"classes": ["a", "a"]}, "/classes"),
+        ({"classes": ["a", "a"]}, "/classes/1"),
         ({"classes": ["a", "b"], "class_count": 3}, "/class_count"),
         ({"class_count": 3, "bins": 0}, "/bins"),
         ({"class_count": 3, "worst": 1001}, "/worst"),

@@ -377,7 +377,7 @@ def test_only_rows_of_weight_zero():
         ({"logits": np.array([[0.0, 1, 2], [0, nan, 0]])}, [("/logits/1/1", Code.NAN_VALUE)]),
         ({"classes": ["a", "b", "c"]}, [("/labels/0", Code.UNKNOWN_LABEL)]),
         ({"classes": [0, 1]}, [("/classes", Code.SHAPE_MISMATCH)]),
-        ({"classes": [0, 2, 2]}, [("/classes", Code.INVALID_OPTION)]),
+        ({"classes": [0, 2, 2]}, [("/classes/2", Code.INVALID_OPTION)]),
         ({"sample_weights": np.array([1.0, -1])}, [("/sample_weights/1", Code.NEGATIVE_WEIGHT)]),
         ({"sample_weights": np.ones(3)}, [("/sample_weights", Code.SHAPE_MISMATCH)]),
         ({"row_ids": [1, 2, 3]}, [("/row_ids", Code.SHAPE_MISMATCH)]),

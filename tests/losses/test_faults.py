@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.errors import Code, InvalidInput
-from service.losses import binary_cross_entropy, cross_entropy, sigmoid, softmax
+from service.losses import binary_cross_entropy, cross_entropy, explain, sigmoid, softmax
 from service.wire import labels_from
 
 ZEROS = np.zeros((2, 3))
@@ -83,13 +83,20 @@ class TestLabels:
 
     @pytest.mark.parametrize(
         ("labels", "pointer"),
-        [([0, 2], "/labels/1"), ([0.5, 0], "/labels/0"), ([0, "x"], "/labels/1")],
+        [([0, 2], "/labels/1"), ([0.5, 0], "/labels/0"), ([0, math.inf], "/labels/1")],
     )
     def test_what_is_no_binary_label(self, labels: Any, pointer: str) -> None:
-        given = labels_from("labels", labels)
+        given = np.array(labels)
         assert faults(binary_cross_entropy, logits=np.zeros(2), labels=given) == [
             (pointer, Code.LABEL_OUT_OF_RANGE)
         ]
+
+    def test_what_is_no_number_is_told_as_for_classes(self) -> None:
+        for function in (cross_entropy, binary_cross_entropy):
+            logits = ZEROS if function is cross_entropy else np.zeros(2)
+            for label, code in (("x", Code.NOT_A_LABEL), (math.nan, Code.NAN_VALUE)):
+                labels = np.array([0, label], object)
+                assert faults(function, logits=logits, labels=labels) == [("/labels/1", code)]
 
     def test_binary_labels_may_be_booleans_also_among_numbers(self) -> None:
         logits = np.array([1.0, -2.0])
@@ -100,9 +107,28 @@ class TestLabels:
 
     @pytest.mark.parametrize("target", [-0.1, 1.1, math.nan, math.inf])
     def test_what_is_no_binary_target(self, target: float) -> None:
+        code = Code.NAN_VALUE if math.isnan(target) else Code.PROBABILITY_OUT_OF_RANGE
         assert faults(
             binary_cross_entropy, logits=np.zeros((1, 2)), targets=np.array([[0.5, target]])
-        ) == [("/targets/0/1", Code.PROBABILITY_OUT_OF_RANGE)]
+        ) == [("/targets/0/1", code)]
+
+    def test_an_integer_that_was_rounded_on_the_way_is_no_name(self) -> None:
+        user = 2**53 + 1  # as a float it is the name of its neighbour
+        given: dict[str, Any] = {"logits": np.array([[1.0, 2.0, 4.0]] * 2)}
+        exact = labels_from("labels", [user, 7])
+        loss = cross_entropy(**given, labels=exact, classes=[7, user, user - 1]).loss
+        assert loss == cross_entropy(**given, labels=np.array([1, 0])).loss
+        rounded = labels_from("labels", [user, 7.0])
+        with pytest.raises(InvalidInput, match="is rounded") as caught:
+            cross_entropy(**given, labels=rounded, classes=[7, user - 1, "x"])
+        assert caught.value.faults[0].pointer == "/labels/0"
+        ignored = cross_entropy(
+            **given,
+            labels=labels_from("labels", [user, "x"]),
+            classes=[user, "x", "y"],
+            ignore_index=user - 1,
+        )
+        assert ignored.ignored == 0
 
 
 class TestWeights:
@@ -150,13 +176,88 @@ class TestWeights:
         assert faults(cross_entropy, **given, classes=["a", "b"]) == [
             ("/classes", Code.SHAPE_MISMATCH)
         ]
-        assert faults(
-            cross_entropy, **given, classes=["a", "a", "b"], class_weights={"a": 2.0}
-        ) == [("/classes", Code.INVALID_OPTION)]
         labels = np.array(["a", "b"], object)
-        assert faults(cross_entropy, logits=ZEROS, labels=labels, classes=["a", "a", "b"]) == [
-            ("/classes", Code.INVALID_OPTION)
+        for others in (given, given | {"class_weights": {"a": 2.0}}, {"labels": labels}):
+            arguments = {"logits": ZEROS, "classes": ["a", "a", "b"], **others}
+            assert faults(cross_entropy, **arguments) == [("/classes/1", Code.INVALID_OPTION)]
+
+    def test_by_wrong_names_nothing_else_is_wrong(self) -> None:
+        arguments: dict[str, Any] = {
+            "logits": ZEROS,
+            "labels": np.array(["a", "b"], object),
+            "class_weights": {"a": 2.0},
+            "sample_weights": np.array([1.0, -1.0]),
+        }
+        for classes, pointer in ((["a", "b"], "/classes"), (["a", "b", "a"], "/classes/2")):
+            found = faults(cross_entropy, **arguments, classes=classes)
+            assert [where for where, _ in found] == [pointer, "/sample_weights/1"]
+
+    def test_a_number_and_its_digits_are_two_classes_but_not_for_weights(self) -> None:
+        given: dict[str, Any] = {
+            "logits": ZEROS,
+            "labels": np.array([1, 2]),
+            "classes": ["1", 1, 2],
+        }
+        assert cross_entropy(**given).count == 2
+        assert faults(cross_entropy, **given, class_weights={"1": 2.0}) == [
+            ("/class_weights", Code.CONFLICTING_MEMBERS)
         ]
+
+
+class TestAdvice:
+    """A refusal names an option only where it is there and would help."""
+
+    @pytest.mark.parametrize("target", [[1.0, 1.0], [2.0, 0.0]])
+    def test_explain_has_no_normalize(self, target: list[float]) -> None:
+        with pytest.raises(InvalidInput) as caught:
+            explain(np.zeros(2), target=np.array(target))
+        assert "normalize" not in caught.value.detail
+
+    def test_weights_that_are_renormalized_already_are_to_be_finite(self) -> None:
+        with pytest.raises(InvalidInput) as caught:
+            cross_entropy(
+                probabilities=np.array([[math.inf, 1.0]]),
+                labels=np.array([0]),
+                normalize="renormalize",
+            )
+        assert caught.value.detail == (
+            "probabilities[0][0] is Infinity; a weight is a finite number >= 0"
+        )
+
+    def test_binary_probabilities_are_shown(self) -> None:
+        with pytest.raises(InvalidInput, match=r"1\.000001; a probability lies in"):
+            binary_cross_entropy(probabilities=np.array(1.000001), labels=np.array(1))
+
+
+class TestPython:
+    """What nobody can send over HTTP."""
+
+    @pytest.mark.parametrize(
+        ("change", "text"),
+        [
+            ({"logits": [[1.0, 2.0, 3.0]]}, "logits is a list; losses take NumPy arrays"),
+            ({"labels": [0]}, "labels is a list"),
+            ({"class_weights": [1.0, 1.0, 1.0]}, "class_weights is a list"),
+            ({"logits": np.zeros((1, 3), complex)}, "logits is an array of complex128"),
+            ({"logits": np.array([["1", "2", "3"]])}, "logits is an array of <U1"),
+            ({"sample_weights": np.array([None])}, "sample_weights is an array of object"),
+        ],
+    )
+    def test_what_is_no_array_of_numbers_is_not_converted(
+        self, change: dict[str, Any], text: str
+    ) -> None:
+        given = {"logits": np.zeros((1, 3)), "labels": np.array([0])}
+        with pytest.raises(TypeError, match=text):
+            cross_entropy(**given | change)
+
+    def test_names_and_ignored_labels_of_numpy(self) -> None:
+        logits, labels = np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([7, 5])
+        plain = cross_entropy(logits=logits, labels=labels, classes=[5, 7], ignore_index=5)
+        for ignore in (np.int64(5), np.array([5])):
+            result = cross_entropy(
+                logits=logits, labels=labels, classes=np.unique(labels), ignore_index=ignore
+            )
+            assert (result.loss, result.ignored) == (plain.loss, 1)
 
 
 class TestOptions:

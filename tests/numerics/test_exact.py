@@ -98,6 +98,14 @@ def test_what_has_no_place_in_a_sum_is_refused_and_changes_nothing(values, weigh
     assert total == exact([2.0, math.inf])
 
 
+def test_weights_are_not_spread_over_values():
+    total = ExactSum()
+    for weights in (np.ones(1), np.ones((3, 1)), np.ones(4)):
+        with pytest.raises(ValueError, match="weights of shape"):
+            total.add(np.ones(3), weights)
+    assert total == ExactSum()
+
+
 def test_empty_sums_and_zero_denominators():
     assert exact([]).value == 0.0
     assert math.isnan(exact([]).ratio(exact([])))

@@ -7,22 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.errors import Code, InvalidInput, cell
+from service.errors import Code, InvalidInput
+from service.losses.binary_truth import binary_values
 from service.losses.dialects.rules import NOT_A_NUMBER
 from service.losses.dialects.single import Single, f32
 from service.losses.result import DialectLoss, Numbers, Rule
 from service.losses.rows import Rows, floating
-from service.losses.truth import (
-    Indices,
-    Label,
-    Mask,
-    check_weights,
-    class_indices,
-    class_weight_array,
-    ignored_labels,
-    numbered,
-    shape_fault,
-)
+from service.losses.truth import Indices, Label, Mask, class_indices, ignored_labels, shape_fault
+from service.losses.weights import check_weights, class_weight_array
 
 
 def unsupported(member: str, text: str) -> InvalidInput:
@@ -103,14 +95,7 @@ class Given:
         self._same_shape(self.truth, self.true, self.values.shape, f"the shape of {self.member}")
         if self.truth == "targets":
             return f32(floating(self.true))
-        flat = numbered(self.true.reshape(-1), booleans=True)
-        bad = np.flatnonzero(~np.isin(flat, (0, 1)))
-        if bad.size:
-            place = np.unravel_index(bad[0], self.true.shape) if self.true.shape else ()
-            pointer, name = cell("labels", *(int(i) for i in place))
-            text = f"{name} is no label of a binary loss: these are 0, 1, false and true"
-            raise InvalidInput.at(pointer, Code.NOT_A_LABEL, text)
-        return f32(flat).reshape(self.true.shape)
+        return f32(binary_values("labels", self.true, None)).reshape(self.true.shape)
 
     def class_weights(self, classes: int) -> Single | None:
         """(K,) float32, or `None`."""

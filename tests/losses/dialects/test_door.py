@@ -76,7 +76,7 @@ class TestRefusals:
 
     def test_a_binary_label_that_is_none_is_named(self):
         fault = refusal("torch", BCE, logits=LOGITS, labels=np.array([[0, 1, 0], [1, 2, 0]]))
-        assert (fault.pointer, fault.code) == ("/labels/1/1", Code.NOT_A_LABEL)
+        assert (fault.pointer, fault.code) == ("/labels/1/1", Code.LABEL_OUT_OF_RANGE)
 
     def test_an_unknown_dialect(self):
         assert refusal("jax", CE, **GIVEN).code == Code.INVALID_OPTION
