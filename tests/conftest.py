@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before NumPy is imported: its BLAS otherwise starts a thread per core, and where other work shares
 # the cores those threads wait for each other in busy loops, which makes a fit many times slower.
@@ -13,6 +14,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # made, which takes ten times as long as the request: here is a folder without any.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
+# How long an example takes says how busy the machine is.
+settings.register_profile("xent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("xent")
 
 
 @pytest.fixture

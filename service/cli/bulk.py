@@ -37,6 +37,8 @@ class Bulk:
         columns: what the columns mean.
         policies: how the rows are scored.
         collect: whether bad rows are left out.
+        classes: in the order wanted; `None` for that of the columns of the first file.
+        prefix: of the numbers that rows without ids are called by.
         intake: of the rows; `None` before the first file.
         rejected: how many rows were left out.
         faults: of the first of them, with their files.
@@ -45,12 +47,13 @@ class Bulk:
 
     columns: Columns
     policies: Policies
-    collect: bool
+    collect: bool = False
+    classes: tuple[str, ...] | None = None
+    prefix: str = ""
     intake: Intake | None = None
     rejected: int = 0
     faults: list[str] = field(default_factory=list)
     files: list[tuple[int, str]] = field(default_factory=list)
-    _classes: tuple[str, ...] | None = None
 
     def read(self, paths: Sequence[Path], done: Progress) -> None:
         """Scores the rows of all files.
@@ -68,14 +71,16 @@ class Bulk:
         return name, row - first
 
     def _file(self, path: Path, done: Progress, number: int, count: int) -> None:
-        file = Predictions(open_source(path), self.columns, self._classes)
+        file = Predictions(open_source(path), self.columns, self.classes)
+        self.classes = file.classes
         if self.intake is None:
             self.intake = Intake(self.policies, collect=self.collect, names=file.classes)
-            self._classes = file.classes
         first, last = done.rows, 0
         self.files.append((first, path.name))
         for batch, rows in file.batches():
-            rows.setdefault("row_ids", first + batch.rows)
+            numbers = first + batch.rows
+            called = [f"{self.prefix}{n}" for n in numbers.tolist()] if self.prefix else numbers
+            rows.setdefault("row_ids", called)
             self._score(file, batch, rows)
             last = max([last, *batch.rows[-1:] + 1, *(row + 1 for row, _ in batch.bad)])
             done.rows, done.share = first + int(last), (number + batch.share) / count

@@ -13,7 +13,16 @@ from service import evaluation
 from service.cli import show
 from service.cli.bulk import Bulk
 from service.cli.models import evaluate_model
-from service.cli.options import OUT, as_json, label_column, normalize, slices, weight_column
+from service.cli.options import (
+    OUT,
+    as_json,
+    label_column,
+    logits_columns,
+    normalize,
+    probabilities_columns,
+    slices,
+    weight_column,
+)
 from service.cli.predictions import Columns
 from service.cli.progress import progress
 from service.cli.tables import read_model
@@ -30,8 +39,8 @@ OF_FILES = ("normalize", "row_id", "slices", "on_error")
 @click.argument("sources", nargs=-1, required=True)
 @label_column
 @weight_column
-@click.option("--probabilities", help="Of files of predictions: a pattern of columns, as 'p_*'.")
-@click.option("--logits", help="The same, where the columns are raw scores.")
+@probabilities_columns
+@logits_columns
 @normalize
 @click.option("--row-id", help="Column that names the rows; otherwise their numbers do.")
 @slices
@@ -78,12 +87,14 @@ def evaluate(
         include: tuple[evaluation.Extra, ...] = () if html is None else ("curves",)
         report = evaluate_model(read_model(model), Path(rows), label, weights, include)
         rejected, failed = None, False
-    elif probabilities is not None and logits is not None:
-        raise click.UsageError("--probabilities and --logits exclude each other")
     else:
-        member = "logits" if probabilities is None else "probabilities"
-        columns = Columns(
-            member, probabilities or logits or "", label, weights, given["row_id"], given["slices"]
+        columns = Columns.of(
+            probabilities,
+            logits,
+            label,
+            weights=weights,
+            row_id=given["row_id"],
+            slices=given["slices"],
         )
         paths = files_of(sources)
         title = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"

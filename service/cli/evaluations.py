@@ -3,16 +3,25 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from service.api.routes.evaluations import described
+from service.cli.bulk import Bulk
 from service.cli.commands import read_settings
-from service.cli.models import predictions_of
+from service.cli.options import (
+    label_column,
+    logits_columns,
+    probabilities_columns,
+    slices,
+    weight_column,
+)
+from service.cli.predictions import Columns
+from service.cli.progress import progress
 from service.cli.show import table
-from service.errors import Code, InvalidInput
-from service.evaluation import Options
+from service.evaluation import Intake, Options, State
 from service.registry import Batch, Evaluations, Facts, Store
 from service.wire import dump_json
 
@@ -66,26 +75,51 @@ def open_evaluation(classes: str, name: str | None, model: str | None, version: 
 @evaluations.command()
 @click.argument("id")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--label", required=True, help="The column of the true classes.")
-@click.option("--probabilities", required=True, help="Pattern of their columns, such as 'p_*'.")
-@click.option("--weights", help="The column of sample weights.")
+@label_column
+@weight_column
+@probabilities_columns
+@logits_columns
+@slices
 @click.option("--key", help="Names the batch; without it, the SHA-256 of FILE.")
 def push(
-    id: str, file: Path, label: str, probabilities: str, weights: str | None, key: str | None
+    id: str,
+    file: Path,
+    label: str,
+    weights: str | None,
+    probabilities: str | None,
+    logits: str | None,
+    slices: tuple[str, ...],
+    key: str | None,
 ) -> None:
-    """Count the predictions in FILE as one batch; pushed again, they are not counted again."""
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    """Count the predictions in FILE as one batch; pushed again, they are not counted again.
+
+    FILE is in any of the formats of `xent evaluate`. Rows are scored as the evaluation says.
+    """
+    columns = Columns.of(probabilities, logits, label, weights=weights, slices=slices)
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
     key = key or digest
-    given, columns, labels, sample_weights = predictions_of(file, probabilities, label, weights)
     with _evaluations() as (kept, _):
-        options = kept.running.options(id)
-        order = _order([str(column) for column in columns], options)
-        batch = options.score(
-            key, probabilities=given[:, order], labels=labels, sample_weights=sample_weights
-        )
+        batch = _batch(file, columns, kept.running.options(id), key)
         pushed = kept.running.push(id, key, digest, Batch.of(batch))
     word = "counted before" if pushed.repeated else "counted"
     click.echo(f"{key[:16]}: {pushed.count} rows {word}, {pushed.ignored} of weight 0")
+
+
+def _batch(file: Path, columns: Columns, options: Options, key: str) -> State:
+    """The state of the rows of a file, called by the key where a report names them.
+
+    Raises:
+        XentError: naming the file, and row, line and column as far as they are known.
+    """
+    classes = options.policies.classes
+    policies = replace(options.policies, classes=None)  # a file has indices of its columns
+    intake = Intake(policies, names=classes)
+    order = tuple(map(str, range(options.class_count) if classes is None else classes))
+    bulk = Bulk(columns, policies, classes=order, prefix=f"{key}/", intake=intake)
+    with progress("scoring") as done:
+        bulk.read([file], done)
+    return intake.state or options.state()
 
 
 @evaluations.command()
@@ -96,15 +130,6 @@ def close(id: str) -> None:
         kept.running.close(id)
         figures = kept.find(id).figures
     click.echo(", ".join(f"{name} {figures[name]}" for name in SHOWN if name in figures))
-
-
-def _order(columns: list[str], options: Options) -> list[int]:
-    """Where the columns of the classes of an evaluation are in a file."""
-    classes = options.policies.classes
-    if classes is None or sorted(map(str, classes)) != sorted(columns):
-        text = "the columns that --probabilities matches are not the classes of the evaluation"
-        raise InvalidInput.at("/classes", Code.SHAPE_MISMATCH, text)
-    return [columns.index(str(name)) for name in classes]
 
 
 @contextmanager

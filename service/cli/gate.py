@@ -11,7 +11,16 @@ import numpy as np
 
 from service.cli import show
 from service.cli.bulk import naming
-from service.cli.options import FILE, as_json, label_column, normalize, slices, weight_column
+from service.cli.options import (
+    FILE,
+    as_json,
+    label_column,
+    logits_columns,
+    normalize,
+    probabilities_columns,
+    slices,
+    weight_column,
+)
 from service.cli.predictions import Columns, Predictions, Rows
 from service.cli.progress import Progress, progress
 from service.errors import Code, InvalidInput
@@ -29,8 +38,8 @@ NOT_BETTER = 4
 @click.argument("candidate", type=FILE)
 @label_column
 @weight_column
-@click.option("--probabilities", help="A pattern of the columns, as 'p_*'.")
-@click.option("--logits", help="The same, where the columns are raw scores.")
+@probabilities_columns
+@logits_columns
 @normalize
 @slices
 @click.option("--margin", type=float, default=0.0, show_default=True, help="In nat.")
@@ -53,10 +62,7 @@ def compare(
     evaluate`; weights and slices are those of BASELINE. They are read batch by batch, whatever
     their size. Exit code 4: it is not shown to be better.
     """
-    if (probabilities is None) == (logits is None):
-        raise click.UsageError("give --probabilities or --logits")
-    member = "logits" if probabilities is None else "probabilities"
-    columns = Columns(member, probabilities or logits or "", label, weights, slices=slices)
+    columns = Columns.of(probabilities, logits, label, weights=weights, slices=slices)
     policies = Policies(normalize=normalize)
     before = Side(baseline, columns, policies)
     after = Side(candidate, replace(columns, weights=None, slices=()), policies, before.classes)

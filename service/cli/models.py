@@ -1,26 +1,19 @@
 """`xent predict`, `models`: files in, files out."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import click
-import numpy as np
 
 from service import classifier, evaluation
-from service.classifier import Label, Model
+from service.classifier import Model
 from service.cli import show
 from service.cli.options import FILE, OUT, as_json
 from service.cli.tables import (
-    class_of,
-    column_names,
     labelled_rows,
-    labels_of,
     read_model,
     read_table,
 )
-from service.errors import Code, InvalidInput
 from service.wire import dump_json
 
 
@@ -96,24 +89,3 @@ def evaluate_model(
     """The report on the predictions of a model for labelled rows."""
     table = labelled_rows(model, rows, label, weights)
     return classifier.evaluate(model, *table, include=include)
-
-
-def predictions_of(
-    path: Path, pattern: str, label: str, weights: str | None = None
-) -> tuple[Any, list[Label], Any, Any]:
-    """Of a file of predictions: probabilities, classes of their columns, labels, weights."""
-    columns = [
-        name
-        for name in column_names(path)
-        if name not in (label, weights) and fnmatchcase(name, pattern)
-    ]
-    wanted = [*columns, *([] if weights is None else [weights])]
-    table = read_table(path, texts=[label], numbers=wanted)
-    if not columns:
-        detail = "no column has a name that --probabilities matches"
-        raise InvalidInput.at("/columns", Code.MISSING_MEMBER, detail)
-    width = len(columns)
-    classes: list[Label] = [class_of(name, pattern) for name in columns]
-    labels = np.array(classes)[labels_of(table.texts[label], classes, label)]
-    sample_weights = None if weights is None else table.numbers[:, width]
-    return table.numbers[:, :width], classes, labels, sample_weights

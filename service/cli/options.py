@@ -35,6 +35,10 @@ OUT = _Out(dir_okay=False, writable=True, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 label_column = click.option("--label", required=True, help="Column of the true classes.")
 weight_column = click.option("--weights", help="Column of sample weights.")
+probabilities_columns = click.option(
+    "--probabilities", help="Of files of predictions: a pattern of columns, as 'p_*'."
+)
+logits_columns = click.option("--logits", help="The same, where the columns are raw scores.")
 slices = click.option(
     "--slice", "slices", multiple=True, help="Column to report on apart; repeatable."
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import click
 import numpy as np
 
 from service.cli.tables import class_of
@@ -37,6 +38,20 @@ class Columns:
     weights: str | None = None
     row_id: str | None = None
     slices: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, probabilities: str | None, logits: str | None, label: str, **others: Any
+    ) -> "Columns":
+        """The columns as they are told on the command line, of one of the two patterns.
+
+        Raises:
+            click.UsageError: none of the patterns is given, or both are.
+        """
+        if (probabilities is None) == (logits is None):
+            raise click.UsageError("give --probabilities or --logits")
+        member = "logits" if probabilities is None else "probabilities"
+        return cls(member, probabilities or logits or "", label, **others)
 
     @property
     def texts(self) -> list[str]:
@@ -89,7 +104,7 @@ class Predictions:
         own = tuple(class_of(column, columns.pattern) for column in found)
         self.classes = own if classes is None else classes
         if sorted(own) != sorted(self.classes):
-            text = f"its classes are {listed(own)}; before, {listed(self.classes)}"
+            text = f"its classes are {listed(own)}; they are to be {listed(self.classes)}"
             raise InvalidInput.at("/columns", Code.SHAPE_MISMATCH, text)
         self._source = source
         self._columns = columns

@@ -12,7 +12,7 @@ from service import classifier
 from service.classifier import Label, Model
 from service.errors import Code, InvalidInput, NotFound
 from service.settings import Settings
-from service.wire import Table, columns_of_csv, columns_of_parquet, parse_csv, parse_parquet
+from service.wire import Table, parse_csv, parse_parquet
 
 PARQUET = (".parquet", ".pq")
 
@@ -29,12 +29,6 @@ def read_table(
     limit = Settings().max_elements
     body = path.read_bytes()
     return parse(body, texts=texts, numbers=numbers, ignored=ignored, max_elements=limit)
-
-
-def column_names(path: Path) -> tuple[str, ...]:
-    """The names of all columns of such a file."""
-    names = columns_of_parquet if path.suffix.lower() in PARQUET else columns_of_csv
-    return names(path.read_bytes())
 
 
 def read_model(source: str) -> Model:

@@ -4,10 +4,10 @@ import sys
 
 from service.wire.arrays import labels_from, numbers_from
 from service.wire.compression import ENCODINGS, Inflater, compress, decompress
-from service.wire.csv import CSV, Table, columns_of_csv, label_names, parse_csv
+from service.wire.csv import CSV, Table, label_names, parse_csv
 from service.wire.framing import LINES, PARTS, Cutter, Lines, Parts
 from service.wire.json import dump_json, json_as_it_is, parse_object, try_parse_objects
-from service.wire.parquet import columns_of_parquet, parse_parquet
+from service.wire.parquet import parse_parquet
 from service.wire.safetensors import TENSORS, dump_tensors, parse_tensors
 from service.wire.tensorfile import header_bytes
 
@@ -27,8 +27,6 @@ __all__ = [
     "Lines",
     "Parts",
     "Table",
-    "columns_of_csv",
-    "columns_of_parquet",
     "compress",
     "decompress",
     "dump_json",

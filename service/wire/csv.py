@@ -83,24 +83,6 @@ def parse_csv(
         raise malformed(f"line {reader.line_num}: {error}") from None
 
 
-def columns_of_csv(body: bytes | memoryview) -> tuple[str, ...]:
-    """The names in the first line of a CSV file.
-
-    Raises:
-        MalformedBody: there is none.
-    """
-    line = bytes(body[:MAX_HEADER]).partition(b"\n")[0]
-    try:
-        header = next(csv.reader([line.decode("utf-8-sig")], strict=True), None)
-    except UnicodeDecodeError:
-        raise malformed("it is not UTF-8") from None
-    except csv.Error:
-        header = None
-    if not header:
-        raise malformed("its first line must name the columns")
-    return tuple(header)
-
-
 def check_columns(
     header: Sequence[str],
     texts: Collection[str],

@@ -44,11 +44,6 @@ def parse_parquet(
     return Table(names, matrix, {name: _texts(name, table.column(name), pa) for name in texts})
 
 
-def columns_of_parquet(body: bytes | memoryview) -> tuple[str, ...]:
-    """The names of the columns of a Parquet file; raises as `parse_parquet` does."""
-    return tuple(_opened(body)[1].schema_arrow.names)
-
-
 def _opened(body: bytes | memoryview) -> tuple[Any, Any]:
     """The package, and the file whose columns have not been read."""
     try:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -201,7 +201,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClien
 
 class TestHeader:
     @given(value=st.binary(max_size=200))
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=100)
     def test_any_bytes_are_refused(self, locked: tuple[TestClient, str], value: bytes) -> None:
         client, _ = locked
         for header in (value, b"Bearer " + value, b"bearer xent_" + value):

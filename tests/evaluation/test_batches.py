@@ -40,7 +40,7 @@ def batch(options, key, **members):
 
 
 @pytest.mark.no_cover  # the tests below cover the lines; traced it takes twice as long
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 9), min_size=30, max_size=30),
        tree=st.randoms(use_true_random=False))  # fmt: skip
 def test_any_interleaving_of_batches_is_the_whole(seed, cuts, tree):

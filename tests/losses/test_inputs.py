@@ -223,7 +223,7 @@ class TestEveryFiniteLogit:
     """Warnings are errors, so that each call also shows that none escapes."""
 
     @given(MATRICES, st.data())
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_categorical(self, logits: np.ndarray, data: st.DataObject) -> None:
         n, k = logits.shape
         p = softmax(logits)
@@ -255,7 +255,7 @@ class TestEveryFiniteLogit:
         explain(logits[0], label=int(labels[0]))
 
     @given(arrays.arrays(np.float64, st.integers(1, 6), elements=FINITE), st.data())
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_binary(self, logits: np.ndarray, data: st.DataObject) -> None:
         y = data.draw(st.floats(0, 1, width=64))
         result = binary_cross_entropy(
@@ -286,7 +286,7 @@ class TestEveryFiniteLogit:
         st.sampled_from(["nat", "bit"]),
         st.sampled_from(["infinite", "clip"]),
     )
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_weights_of_any_size_renormalized(
         self, weights: np.ndarray, soft: bool, unit: Any, policy: Any
     ) -> None:

@@ -48,9 +48,33 @@ def test_what_does_not_fit_is_said(run: Callable[..., tuple[int, str]], tmp_path
     file.write_text(ROWS)
     _, id = run("open", "--classes", "cat,cow")
     for arguments, text in (
-        (("push", id, str(file), *PUSH), "not the classes of the evaluation"),
+        (("push", id, str(file), *PUSH), "its classes are dog, cat; they are to be cat, cow"),
         (("show", "0" * 32), "no evaluation of that id"),
         (("open", "--classes", "cat,cat"), "names a class twice"),
     ):
         code, printed = run(*arguments)
         assert (code, text in printed) == (1, True), printed
+
+
+def test_a_file_of_any_form_is_a_batch_with_slices_and_a_bad_row_is_named(
+    run: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    rows = [
+        {"y": str(k % 3), "w": k % 2, "z_1": 1, "z_0": 2, "z_2": k, "of": "ab"[k % 2]}
+        for k in range(6)
+    ]
+    file = tmp_path / "rows.ndjson"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    _, id = run("open", "--classes", "0,1,2")
+    options = ("--label", "y", "--logits", "z_*", "--weights", "w", "--slice", "of", "--key", "day")
+    assert run("push", id, str(file), *options)[1] == "day: 3 rows counted, 3 of weight 0"
+    report = json.loads(run("show", id)[1])["report"]
+    assert report["count"] == 3
+    assert [entry["count"] for entry in report["slices"]["of"]] == [3]
+    assert {row["row"] for row in report["worst"]} == {"day/1", "day/3", "day/5"}
+    file.write_text(json.dumps({**rows[0], "y": "7", "w": 1}))
+    code, said = run("push", id, str(file), *options[:-1], "other")
+    assert code == 1
+    assert "rows.ndjson: row 0 (line 1), column y, is none of the 3 classes" in said
+    assert run("push", id, str(file), "--label", "y")[0] == 2
+    assert json.loads(run("show", id)[1])["batches"] == 1

@@ -167,7 +167,6 @@ def test_what_is_stored_is_a_dictionary(
         settings=settings(
             max_examples=examples,
             stateful_step_count=length,
-            deadline=None,
             derandomize=examples < 100,
             database=None,
             suppress_health_check=list(HealthCheck),
