@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.errors import Fault, InvalidInput, cell
+from service.errors import Fault, Faults, InvalidInput, cell
 from service.losses.catalogue import Loss
 from service.losses.dialects import DIALECTS, SUPPORTED, converted, dialect_loss
 from service.losses.options import one_of
@@ -64,31 +64,33 @@ def score(
         InvalidInput: as of the loss; what a library does not have is `dialect_unsupported`.
     """
     one_of("dialect", dialect, (EXACT, *DIALECTS))
-    compared = None
-    if compare:
-        compared = {
-            name: _beside(place, name, loss, arguments) for place, name in enumerate(compare)
-        }
-    if dialect == EXACT:
-        return replace(loss.function(**arguments), compared=compared)
+    if dialect == EXACT:  # first, so that faults of the data are pointed at in the data
+        return replace(loss.function(**arguments), compared=_compared(compare, loss, arguments))
     said = _said(dialect, loss, arguments)
     try:
         exact = loss.function(**arguments)
     except InvalidInput:  # the library's number is the answer, whatever Xent thinks of the data
         exact = None
     reduction = arguments.get("reduction", "mean")
+    compared = _compared(compare, loss, arguments)
     return DialectResult(said.loss, reduction, dialect, said.rules, exact, compared)
 
 
-def _beside(place: int, name: str, loss: Loss, arguments: Mapping[str, Any]) -> DialectLoss:
-    """One library's number; what it does not have is a fault of its name in the list."""
-    pointer, text = cell("compare", place)
-    try:
-        one_of("compare", name, DIALECTS)
-        return _said(name, loss, arguments)
-    except InvalidInput as error:
-        detail = f"{text}: {error.detail}"
-        raise InvalidInput([Fault(pointer, error.code, detail)]) from error
+def _compared(
+    compare: Sequence[str], loss: Loss, arguments: Mapping[str, Any]
+) -> dict[str, DialectLoss] | None:
+    """The number of each library; what it does not have is a fault of its name in the list."""
+    numbers: dict[str, DialectLoss] = {}
+    faults = Faults()
+    for place, name in enumerate(compare):
+        try:
+            one_of("compare", name, DIALECTS)
+            numbers[name] = _said(name, loss, arguments)
+        except InvalidInput as error:
+            pointer, text = cell("compare", place)
+            faults.append(Fault(pointer, error.code, f"{text}: {error.detail}"))
+    faults.check()
+    return numbers or None
 
 
 def _said(library: str, loss: Loss, arguments: Mapping[str, Any]) -> DialectLoss:

@@ -51,6 +51,23 @@ def test_a_library_without_the_loss_is_named_in_its_place(caller: Any) -> None:
     )
 
 
+def test_every_library_that_does_not_take_an_option_is_named_at_once(caller: Any) -> None:
+    body = {"logits": [[1, 2]], "labels": [0], "class_weights": [1, 3]}
+    asked = body | {"compare": ["keras", "torch", "sklearn", "jax"]}
+    problem = caller.post("/v1/losses/cross-entropy", asked).json()
+    assert [(fault["pointer"], fault["code"]) for fault in problem["errors"]] == [
+        ("/compare/0", "dialect_unsupported"),
+        ("/compare/2", "dialect_unsupported"),
+        ("/compare/3", "invalid_option"),
+    ]
+
+
+def test_bad_data_is_pointed_at_in_the_data(caller: Any) -> None:
+    body = {"logits": [[1, 2]], "labels": [2], "compare": ["keras", "sklearn"]}
+    problem = caller.post("/v1/losses/cross-entropy", body).json()
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/labels/0"]
+
+
 def test_a_loss_of_no_library_says_so_wherever_a_library_is_asked_for(caller: Any) -> None:
     body = {"logits": [[1, 2]], "labels": [0]}
     for loss in ("js-divergence", "perplexity", "poly-1-cross-entropy"):
