@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope
 
 from service.api.access import Access, needs
 from service.api.call import Call, Content, Kept
+from service.api.described import problem_responses, summary_of
 from service.api.media import check_accept
 from service.api.once import Once, key_of, once_of
-from service.api.operation import Operation, Reply, problem_responses, summary_of
+from service.api.operation import Operation, Reply
 from service.api.schemas.types import array_members
 from service.registry import WouldWait
 

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from service.api.access import SCHEME, SECURITY
+from service.api.described import problem_response
 from service.api.examples import Example, examples, ndjson
 from service.api.keeping import Keeping
 from service.api.media import JSON
-from service.api.operation import problem_response
 from service.api.problems import MEDIA_TYPE
 from service.api.schemas.operations import Problem
 from service.api.schemas.streams import StreamStart

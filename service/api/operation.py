@@ -4,7 +4,6 @@ FastAPI sees an ordinary function of a pydantic model and writes the OpenAPI doc
 bytes go past its own parser, which would make a Python object of every number and hold the loop.
 """
 
-import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -19,8 +18,8 @@ from starlette.types import Receive, Scope
 from service.api.access import Access, Guarded, needs
 from service.api.beside import Find
 from service.api.call import Call, Content, Done, perform
+from service.api.described import problem_responses, summary_of
 from service.api.media import JSON, Form, check_accept, form_of
-from service.api.problems import MEDIA_TYPE
 from service.api.rates import count_rows
 from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
@@ -256,52 +255,3 @@ def add_operation(
         responses=problem_responses(takes_body, *errors),
         openapi_extra=needs(access),
     )
-
-
-_PHRASES = {
-    400: "Not HTTP, or not JSON",
-    401: "No key that is in force",
-    403: "The key lacks the scope",
-    404: "Unknown thing",
-    406: "Accept rules JSON out",
-    408: "Headers or body too slow",
-    409: "Against what is there already",
-    412: "Changed since the client looked",
-    413: "Over a limit",
-    414: "URL too long",
-    415: "Not sent as JSON",
-    421: "Asked under a name that the server does not go by",
-    422: "Well formed, but means nothing",
-    428: "Without If-Match or If-None-Match",
-    429: "Over the rate of the key",
-    431: "Headers too large",
-    500: "A fault of the service",
-    501: "Needs a package that is not installed here",
-    503: "Over capacity, or about to end",
-    507: "No room to keep it",
-}
-
-
-def summary_of(endpoint: Callable[..., Any]) -> tuple[str, str]:
-    """The first line of a docstring, and the rest of it."""
-    summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition("\n\n")
-    return summary.removesuffix("."), description or summary
-
-
-def problem_responses(takes_body: bool, *errors: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a call.
-
-    Args:
-        takes_body: whether it has those of a body.
-        errors: statuses beyond those that every such call has.
-    """
-    statuses = {400, 406, 408, 414, 431, 500, *errors}
-    if takes_body:
-        statuses |= {413, 415, 422, 503}
-    return {status: problem_response(status) for status in sorted(statuses)}
-
-
-def problem_response(status: int) -> dict[str, Any]:
-    """How the OpenAPI document describes an error answer."""
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": _PHRASES[status], "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -11,8 +11,9 @@ from starlette.datastructures import State
 from service import classifier, evaluation
 from service.api.access import needs
 from service.api.call import Content, Done, perform
+from service.api.described import problem_responses, summary_of
 from service.api.media import Form
-from service.api.operation import BESIDE_BYTES, Operation, problem_responses, summary_of
+from service.api.operation import BESIDE_BYTES, Operation
 from service.api.routes.aliases import check_alias
 from service.api.routes.models import MODEL
 from service.api.schemas.registry import GateAnswer, GateRequest

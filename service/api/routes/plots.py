@@ -14,8 +14,9 @@ from service import __version__
 from service.api.access import Guarded, needs
 from service.api.admission import Admission
 from service.api.beside import Find
+from service.api.described import problem_responses, summary_of
 from service.api.media import check_accept
-from service.api.operation import problem_responses, query_of, summary_of
+from service.api.operation import query_of
 from service.api.routes.evaluations import ONE
 from service.api.routes.models import VERSION
 from service.api.stored import IfNoneMatch, names

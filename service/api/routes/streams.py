@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import Receive
 
 from service.api.access import Guarded, needs
+from service.api.described import problem_responses, summary_of
 from service.api.media import JSON, check_accept, stream_form
-from service.api.operation import problem_responses, summary_of
 from service.api.rates import count_rows
 from service.api.request import Incomplete
 from service.api.schemas.streams import StreamAnswer
