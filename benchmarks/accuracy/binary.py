@@ -77,7 +77,7 @@ def scored(family: Family, chances: Chances, source: str, form: Form) -> Iterato
             sizes.append(s * value if finite(value / LN2) else ZERO)
             up, down = slopes_of(both, found[0][1], found[1][1], source)
             slopes.append(s * (down - up))
-            counted.append(s * max(up, down))
+            counted.append(s * max(up, down) if finite(max(up, down) / LN2) else ZERO)
         for unit, per_nat in (("", mpf(1)), ("bits", 1 / LN2)):
             if unit and name == "binary_focal":
                 continue

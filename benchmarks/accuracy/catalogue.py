@@ -7,17 +7,14 @@ out of both. A term that is itself such a difference (p - t of targets) counts a
 larger of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
-from exact import LN2, ONE, ZERO, finite, magnitude, normal
+from exact import LN2, ONE, ZERO, magnitude
 from mpmath import mp, mpf
 
 GAMMA, EPSILON, Q = 2, 1, 0.7
 """The defaults of focal, poly-1 and generalised cross-entropy."""
-
-DIGIT = mpf(2) ** -40
-"""Probabilities that come from logits or logarithms are known to this part of a digit."""
 
 
 class Share(NamedTuple):
@@ -157,8 +154,33 @@ def brier(row: list[Share], hard: bool, digit: mpf) -> Found:
     return whole(row, digit, value, slopes, sizes)
 
 
+def certain(c: Share) -> bool:
+    """Whether the true class alone is so likely that its terms cancel."""
+    return c.t is ONE and magnitude(c.rest) < -40
+
+
+def precisely(c: Share, f: Callable[[mpf], mpf]) -> mpf:
+    """A function of 1 - p that is about its square near 0, where its terms cancel."""
+    if magnitude(c.rest) < -1100:  # the square is below any float64
+        return ZERO
+    with mp.workprec(mp.prec + 2 * max(0, -magnitude(c.rest))):
+        value = f(c.rest)
+    return +value
+
+
+def both_over_middle(r: mpf) -> mpf:
+    """What 1 and p = 1 - r cost beside their mean, together."""
+    apart = r / (2 - r)
+    return mp.log1p(apart) + (1 - r) * mp.log1p(-apart)
+
+
 def kullback_leibler(row: list[Share], hard: bool, digit: mpf) -> Found:
-    value = mp.fsum((c.t * (mp.log(c.t) + c.surprisal) if c.t else 0) + c.difference for c in row)
+    value = mp.fsum(
+        precisely(c, lambda r: -mp.log1p(-r) - r)
+        if certain(c)
+        else (c.t * (mp.log(c.t) + c.surprisal) if c.t else 0) + c.difference
+        for c in row
+    )
     slopes = [c.difference / c.p if c.p else ZERO for c in row]
     sizes = [max(mpf(1), c.t / c.p) if c.p else ZERO for c in row]
     found = whole(row, digit, value, slopes, sizes)
@@ -187,8 +209,12 @@ def jensen_shannon(row: list[Share], hard: bool, digit: mpf) -> Found:
         x = over_middle(c.p, c.difference, total) / 2 if c.p else ZERO
         slopes.append(x)
         sizes.append(max(abs(x), 0 if plain or not c.t else c.t / total / 2))
-        losses.append(c.t * over_middle(c.t, -c.difference, total) / 2 if c.t else ZERO)
-    value = mp.fsum(losses) + mp.fsum(c.p * x for c, x in zip(row, slopes, strict=True))
+        if certain(c):
+            losses.append(precisely(c, lambda r: both_over_middle(r) / 2))
+        else:
+            own = c.t * over_middle(c.t, -c.difference, total) / 2 if c.t else ZERO
+            losses.append(own + c.p * x)
+    value = mp.fsum(losses)
     return whole(row, digit, value, slopes, sizes)
 
 
@@ -208,28 +234,3 @@ WHOLE = ("kl_divergence", "js_divergence", "brier", "entropy")
 """Those whose class weights weigh the row."""
 
 IN_BITS = ("cross_entropy", "kl_divergence", "js_divergence", "entropy")
-
-
-def digit_of(form: str, source: str) -> mpf:
-    """The part of a digit to which the probabilities, or smoothed targets, of a row are known."""
-    if form == "smoothed":
-        return mpf(1)
-    return DIGIT if form == "soft" and source != "probabilities" else ZERO
-
-
-def counted(name: str, row: list[Share], entries: Entries, source: str) -> Iterator[mpf]:
-    """The sizes; 0 where digits are lost below the normal range, which 1 / T may bring back."""
-    tied = source == "logits" or (source == "log-probabilities" and name in WHOLE)
-    lost = name == "generalized_cross_entropy" and any(c.w and not normal(c.p) for c in row)
-    for c, (_, size) in zip(row, entries, strict=True):
-        yield ZERO if lost or (tied and not normal(c.p)) or not normal(size) else size
-
-
-def scaled(value: mpf, size: mpf, factor: mpf | None) -> tuple[mpf, mpf]:
-    """A value and its size, weighted; the size is 0 where the value is beyond float64 before."""
-    if factor is None:
-        return value, size
-    product = factor * value
-    if not finite(value):
-        return product, ZERO
-    return product, product if size is value else factor * size

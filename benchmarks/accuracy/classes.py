@@ -6,7 +6,8 @@ import catalogue
 import numpy as np
 import peers
 import references
-from catalogue import Share, scaled
+from catalogue import Share
+from counting import counted_sizes, digit_of, scaled
 from exact import LN2, ONE, ZERO, Exact, exact, finite, normal
 from families import Family, of_source
 from forms import Form, forms, soft
@@ -89,7 +90,7 @@ def scored(
 def one_loss(
     name: str, form: Form, family: Family, source: str, rows: list[list[Share]]
 ) -> Iterator[Measured]:
-    digit = catalogue.digit_of(form.name, source)
+    digit = digit_of(form.name, source)
     over = None if family.temperature == 1.0 else 1 / mpf(family.temperature)
     found = [catalogue.LOSSES[name](row, form.hard, digit) for row in rows]
     scale = form.rows if name in catalogue.WHOLE else form.scale
@@ -97,7 +98,7 @@ def one_loss(
     slopes = []
     for s, f, row in zip(scale, found, rows, strict=True):
         entries = f.gradient(source)
-        limits = catalogue.counted(name, row, entries, source)
+        limits = counted_sizes(name, row, entries, source)
         pairs = zip(entries, limits, strict=True)
         if over is None:
             slopes.append([scaled(x, size, s) for (x, _), size in pairs])

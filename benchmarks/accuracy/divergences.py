@@ -86,5 +86,7 @@ def kept(rng: np.random.Generator, n: int, k: int) -> Iterator[Kept]:
 
 def right(values: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
     """Decimal digits of the worst row: 0 where none is right, 16 where float64 has no more."""
-    worst = float((np.abs((values - high) - low) / high).max())
+    apart = high > 0.0  # rows that the digit did not move are equal
+    errors = np.abs((values - high) - low)[apart] / high[apart]
+    worst = float(errors.max())
     return min(16.0, max(0.0, -math.log10(max(worst, 1e-16))))
