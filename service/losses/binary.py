@@ -19,6 +19,7 @@ from service.numerics import (
     chances_of_logs,
     complement,
     log1mexp,
+    shares,
     sigmoid,
 )
 from service.numerics import binary_cross_entropy as logit_losses
@@ -34,7 +35,8 @@ class Binary:
         member: the name of the predictions: logits, probabilities or log_probabilities.
         values: (N,) of them.
         shape: that was sent.
-        truth: (N,) y in [0, 1], smoothed.
+        truth: (N,) y in [0, 1].
+        label_smoothing: in [0, 1].
         positive_weight: >= 0.
         bits: whether logarithms are in bits; a function that is more than that sees to it itself.
         zero_probability: what becomes of the loss where what is true is impossible.
@@ -46,6 +48,7 @@ class Binary:
     values: Numbers
     shape: tuple[int, ...]
     truth: Array
+    label_smoothing: float
     positive_weight: float
     bits: bool
     zero_probability: ZeroProbability
@@ -59,6 +62,11 @@ class Binary:
         half = as_pair(np.array([0.5]))
         return float(self.function(Chances(half, log_half, half))[0][0])
 
+    def weights(self, truth: Array) -> tuple[Array, Array]:
+        """What the losses of yes and of no are multiplied with."""
+        positive, negative = shares(truth, self.label_smoothing)
+        return self.positive_weight * positive, negative
+
     def __call__(self, selection: Selection, scale: Array | None) -> Scored:
         """Losses of the selected elements, with the gradient where a scale is given.
 
@@ -70,10 +78,15 @@ class Binary:
         fast = isinstance(self.function, Logarithm) and self.member == "logits"
         if fast and self.zero_probability != "clip":
             losses, gradient = logit_losses(
-                values, truth, positive_weight=self.positive_weight, bits=self.bits, scale=scale
+                values,
+                truth,
+                positive_weight=self.positive_weight,
+                smoothing=self.label_smoothing,
+                bits=self.bits,
+                scale=scale,
             )
-            positive = self.positive_weight * truth
-            dead = (np.isposinf(values) & (truth < 1)) | (np.isneginf(values) & (positive > 0))
+            positive, negative = self.weights(truth)
+            dead = (np.isposinf(values) & (negative > 0)) | (np.isneginf(values) & (positive > 0))
             scored = Scored(losses, gradient, dead if dead.any() else None)
         else:
             scored = self._from_logs(values, truth, scale)
@@ -104,7 +117,7 @@ class Binary:
         """From log p and log(1 - p): for probabilities, and wherever they are clipped."""
         yes, no = self._chances(values)
         p, rest = yes.p.high, yes.rest.high
-        positive, negative = self.positive_weight * truth, 1.0 - truth
+        positive, negative = self.weights(truth)
         unit = LOG2_E if self.bits else 1.0
         clipped = impossible = None
         active_yes, active_no = positive, negative

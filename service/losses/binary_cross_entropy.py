@@ -115,6 +115,7 @@ def binary_loss(  # noqa: D417 - BinaryMembers documents the arguments once for 
         values=given.reshape(-1),
         shape=given.shape,
         truth=np.zeros(given.size),
+        label_smoothing=label_smoothing,
         positive_weight=positive_weight,
         bits=unit == "bit" and isinstance(function, Logarithm),
         zero_probability=zero_probability,
@@ -122,8 +123,6 @@ def binary_loss(  # noqa: D417 - BinaryMembers documents the arguments once for 
         function=function,
     )
     truth, kept, samples = binary_truth(scorer, labels, targets, sample_weights, ignore_index)
-    if label_smoothing:
-        truth = (1.0 - label_smoothing) * truth + label_smoothing / 2
     scorer = replace(scorer, truth=truth)
     return _reduced(scorer, kept, samples, given.dtype, reduction, unit, gradient)
 
@@ -140,7 +139,8 @@ def _reduced(
     """Reduces the elements that enter, and puts the arrays of the result into the sent shape."""
     uniform = None
     if scorer.positive_weight != 1:
-        uniform = scorer.positive_weight * scorer.truth + (1.0 - scorer.truth)
+        positive, negative = scorer.weights(scorer.truth)
+        uniform = positive + negative
         if samples is not None:
             with np.errstate(over="ignore"):  # the baseline is then infinite
                 uniform = samples * uniform

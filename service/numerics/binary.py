@@ -48,11 +48,31 @@ def log_sigmoid(x: Floats) -> Array:
     return 0.0 - softplus(-np.asarray(x, dtype=np.float64))
 
 
+def shares(targets: Array, smoothing: float) -> tuple[Array, Array]:
+    """How much of each class is true: y and 1 - y, smoothed apart.
+
+    1 minus the smoothed y would have lost the digits of a small s.
+
+    Args:
+        targets: y, any shape, in [0, 1].
+        smoothing: s in [0, 1].
+
+    Returns:
+        Of the positive and of the negative class, of the same shape.
+    """
+    both = targets, 1.0 - targets
+    if not smoothing:
+        return both
+    positive, negative = ((1.0 - smoothing) * share + smoothing / 2 for share in both)
+    return positive, negative
+
+
 def binary_cross_entropy(
     logits: Floats,
     targets: Array,
     *,
     positive_weight: float = 1.0,
+    smoothing: float = 0.0,
     bits: bool = False,
     scale: Array | None = None,
     threads: int = 1,
@@ -67,6 +87,7 @@ def binary_cross_entropy(
         logits: any shape, finite or infinite.
         targets: the same shape, in [0, 1].
         positive_weight: w >= 0, the factor of the positive class.
+        smoothing: s in [0, 1]: of y and 1 - y, (1 - s) times each and s / 2 are taken.
         bits: losses and gradient in bits instead of nats.
         scale: the same shape, factors of the losses whose gradient is wanted.
         threads: how many work at the same time; changes no bit.
@@ -83,7 +104,8 @@ def binary_cross_entropy(
         z, y, out, *rest = (a[part] for a in flat)
         distance, right = np.abs(z, dtype=np.float64), z >= 0.0
         tail = np.exp(-distance)
-        positive, negative = positive_weight * y, 1.0 - y
+        positive, negative = shares(y, smoothing)
+        positive = positive_weight * positive
         wrong = np.where(right, negative, positive)
         far = distance * wrong
         np.copyto(far, 0.0, where=wrong == 0.0)

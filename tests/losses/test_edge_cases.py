@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -495,3 +496,33 @@ class TestEveryFiniteLogit:
         assert result.loss == pytest.approx(math.log(k), rel=1e-15)
         assert result.gradient.dtype == np.float32
         np.testing.assert_allclose(result.gradient[0, 0], 1 / k, rtol=1e-7)
+
+
+@pytest.mark.parametrize("smoothing", [1e-12, 1e-6, 0.1])
+@pytest.mark.parametrize("member", ["logits", "probabilities", "log_probabilities"])
+@pytest.mark.parametrize("function", [binary_cross_entropy, binary_focal])
+def test_binary_smoothing_keeps_its_digits(function: Any, member: str, smoothing: float) -> None:
+    """Of a certain yes the no is smoothing / 2, and not what 1 - (1 - smoothing / 2) rounds to."""
+    sent = {"logits": 30.0, "probabilities": 1.0 - 2.0**-40, "log_probabilities": -(2.0**-40)}
+    result = function(
+        **{member: array(sent[member])},
+        labels=array(1, int),
+        label_smoothing=smoothing,
+        positive_weight=0.0,  # the no alone
+        gradient=True,
+    )
+    with mpmath.workprec(200):
+        z = mpmath.mpf(sent[member])
+        gamma = 0 if function is binary_cross_entropy else 2
+
+        def loss(x: Any) -> Any:
+            as_logit = {"logits": lambda: 1 / (1 + mpmath.exp(-x)), "probabilities": lambda: x}
+            p = as_logit.get(member, lambda: mpmath.exp(x))()
+            return mpmath.mpf(smoothing) / 2 * p**gamma * -mpmath.log(1 - p)
+
+        expected, slope = float(loss(z)), float(mpmath.diff(loss, z, h=mpmath.mpf(2) ** -90))
+    assert abs(result.loss - expected) <= 4 * math.ulp(expected)
+    assert abs(float(result.gradient) - slope) <= 4 * math.ulp(slope)
+    assert result.uniform_baseline == pytest.approx(
+        smoothing / 2 * math.log(2) / 2**gamma, rel=1e-15
+    )
