@@ -18,7 +18,6 @@ from service.numerics.divergence import (
 )
 from service.numerics.doubled import (
     Chances,
-    as_pair,
     chances,
     chances_of_logs,
     complement,
@@ -28,6 +27,7 @@ from service.numerics.doubled import (
 from service.numerics.engine import arithmetic, compile_loops
 from service.numerics.errorfree import (
     Pair,
+    as_pair,
     column_sums,
     minus,
     pair_product,

@@ -28,6 +28,11 @@ class Pair(NamedTuple):
     low: Array
 
 
+def as_pair(values: Array) -> Pair:
+    """Numbers of which nothing was rounded off, or nothing is known of what was."""
+    return Pair(values, np.zeros_like(values))
+
+
 def two_sum(a: Array, b: Array) -> Pair:
     """A + b exactly (D. Knuth, The Art of Computer Programming 2, section 4.2.2)."""
     total = a + b
