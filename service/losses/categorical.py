@@ -7,7 +7,7 @@ import numpy as np
 
 from service.losses.options import uniform_loss
 from service.losses.predictions import Predictions
-from service.losses.reduction import Scored, Selection, scaled
+from service.losses.reduction import Scored, Selection, over_temperature, scaled
 from service.losses.result import Array
 from service.losses.shares import LOG2_E, divided, log_in, log_shares, rest_of, through_sum
 from service.losses.truth import Indices
@@ -21,6 +21,7 @@ from service.numerics import (
     plain_sums,
     soft_cross_entropy,
     softmax,
+    two_sum,
 )
 
 
@@ -116,17 +117,20 @@ class Categorical(Predictions):
             outer = self.class_weights[labels]
         inner = None if scale is None else scale * outer
         scored = self._from_logits(block, labels, selection, inner)
-        with np.errstate(over="ignore"):  # the quotients of several classes may overflow
+        with np.errstate(over="ignore", invalid="ignore"):  # a quotient may overflow
             levels = block.max(axis=1) / self.temperature
-        levels = levels - log_softmax(block, self.temperature).max(axis=1)
+            level = two_sum(levels, -log_softmax(block, self.temperature).max(axis=1))
+            levels = level.high
         gradient = scored.gradient
         with np.errstate(over="ignore", invalid="ignore"):
             losses = scaled(scored.losses, outer) + self.z_loss * levels * levels
             if gradient is not None and scale is not None:
-                # by the temperature last: 1 / T alone may be infinite
-                steps = scaled(levels, scale * (2.0 * self.z_loss))
-                spread = scaled(softmax(block, self.temperature), steps[:, None])
-                spread /= self.temperature
+                p, weight = softmax(block, self.temperature), scale * (2.0 * self.z_loss)
+                steps = over_temperature(level, weight, self.temperature)
+                spread = scaled(p, steps[:, None])
+                beyond = np.isinf(steps)  # then the temperature comes last
+                late = scaled(p[beyond], scaled(levels, weight)[beyond, None])
+                spread[beyond] = late / self.temperature
                 total = gradient + spread
                 gradient = np.where(np.isnan(total), spread, total)  # inf - inf: the square decides
         return Scored(losses, gradient, scored.impossible, scored.clipped)

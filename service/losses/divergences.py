@@ -39,10 +39,10 @@ class Kullback(WholeRows):
         ratio = divided(t, p)
         return RowLosses(losses, difference.high, 1.0 - ratio, -t, -ratio)
 
-    def by_logits(self, found: RowLosses, p: Pair) -> Array:
+    def by_logits(self, found: RowLosses, p: Pair) -> Pair:
         """See `WholeRows`; x = t / p would be rounded before it is multiplied by p."""
         total = numerics.row_sums(found.tied_by_log)[:, None]
-        return found.tied_by_log - p.high * total
+        return as_pair(found.tied_by_log - p.high * total)
 
 
 class JensenShannon(WholeRows):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from service.errors import Code, InvalidInput
 from service.losses.result import Array, LossResult, Numbers, Reduction, Unit
-from service.numerics import ExactSum, row_blocks
+from service.numerics import ExactSum, Pair, row_blocks, times_over
 
 Selection = slice | npt.NDArray[np.intp]
 
@@ -214,6 +214,14 @@ def scaled(slopes: Array, scale: Array) -> Array:
     """Slopes times a scale, 0 where one of them is 0 even if the other is infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.where((scale == 0) | (slopes == 0), 0.0, slopes * scale)
+
+
+def over_temperature(slopes: Pair, scale: Array, temperature: float) -> Array:
+    """Slopes / T times a scale, rounded once where nothing on the way is very large or small."""
+    with np.errstate(all="ignore"):  # a tiny temperature makes slopes infinite
+        found = times_over(slopes, scale, temperature)
+        stepwise = scaled(slopes.high / temperature, scale)
+    return np.where(np.isnan(found), stepwise, found)
 
 
 def _weighted(losses: Array, factors: Array | None) -> Array:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from service.losses.predictions import Predictions
-from service.losses.reduction import Scored, Selection, scaled
+from service.losses.reduction import Scored, Selection, over_temperature, scaled
 from service.losses.result import Array
 from service.losses.shares import LOG2_E
 from service.losses.truth import Indices
@@ -102,36 +102,39 @@ class WholeRows(Predictions):
             losses = found.losses * self.unit
         gradient = None
         if scale is not None:
-            gradient = self._gradient(found, c.p, sums, labels)
-            gradient = scaled(gradient, (scale * self.unit)[:, None])
+            gradient = self._gradient(found, c.p, sums, labels, (scale * self.unit)[:, None])
         impossible = None
         if np.isinf(losses).any():
             dead = block == 0 if self.rows.member == "probabilities" else np.isneginf(block)
             impossible = np.isinf(losses) & np.any(dead & (truth > 0), axis=1)
         return Scored(losses, gradient, impossible)
 
-    def by_logits(self, found: RowLosses, p: Pair) -> Array:
-        """The slopes by logits."""
+    def by_logits(self, found: RowLosses, p: Pair) -> Pair:
+        """The slopes by logits, as if the temperature were 1."""
         return through_softmax(p, Pair(found.tied_by_p, np.zeros_like(p.high) + found.tied_low))
 
     def _gradient(
-        self, found: RowLosses, p: Pair, sums: Array | None, labels: Indices | None
+        self,
+        found: RowLosses,
+        p: Pair,
+        sums: Array | None,
+        labels: Indices | None,
+        scale: Array,
     ) -> Array:
-        """The slopes by what was sent."""
+        """The slopes by what was sent, times a scale (n, 1)."""
         if self.as_logits:
-            gradient = self.by_logits(found, p)
+            slopes = self.by_logits(found, p)
+            gradient = over_temperature(slopes, scale, self.temperature)
             if self.hard and labels is not None:
                 # near p = 1 the true class loses its digits; it is minus the sum of the others
                 rows = np.flatnonzero(p.high[np.arange(labels.size), labels] > 0.5)
                 others = gradient[rows]
                 others[np.arange(rows.size), labels[rows]] = 0.0
                 gradient[rows, labels[rows]] = 0.0 - row_sums(others)
-            with np.errstate(over="ignore"):  # a tiny temperature makes slopes infinite
-                gradient /= self.temperature
             return gradient
         if self.rows.member == "log_probabilities":
-            return found.by_log
+            return scaled(found.by_log, scale)
         if self.normalize == "renormalize" and sums is not None:
             common = row_sums(found.tied_by_log)[:, None]
-            return (found.tied_by_p - common) / sums[:, None]
-        return found.by_p
+            return scaled((found.tied_by_p - common) / sums[:, None], scale)
+        return scaled(found.by_p, scale)

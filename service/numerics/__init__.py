@@ -33,6 +33,7 @@ from service.numerics.errorfree import (
     pair_product,
     plain_sums,
     ratio,
+    times_over,
     two_product,
     two_sum,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "softmax",
     "softplus",
     "through_softmax",
+    "times_over",
     "two_product",
     "two_sum",
 ]

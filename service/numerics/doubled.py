@@ -147,7 +147,7 @@ def shares_of_weights(weights: Array) -> tuple[Pair, Pair]:
     return Pair(p.high.T, p.low.T), Pair(rest.high.T, rest.low.T)
 
 
-def through_softmax(p: Pair, slopes: Pair) -> Array:
+def through_softmax(p: Pair, slopes: Pair) -> Pair:
     """Slopes by logits, p (x - sum p x), from the slopes x by probabilities.
 
     The sum and the difference keep the digits that would be rounded off between them.
@@ -163,7 +163,8 @@ def through_softmax(p: Pair, slopes: Pair) -> Array:
         total = (row_sums(terms.high) + row_sums(terms.low + (low * x + high * x_low))) / UP
         gaps = two_sum(x, -total[:, None])
         answer = two_product(high, gaps.high)
-        return (answer.high + (answer.low + (high * (gaps.low + x_low) + low * gaps.high))) / UP
+        rest = answer.low + (high * (gaps.low + x_low) + low * gaps.high)
+        return Pair(*(part / UP for part in two_sum(answer.high, rest)))
 
 
 def complement(p: Pair) -> Pair:

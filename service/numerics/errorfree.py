@@ -21,6 +21,10 @@ SHORT, LONG = 256, 1024
 """Rows up to these many terms are summed in two, in four parts."""
 
 
+LEAST, MOST = 2.0**-900, 2.0**900
+"""Between these, products and quotients are exact in two parts."""
+
+
 class Pair(NamedTuple):
     """The unevaluated sum of a rounded value and what the rounding lost."""
 
@@ -81,6 +85,18 @@ def quotient(a: Pair, b: Pair) -> Array:
     rest /= b.high
     rest += first
     return rest
+
+
+def times_over(a: Pair, factor: Array, divisor: float) -> Array:
+    """A factor / divisor, rounded about once; nan where something on the way leaves the range."""
+    product = two_product(a.high, factor)
+    low = product.low + a.low * factor
+    size = np.abs(product.high)
+    fits = (size > LEAST) & (size < MOST) & (np.abs(a.high) < MOST) & (np.abs(factor) < MOST)
+    fits &= 2.0**-60 < divisor < 2.0**60
+    ones = np.ones_like(product.high)
+    found = quotient(Pair(product.high, low), Pair(divisor * ones, 0.0 * ones))
+    return np.where(fits | (product.high == 0.0), found, np.nan)
 
 
 def ratio(a: Pair, b: Pair) -> Pair:

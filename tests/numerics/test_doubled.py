@@ -100,7 +100,7 @@ def test_logarithms_and_weights_give_the_same_digits():
 def test_a_gradient_through_softmax_is_rounded_about_once():
     rng = np.random.default_rng(9)
     z, x = 5.0 * rng.standard_normal((50, 4)), rng.standard_normal((50, 4))
-    found = through_softmax(chances(z).p, as_pair(x))
+    found = through_softmax(chances(z).p, as_pair(x)).high
     for row, slopes, gradient in zip(z, x, found, strict=True):
         p, s = softmax(row), [mpf(float(v)) for v in slopes]
         total = mp.fsum(a * b for a, b in zip(p, s, strict=True))
@@ -149,3 +149,26 @@ def test_a_divergence_from_targets_near_the_prediction_keeps_its_digits(name, me
             exact = (relative(t, middle) + relative(p, middle)) / 2
         found = getattr(losses, name)(**{member: row[None]}, targets=targets[None]).loss
         assert abs(mpf(found) - exact) <= bound * exact
+
+
+def test_weights_and_temperature_do_not_cost_digits_of_a_gradient_one_by_one():
+    rng = np.random.default_rng(4)
+    z, labels, s = 30.0 * rng.standard_normal((4000, 2)), rng.integers(0, 2, 4000), rng.random(4000)
+    w, t = np.array([0.3, 1.7]), 0.7
+    found = losses.brier(
+        logits=z,
+        labels=labels,
+        class_weights=w,
+        sample_weights=s,
+        temperature=t,
+        reduction="sum",
+        gradient=True,
+    ).gradient
+    worst = 0.0
+    for row, label, weight, gradient in zip(z, labels, s, found, strict=True):
+        p, r = (softmax(row, t)[k] for k in (label, 1 - label))
+        exact = 4 * r * r * p * mpf(float(weight)) * mpf(float(w[label])) / mpf(t)
+        if exact > NORMAL and r < 0.5:  # nothing cancels
+            error = abs(mpf(float(gradient[1 - label])) - exact)
+            worst = max(worst, float(error / mpf(float(np.spacing(float(exact))))))
+    assert worst <= 2.0
