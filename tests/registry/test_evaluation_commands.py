@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_said(run: Callable[..., tuple[int, str]], tmp_path
     for arguments, text in (
         (("push", id, str(file), *PUSH), "its classes are dog, cat; they are to be cat, cow"),
         (("show", "0" * 32), "no evaluation of that id"),
-        (("open", "--classes", "cat,cat"), "names a class twice"),
+        (("open", "--classes", "cat,cat"), "classes[1] is the name of classes[0], too"),
     ):
         code, printed = run(*arguments)
         assert (code, text in printed) == (1, True), printed
