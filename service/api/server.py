@@ -86,6 +86,11 @@ class Supervisor(Multiprocess):
     uvicorn looks at its signals twice a second, and not while it waits for a busy worker.
     """
 
+    def init_processes(self) -> None:
+        """Starts the workers."""
+        super().init_processes()
+        self._let_go()
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,9 +113,19 @@ class Supervisor(Multiprocess):
         """Replaces workers that are dead, and drops what they alone had in flight."""
         before = {process.pid for process in self.processes}
         super().keep_subprocess_alive()
+        self._let_go()
         gone = before - {process.pid for process in self.processes}
         if gone:
             from prometheus_client.multiprocess import mark_process_dead  # slow to import
 
             for pid in gone:
                 mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+    def _let_go(self) -> None:
+        """Closes the workers' ends of the lines to them.
+
+        While this process holds them too, one that dies before it has answered whether it lives
+        leaves the line open, and is waited for as long as a busy one.
+        """
+        for process in self.processes:
+            process.child_conn.close()

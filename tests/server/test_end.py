@@ -73,22 +73,38 @@ def test_workers_share_their_figures_and_are_replaced(serve: Any) -> None:
             server.exchange(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         name = 'xent_requests_total{method="POST",route="/v1/softmax",status="200"}'
         assert {server.metrics()[name] for _ in range(10)} == {40.0}
-        hanging = server.connect()
-        hanging.sendall(REQUEST[:-3])
-        time.sleep(0.2)
-        assert server.metrics()["xent_requests_in_flight"] == 2  # this one and the question
-        first = server.started()
-        for process in first:
-            os.kill(process, signal.SIGKILL)
-        deadline = time.monotonic() + 30
-        while len(server.started()) < 4:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        hanging.close()
+        with contextlib.closing(server.connect()) as hanging:
+            hanging.sendall(REQUEST[:-3])
+            time.sleep(0.2)
+            assert server.metrics()["xent_requests_in_flight"] == 2  # this one and the question
+            first = server.started()
+            for process in first:
+                os.kill(process, signal.SIGKILL)
+            wait_for_workers(server, 4)
         assert not set(first) & set(server.started()[2:])
         assert server.metrics()[name] == 40  # a counter never falls
         assert server.metrics()["xent_requests_in_flight"] == 1
         assert server.stop() == 0
+
+
+def test_a_worker_that_dies_while_it_is_asked_whether_it_lives_is_replaced_at_once(
+    serve: Any,
+) -> None:
+    with serve(XENT_WORKERS="2") as server:
+        process = server.started()[0]
+        os.kill(process, signal.SIGSTOP)
+        time.sleep(1.2)  # the question comes twice a second and waits half a minute
+        os.kill(process, signal.SIGKILL)
+        wait_for_workers(server, 3, seconds=20)
+        assert server.stop() == 0
+
+
+def wait_for_workers(server: Any, count: int, seconds: float = 30) -> None:
+    """Until so many have been started, those that are gone among them."""
+    deadline = time.monotonic() + seconds
+    while len(server.started()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_the_port_is_free_at_once(serve: Any) -> None:
