@@ -182,7 +182,7 @@ def rows_of(asked: BaseModel) -> int:
         return len(inputs)
     given = (members.get(name) for name in ROW_MEMBERS)
     array = next((a for a in given if a is not None), None)
-    if array is None:
+    if array is None or not array.size:  # of an empty batch no axis is looked at
         return 0
     axis = members.get("axis")  # binary losses have none: each element is a sample
     return int(array.size if axis is None else array.size // max(1, array.shape[axis]))

@@ -124,3 +124,11 @@ def test_labels_that_are_left_out_may_be_named(caller: Any) -> None:
     assert answer["loss"] == pytest.approx(math.log1p(math.e), rel=1e-15)
     problem = caller.post("/v1/losses/cross-entropy", body | {"classes": None}).json()
     assert (problem["code"], problem["errors"][0]["pointer"]) == ("not_a_label", "/ignore_index/0")
+
+
+@pytest.mark.parametrize("axis", [246, -65005319])
+def test_of_an_empty_batch_no_axis_is_looked_at(caller: Any, axis: int) -> None:
+    for path, answer in (("/v1/softmax", "probabilities"), ("/v1/losses/entropy", "loss")):
+        given = {"logits": [], "axis": axis, **({"reduction": "none"} if answer == "loss" else {})}
+        found = caller.post(path, given)
+        assert (found.status_code, found.json()[answer]) == (200, [])
