@@ -180,7 +180,7 @@ class Binary:
                 return scaled(rest, up) - scaled(p, down)
             if self.member == "probabilities":
                 return np.where(up == 0, 0.0, up / p) - np.where(down == 0, 0.0, down / rest)
-            return up - np.where(down == 0, 0.0, down * (p / rest))
+            return up - np.where(down == 0, 0.0, down * p / rest)  # p / rest alone may overflow
 
     def _outside(self, selection: Selection, values: Array, bad: Mask, wanted: str) -> None:
         if bad.any():

@@ -526,3 +526,11 @@ def test_binary_smoothing_keeps_its_digits(function: Any, member: str, smoothing
     assert result.uniform_baseline == pytest.approx(
         smoothing / 2 * math.log(2) / 2**gamma, rel=1e-15
     )
+
+
+def test_the_slope_of_a_log_probability_next_to_0_is_finite_where_a_target_makes_it_so() -> None:
+    near, share = -4e-309, 0.9  # 1 / 4e-309 exceeds float64, a tenth of it does not
+    found = binary_cross_entropy(
+        log_probabilities=np.array([near]), targets=np.array([share]), gradient=True
+    )
+    assert found.gradient == pytest.approx([(1 - share) / -near - share], rel=1e-15)
