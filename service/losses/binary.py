@@ -14,11 +14,13 @@ from service.losses.shares import LOG2_E, at_least, log_in
 from service.losses.truth import Mask
 from service.numerics import (
     Chances,
+    Pair,
     as_pair,
     chances,
     chances_of_logs,
     complement,
     log1mexp,
+    ratio,
     shares,
     sigmoid,
 )
@@ -116,7 +118,7 @@ class Binary:
     def _from_logs(self, values: Array, truth: Array, scale: Array | None) -> Scored:
         """From log p and log(1 - p): for probabilities, and wherever they are clipped."""
         yes, no = self._chances(values)
-        p, rest = yes.p.high, yes.rest.high
+        p, rest = yes.p, yes.rest
         positive, negative = self.weights(truth)
         unit = LOG2_E if self.bits else 1.0
         clipped = impossible = None
@@ -173,14 +175,18 @@ class Binary:
         yes, no = map(as_pair, self._logs(values))
         return Chances(p, yes, rest), Chances(rest, no, p)
 
-    def _slope(self, p: Array, rest: Array, up: Array, down: Array) -> Array:
+    def _slope(self, p: Pair, rest: Pair, up: Array, down: Array) -> Array:
         """The slope by what was sent, from those by log p and by log(1 - p)."""
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             if self.member == "logits":
-                return scaled(rest, up) - scaled(p, down)
+                return scaled(rest.high, up) - scaled(p.high, down)
             if self.member == "probabilities":
-                return np.where(up == 0, 0.0, up / p) - np.where(down == 0, 0.0, down / rest)
-            return up - np.where(down == 0, 0.0, down * p / rest)  # p / rest alone may overflow
+                yes = np.where(up == 0, 0.0, up / p.high)
+                return yes - np.where(down == 0, 0.0, down / rest.high)
+            odds = ratio(p, rest).high
+            # next to 0 the odds overflow, which a small weight brings back
+            no = np.where(rest.high > 2.0**-900, down * odds, down * p.high / rest.high)
+            return up - np.where(down == 0, 0.0, no)
 
     def _outside(self, selection: Selection, values: Array, bad: Mask, wanted: str) -> None:
         if bad.any():

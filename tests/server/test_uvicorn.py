@@ -26,7 +26,11 @@ def test_what_is_overridden_is_there_and_nothing_else_is_by_accident() -> None:
     ours = {name for name in vars(Protocol) if not name.startswith("__")}
     assert ours & inherited == OVERRIDDEN
     own = {name for name in vars(Supervisor) if not name.startswith("__")}
-    assert own & set(vars(Multiprocess)) == {"keep_subprocess_alive", "terminate_all"}
+    assert own & set(vars(Multiprocess)) == {
+        "init_processes",
+        "keep_subprocess_alive",
+        "terminate_all",
+    }
 
 
 def test_the_signatures_are_the_same() -> None:
