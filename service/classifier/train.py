@@ -3,41 +3,24 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from service.classifier.blas import one_blas_thread
 from service.classifier.cross_fit import held_out as scores_of
-from service.classifier.datasets import rank_within_class
 from service.classifier.fit import Fit, fit_samples
 from service.classifier.inference import Inference, infer
 from service.classifier.model import Model
 from service.classifier.options import Options
+from service.classifier.parts import Part, judge, log_loss, split, truth_of
 from service.classifier.rows import Array
 from service.classifier.samples import Samples, class_weights_by_index, samples
 from service.classifier.trace import Tell
 from service.errors import Code, InvalidInput
 from service.evaluation.temperature import Calibration, fit_temperature
 from service.losses.truth import Indices, Label, class_indices
-from service.numerics import soft_cross_entropy
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """How a part of the rows fares; class weights do not enter.
-
-    Attributes:
-        rows: how many of weight above 0.
-        weight: of them all.
-        log_loss: mean, in nats, of the model as it is given, temperature included.
-        prior_baseline: mean log loss of the class frequencies of the training part.
-    """
-
-    rows: int
-    weight: float
-    log_loss: float
-    prior_baseline: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,9 +63,6 @@ def train(
 ) -> Trained:
     """Train a model on a part of the rows and judge it by the others.
 
-    The parts are drawn from every class by `datasets.held_out_rows`' permutation of `seed`: the
-    first rows are the test part, the next the validation part.
-
     Args:
         inputs: feature rows, shape (N, D), finite.
         labels: class names, shape (N,), all strings or all integers; or
@@ -109,20 +89,16 @@ def train(
     rows = samples(
         inputs, indices, targets=targets, classes=len(names), sample_weights=sample_weights
     )
-    parts = _split(rows, options)
+    parts = split(rows, options)
     training = parts["train"].weighed(options)
     start = None if initial is None else _start(initial, names, training.inputs.shape[1])
     held_out = parts.get("validation")
-
-    def watch(coefficients: Array, intercepts: Array) -> float:
-        assert held_out is not None
-        return _log_loss(held_out, coefficients, intercepts)
 
     found = fit_samples(
         training,
         options,
         start=start,
-        watch=None if held_out is None else watch,
+        watch=None if held_out is None else partial(log_loss, held_out),
         tell=tell,
         threads=threads,
     )
@@ -145,7 +121,7 @@ def train(
             held_out=kept,
         ),
         fit=found,
-        parts=_report(parts, coefficients, intercepts),
+        parts=judge(parts, coefficients, intercepts),
         uniform_baseline=math.log(len(names)),
         calibration=calibration,
         inference=_inference(training, found, options, names),
@@ -159,22 +135,7 @@ def _calibration(held_out: Samples | None, found: Fit, options: Options) -> Cali
         detail = "validation_fraction leaves no row to calibrate by"
         raise InvalidInput.at("/options/validation_fraction", Code.INVALID_OPTION, detail)
     logits = held_out.logits(found.coefficients, found.intercepts)
-    return fit_temperature(logits, _truth(held_out), held_out.weights)
-
-
-def _report(parts: dict[str, Samples], coefficients: Array, intercepts: Array) -> dict[str, Part]:
-    frequencies = parts["train"].class_masses()
-    logs = np.log(frequencies / frequencies.sum())
-    masses = {part: rows.class_masses() for part, rows in parts.items()}
-    return {
-        part: Part(
-            rows=len(rows.inputs),
-            weight=float(masses[part].sum()),
-            log_loss=_log_loss(rows, coefficients, intercepts),
-            prior_baseline=float(-(masses[part] @ logs) / masses[part].sum()),
-        )
-        for part, rows in parts.items()
-    }
+    return fit_temperature(logits, truth_of(held_out), held_out.weights)
 
 
 def _named(
@@ -215,21 +176,6 @@ def _by_index(options: Options, names: tuple[Label, ...]) -> Options:
     )
 
 
-def _split(rows: Samples, options: Options) -> dict[str, Samples]:
-    if options.validation_fraction == 0.0 and options.test_fraction == 0.0:
-        return {"train": rows}
-    strata = rows.labels if rows.targets is None else rows.targets.argmax(axis=1)
-    rank, size = rank_within_class(strata, options.seed), np.bincount(strata)[strata]
-    test = np.rint(options.test_fraction * size)
-    validation = test + np.rint(options.validation_fraction * size)
-    masks = {
-        "train": rank >= validation,
-        "validation": (rank >= test) & (rank < validation),
-        "test": rank < test,
-    }
-    return {part: rows.rows(mask) for part, mask in masks.items() if mask.any() or part == "train"}
-
-
 def _start(initial: Model, names: tuple[Label, ...], width: int) -> tuple[Array, Array]:
     coefficients, intercepts = initial.coefficients, initial.intercepts
     if initial.classes != names or coefficients.shape[1] != width:
@@ -254,14 +200,3 @@ def _inference(
     reference = 0 if options.reference_class is None else names.index(options.reference_class)
     likelihoods = found.log_likelihood, found.null_log_likelihood
     return infer(rows.objective(options), parameters, *likelihoods, reference)
-
-
-def _truth(rows: Samples) -> Array:
-    truth: Array = np.eye(rows.classes)[rows.labels] if rows.targets is None else rows.targets
-    return truth
-
-
-def _log_loss(rows: Samples, coefficients: Array, intercepts: Array) -> float:
-    truth = _truth(rows) * rows.weights[:, None]
-    losses, _ = soft_cross_entropy(rows.logits(coefficients, intercepts), truth)
-    return math.fsum(losses.tolist()) / float(truth.sum())

@@ -9,7 +9,7 @@ import pytest
 
 from service.classifier import Calibration, Fit, Inference, Options, fit, load_dataset
 from service.classifier.options import SOLVERS
-from service.classifier.train import Part
+from service.classifier.parts import Part
 
 PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
 
