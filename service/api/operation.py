@@ -10,7 +10,6 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.datastructures import State
 from starlette.types import Receive, Scope
@@ -20,11 +19,12 @@ from service.api.beside import Find
 from service.api.call import Call, Content, Done, perform
 from service.api.described import problem_responses, summary_of
 from service.api.media import JSON, Form, check_accept, form_of
+from service.api.query import query_of
 from service.api.rates import count_rows
 from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
 from service.classifier import Model
-from service.errors import Code, Fault, InvalidInput, XentError, cell
+from service.errors import XentError
 from service.registry import WouldWait
 from service.settings import Settings
 from service.wire import (
@@ -194,29 +194,6 @@ def _is_much_json(body: Content, form: Form) -> bool:
 
 JSON_HEADER = [(b"content-type", JSON.encode())]
 _TENSORS_HEADER = [(b"content-type", TENSORS.encode())]
-
-
-def query_of(route: APIRoute, request: Request) -> dict[str, Any]:
-    """The parameters behind the question mark, of the calls that have any.
-
-    Raises:
-        InvalidInput: an unknown one, one that is given twice, or a value out of its range.
-    """
-    fields = {field.alias: field for field in route.dependant.query_params}
-    given = request.query_params.multi_items() if fields else []
-    faults, found = [], {}
-    for name, text in given:
-        pointer, shown = cell(name)
-        if name not in fields or name in found:
-            code = Code.DUPLICATE_MEMBER if name in fields else Code.UNKNOWN_MEMBER
-            known = ", ".join(fields)
-            faults.append(Fault(pointer, code, f"{shown}: the query takes {known}, each once"))
-            continue
-        found[name], wrong = fields[name].validate(text, {}, loc=("query", name))
-        faults += [Fault(pointer, Code.INVALID_OPTION, f"{shown}: {e['msg']}") for e in wrong]
-    if faults:
-        raise InvalidInput(faults)
-    return found
 
 
 def add_operation(

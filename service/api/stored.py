@@ -13,7 +13,7 @@ from service.api.access import Access, Guarded, needs
 from service.api.described import problem_responses, summary_of
 from service.api.media import JSON, Headers, NotServed, check_accept, form_of
 from service.api.once import once_of
-from service.api.operation import query_of
+from service.api.query import query_of
 from service.api.request import read_body, too_large, validate
 from service.errors import Code, Stale, Unconditional
 from service.settings import Settings

@@ -164,7 +164,10 @@ def test_pages_lead_to_everything(caller: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [("limit=0", "/limit"), ("limit=1001", "/limit"), ("limit=x", "/limit"), ("a=1", "/a"),
-     ("limit=1&limit=2", "/limit"), ("after=" + "9" * 30, "/after")],
+     ("limit=1&limit=2", "/limit"), ("after=" + "9" * 30, "/after"), ("limit=1.0", "/limit"),
+     ("limit=%201", "/limit"), ("limit=1%0A", "/limit"), ("limit=%2B1", "/limit"),
+     ("limit=1_0", "/limit"), ("limit=01", "/limit"), ("limit[]=1", "/limit[]"),
+     ("limit", "/limit")],
 )  # fmt: skip
 def test_a_page_that_means_nothing_is_422(caller: Any, query: str, pointer: str) -> None:
     answer = caller.get(f"/v1/models/iris/versions?{query}")
@@ -314,6 +317,7 @@ def test_a_table_trains_as_json_does(caller: Any) -> None:
         (TABLE, {"label": "kind", "options": '{"C": 1}'}, 422, "/options/C"),
         (TABLE, {"label": "kind", "options": "{"}, 400, None),
         (TABLE, {"label": "kind", "dry_run": "maybe"}, 422, "/dry_run"),
+        (TABLE, {"label": "kind", "dry_run": "on"}, 422, "/dry_run"),
         (TABLE.replace("3.5", "nan", 1), {"label": "kind"}, 422, "/rows/0/y"),
         (TABLE.replace("3.5", "", 1), {"label": "kind"}, 422, "/rows/0/y"),
         (TABLE + "1,2\n", {"label": "kind"}, 400, None),

@@ -11,7 +11,7 @@ from service.api.access import Guarded, needs
 from service.api.beside import Find
 from service.api.described import problem_responses, summary_of
 from service.api.media import JSON, OCTETS, check_accept
-from service.api.operation import query_of
+from service.api.query import query_of
 from service.api.routes.models import VERSION
 from service.api.schemas.models import ExportAnswer
 from service.classifier.formats import FORMATS, Format, write_format

@@ -16,7 +16,7 @@ from service.api.admission import Admission
 from service.api.beside import Find
 from service.api.described import problem_responses, summary_of
 from service.api.media import check_accept
-from service.api.operation import query_of
+from service.api.query import query_of
 from service.api.routes.evaluations import ONE
 from service.api.routes.models import VERSION
 from service.api.stored import IfNoneMatch, names

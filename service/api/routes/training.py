@@ -9,7 +9,7 @@ from service import classifier
 from service.api.access import Guarded, needs
 from service.api.described import problem_responses, summary_of
 from service.api.once import CreatesOnce
-from service.api.operation import query_of
+from service.api.query import query_of
 from service.api.schemas.training import TrainAnswer, TrainRequest
 from service.api.training import VERSIONS, Training
 from service.api.uploads import OTHER_BODIES
