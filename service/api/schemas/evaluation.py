@@ -49,7 +49,20 @@ Slices = Annotated[
     ),
 ]
 
-RowIds = Listed[int] | Listed[str] | None
+RowLogits = Annotated[Matrix | None, Field(description="Raw scores, shape (N, K)")]
+RowProbabilities = Annotated[
+    Matrix | None, Field(description="Rows of probabilities, shape (N, K)")
+]
+RowLabels = Annotated[Labels, Field(description="Class indices, or names, shape (N,)")]
+RowIds = Annotated[
+    Listed[int] | Listed[str] | None, Field(description="Names of the rows in worst")
+]
+Bins = Annotated[int, Field(ge=1, le=1000, description="Calibration bins")]
+Worst = Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")]
+TopK = Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")]
+Margin = Annotated[
+    float, Field(description="How much better it has to be, in nat; below 0: may be worse")
+]
 
 Clusters = Annotated[
     list[Any] | None,
@@ -64,21 +77,19 @@ Include = Annotated[
 class EvaluateRequest(Request):
     """Anybody's predictions over K classes, and what is true."""
 
-    logits: Annotated[Matrix | None, Field(description="Raw scores, shape (N, K)")] = None
-    probabilities: Annotated[
-        Matrix | None, Field(description="Rows of probabilities, shape (N, K)")
-    ] = None
-    labels: Annotated[Labels, Field(description="Class indices, or names, shape (N,)")]
+    logits: RowLogits = None
+    probabilities: RowProbabilities = None
+    labels: RowLabels
     classes: Classes = None
     sample_weights: SampleWeights = None
-    row_ids: Annotated[RowIds, Field(description="Names of the rows in worst")] = None
+    row_ids: RowIds = None
     normalize: Normalize = "reject"
     zero_probability: ZeroProbability = "infinite"
     clip: Clip = 2.0**-52
     slices: Slices = None
-    bins: Annotated[int, Field(ge=1, le=1000, description="Calibration bins")] = 15
-    worst: Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")] = 10
-    top_k: Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")] = 5
+    bins: Bins = 15
+    worst: Worst = 10
+    top_k: TopK = 5
     include: Include = None
     clusters: Annotated[
         Clusters, Field(description="Of the bootstrap: rows of one are drawn together")
@@ -152,7 +163,7 @@ class CompareRequest(Request):
     candidate_probabilities: Annotated[
         Matrix | None, Field(description="Its probabilities instead, shape (N, K)")
     ] = None
-    labels: Annotated[Labels, Field(description="Class indices, or names, shape (N,)")]
+    labels: RowLabels
     classes: Classes = None
     sample_weights: SampleWeights = None
     slices: Slices = None
@@ -160,9 +171,7 @@ class CompareRequest(Request):
     normalize: Normalize = "reject"
     zero_probability: ZeroProbability = "infinite"
     clip: Clip = 2.0**-52
-    margin: Annotated[
-        float, Field(description="How much better it has to be, in nat; below 0: may be worse")
-    ] = 0.0
+    margin: Margin = 0.0
     replicates: Annotated[
         int, Field(ge=0, le=100_000, description="Of the bootstrap, 0 for none, else at least 100")
     ] = 0

@@ -5,11 +5,22 @@ from typing import Annotated
 
 from pydantic import Field
 
-from service.api.schemas.evaluation import EvaluateRequest, ReportAnswer, RowIds, Slices
+from service.api.schemas.evaluation import (
+    Bins,
+    EvaluateRequest,
+    ReportAnswer,
+    RowIds,
+    RowLabels,
+    RowLogits,
+    RowProbabilities,
+    Slices,
+    TopK,
+    Worst,
+)
 from service.api.schemas.models import ModelEvaluateRequest
 from service.api.schemas.report import Interval
 from service.api.schemas.scoring import Classes, Clip, Normalize, SampleWeights, ZeroProbability
-from service.api.schemas.types import Answer, Label, Labels, Matrix, Number, Request
+from service.api.schemas.types import Answer, Label, Next, Number, Request
 
 MAX_TAGS = 20
 MAX_TEXT = 200
@@ -23,9 +34,6 @@ Tags = Annotated[
 ]
 Tracked = Annotated[Word | None, Field(description="The model whose predictions these are")]
 OfVersion = Annotated[Version | None, Field(description="Of that model, a number or any word")]
-Bins = Annotated[int, Field(ge=1, le=1000, description="Calibration bins")]
-Worst = Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")]
-TopK = Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")]
 
 
 class EvaluationRequest(EvaluateRequest):
@@ -66,11 +74,9 @@ class OpenRequest(Request):
 class BatchRequest(Request):
     """Some rows of a running evaluation."""
 
-    logits: Annotated[Matrix | None, Field(description="Raw scores, shape (N, K)")] = None
-    probabilities: Annotated[
-        Matrix | None, Field(description="Rows of probabilities, shape (N, K)")
-    ] = None
-    labels: Annotated[Labels, Field(description="Class indices, or names, shape (N,)")]
+    logits: RowLogits = None
+    probabilities: RowProbabilities = None
+    labels: RowLabels
     sample_weights: SampleWeights = None
     row_ids: Annotated[
         RowIds,
@@ -145,4 +151,4 @@ class EvaluationsAnswer(Answer):
     """A page of evaluations."""
 
     evaluations: list[EntryAnswer]
-    next: str | None = Field(None, description="Where the next page is; absent on the last one")
+    next: Next = None

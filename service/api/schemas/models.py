@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.api.schemas.evaluation import Include
+from service.api.schemas.evaluation import Include, RowIds
 from service.api.schemas.nested import within
 from service.api.schemas.scoring import SampleWeights
-from service.api.schemas.types import Answer, Label, Labels, Listed, Matrix, Number, Request, Row
+from service.api.schemas.types import Answer, Label, Labels, Matrix, Next, Number, Request, Row
 
 Inputs = Annotated[
     Matrix, Field(description="Feature rows, shape (N, D), in the order of the model's features")
@@ -92,7 +92,7 @@ class ModelsAnswer(Answer):
     """A page of models."""
 
     models: list[ModelAnswer]
-    next: str | None = Field(None, description="Where the next page is; absent on the last one")
+    next: Next = None
 
 
 Level = Annotated[float | None, Field(gt=0, lt=1)]
@@ -140,7 +140,7 @@ class VersionsAnswer(Answer):
     """A page of versions."""
 
     versions: list[ModelAnswer]
-    next: str | None = Field(None, description="Where the next page is; absent on the last one")
+    next: Next = None
 
 
 class PredictRequest(Request):
@@ -201,7 +201,5 @@ class ModelEvaluateRequest(Request):
     inputs: Inputs
     labels: Annotated[Labels, Field(description="Class names of the model, shape (N,)")]
     sample_weights: SampleWeights = None
-    row_ids: Annotated[
-        Listed[int] | Listed[str] | None, Field(description="Names of the rows in worst")
-    ] = None
+    row_ids: RowIds = None
     include: Include = None

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from service.api.schemas.evaluation import CompareAnswer
+from service.api.schemas.evaluation import CompareAnswer, Margin
 from service.api.schemas.models import Inputs
 from service.api.schemas.scoring import SampleWeights
-from service.api.schemas.types import Answer, Labels, Matrix, Request
+from service.api.schemas.types import Answer, Labels, Matrix, Next, Request
 
 
 class AliasAnswer(Answer):
@@ -35,7 +35,7 @@ class AliasesAnswer(Answer):
     """A page of aliases."""
 
     aliases: list[ListedAlias]
-    next: str | None = Field(None, description="Where the next page is; absent on the last one")
+    next: Next = None
 
 
 class PromoteRequest(Request):
@@ -58,9 +58,7 @@ class GateRequest(Request):
         Matrix | None, Field(description="Instead of inputs: of the candidate, in the same order")
     ] = None
     sample_weights: SampleWeights = None
-    margin: Annotated[
-        float, Field(description="How much better it has to be, in nat; below 0: may be worse")
-    ] = 0.0
+    margin: Margin = 0.0
 
 
 class GateAnswer(Answer):
@@ -86,4 +84,4 @@ class DeletedThingsAnswer(Answer):
     """A page of what can be restored."""
 
     deleted: list[DeletedAnswer]
-    next: str | None = Field(None, description="Where the next page is; absent on the last one")
+    next: Next = None

@@ -1,12 +1,16 @@
 """The parts of the evaluation report that are always there."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from service.api.schemas.types import Answer, Label, Number
 
 Interval = tuple[Number, Number]
+ErrorOfMean = Annotated[Number, Field(description="Of that mean; NaN of fewer than two rows")]
+IntervalOfMean = Annotated[
+    Interval, Field(description="Of 95 %, for that mean, by Student's t adjusted for skew")
+]
 
 
 class TopKAnswer(Answer):
@@ -71,10 +75,8 @@ class ClassAnswer(Answer):
     recall: Number = Field(description="Accuracy of its rows; NaN where no row is of this class")
     f1: Number = Field(description="2 correct / (support + predicted)")
     log_loss: Number = Field(description="Mean loss of its rows, in nat")
-    standard_error: Number = Field(description="Of that mean; NaN of fewer than two rows")
-    interval: Interval = Field(
-        description="Of 95 %, for that mean, by Student's t adjusted for skew"
-    )
+    standard_error: ErrorOfMean
+    interval: IntervalOfMean
     roc_auc: Number | None = Field(None, description="Its rows against all others; to 256 classes")
     average_precision: Number | None = Field(None, description="Of its probability; to 256 classes")
     ece: Number | None = Field(None, description="Calibration error of its probability")
@@ -90,10 +92,8 @@ class SliceAnswer(Answer):
     count: int = Field(description="Rows")
     weight: Number = Field(description="Their weight")
     log_loss: Number = Field(description="Mean loss of these rows, in nat")
-    standard_error: Number = Field(description="Of that mean; NaN of fewer than two rows")
-    interval: Interval = Field(
-        description="Of 95 %, for that mean, by Student's t adjusted for skew"
-    )
+    standard_error: ErrorOfMean
+    interval: IntervalOfMean
     accuracy: Number = Field(description="Share of them that is predicted correctly")
 
 

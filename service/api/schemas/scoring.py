@@ -95,6 +95,12 @@ class DialectAnswer(Answer):
     rules: list[RuleAnswer] = Field(description="Those that made a difference for this data")
 
 
+Compared = Annotated[
+    dict[str, DialectAnswer] | None,
+    Field(description="By library, what it prints for the same data"),
+]
+
+
 class LossAnswer(Answer):
     """A loss with what went into it."""
 
@@ -114,9 +120,7 @@ class LossAnswer(Answer):
     gradient: Numbers | None = Field(
         None, description="Of the reduced loss (under none: of the sum), in the input's shape"
     )
-    compared: dict[str, DialectAnswer] | None = Field(
-        None, description="By library, what it prints for the same data"
-    )
+    compared: Compared = None
 
 
 class InDialectAnswer(Answer):
@@ -129,9 +133,7 @@ class InDialectAnswer(Answer):
     exact: LossAnswer | None = Field(
         None, description="By Xent's rules; absent where they refuse what the library takes"
     )
-    compared: dict[str, DialectAnswer] | None = Field(
-        None, description="By library, what it prints for the same data"
-    )
+    compared: Compared = None
 
 
 class InformationRequest(Request):

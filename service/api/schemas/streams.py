@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.api.schemas.evaluation import ReportAnswer
+from service.api.schemas.evaluation import Bins, ReportAnswer, TopK, Worst
 from service.api.schemas.scoring import Classes, Clip, Normalize, SampleWeights, ZeroProbability
 from service.api.schemas.types import Answer, Labels, Listed, Numbers, Request
 
@@ -37,9 +37,9 @@ class StreamStart(StreamLine):
     normalize: Normalize = "reject"
     zero_probability: ZeroProbability = "infinite"
     clip: Clip = 2.0**-52
-    bins: Annotated[int, Field(ge=1, le=1000, description="Calibration bins")] = 15
-    worst: Annotated[int, Field(ge=0, le=1000, description="Rows to list in worst")] = 10
-    top_k: Annotated[int, Field(ge=1, le=100, description="Largest k of top_k")] = 5
+    bins: Bins = 15
+    worst: Worst = 10
+    top_k: TopK = 5
     on_error: Annotated[
         Literal["stop", "collect"],
         Field(description="The first bad row ends the stream, or is left out and counted"),

@@ -150,3 +150,4 @@ Item = TypeVar("Item")
 Listed = Annotated[list[Item], Field(fail_fast=True)]
 Number = float | Literal["Infinity", "-Infinity", "NaN"]
 Label = int | str
+Next = Annotated[str | None, Field(description="Where the next page is; absent on the last one")]
