@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from service.api.access import Access, needs
 from service.api.problems import MEDIA_TYPE
 
 _PHRASES = {
@@ -28,6 +29,28 @@ _PHRASES = {
     503: "Over capacity, or about to end",
     507: "No room to keep it",
 }
+
+
+def documented(
+    endpoint: Callable[..., Any], tag: str, access: Access, **extra: Any
+) -> dict[str, Any]:
+    """The words of a route, as `add_api_route` takes them.
+
+    Args:
+        endpoint: its docstring's first line is the summary, the rest the description, its name the
+            operation id.
+        tag: the chapter of the documentation.
+        access: the scope that a key needs for it.
+        extra: members of the operation in the document, as OpenAPI has them.
+    """
+    summary, description = summary_of(endpoint)
+    return {
+        "summary": summary,
+        "description": description,
+        "operation_id": endpoint.__name__,
+        "tags": [tag],
+        "openapi_extra": {**extra, **needs(access)},
+    }
 
 
 def summary_of(endpoint: Callable[..., Any]) -> tuple[str, str]:

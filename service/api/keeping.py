@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
-from service.api.access import Access, needs
+from service.api.access import Access
 from service.api.call import Call, Content, Kept
-from service.api.described import problem_responses, summary_of
+from service.api.described import documented, problem_responses
 from service.api.media import check_accept
 from service.api.once import Once, key_of, once_of
 from service.api.operation import Operation, Reply
@@ -101,7 +101,6 @@ def add_keeping(
         errors: statuses of problem documents beyond those that every such call has.
         access: the scope that a key needs for it.
     """
-    summary, description = summary_of(endpoint)
     router.add_api_route(
         path,
         endpoint,
@@ -109,10 +108,6 @@ def add_keeping(
         status_code=status,
         route_class_override=cast(type[Operation], partial(Keeping, steps=steps)),
         response_model=answer,
-        summary=summary,
-        description=description,
-        operation_id=endpoint.__name__,
-        tags=["evaluation"],
         responses=problem_responses(True, 409, 507, *errors),
-        openapi_extra=needs(access),
+        **documented(endpoint, "evaluation", access),
     )

@@ -154,19 +154,18 @@ def _declared(
 CreatesOnce = Annotated[Once, Depends(_declared)]
 
 
-async def once_of(scope: Scope, body: Content, store: Store, *, required: bool = False) -> Once:
+async def once_of(scope: Scope, body: Content, store: Store) -> Once:
     """Of a request.
 
     Args:
         scope: of the request.
         body: as it was sent.
         store: where its effect will last.
-        required: whether it has to have a key.
 
     Raises:
-        MalformedField: its Idempotency-Key is missing, or none.
+        MalformedField: its Idempotency-Key is none.
     """
-    key = key_of(scope, required=required)
+    key = key_of(scope)
     return Once(store, None if key is None else await run_sync(_attempt_of, scope, body, key))
 
 

@@ -9,8 +9,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel
 
-from service.api.access import Access, Guarded, needs
-from service.api.described import problem_responses, summary_of
+from service.api.access import Access, Guarded
+from service.api.described import documented, problem_responses
 from service.api.media import JSON, Headers, NotServed, check_accept, form_of
 from service.api.once import once_of
 from service.api.query import query_of
@@ -80,7 +80,6 @@ def add_stored(
         tag: the chapter of the documentation.
         status: of the answer.
     """
-    summary, description = summary_of(endpoint)
     takes_body = "body" in endpoint.__annotations__
     router.add_api_route(
         path,
@@ -89,13 +88,9 @@ def add_stored(
         route_class_override=Stored,
         response_model=answer,
         response_class=Response if answer is None else router.default_response_class,
-        summary=summary,
-        description=description,
-        operation_id=endpoint.__name__,
-        tags=[tag],
         status_code=status,
         responses={**problem_responses(takes_body, *errors), **(responses or {})},
-        openapi_extra=needs(access),
+        **documented(endpoint, tag, access),
     )
 
 

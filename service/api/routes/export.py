@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from service.api.access import Guarded, needs
+from service.api.access import Guarded
 from service.api.beside import Find
-from service.api.described import problem_responses, summary_of
+from service.api.described import documented, problem_responses
 from service.api.media import JSON, OCTETS, check_accept
 from service.api.query import query_of
 from service.api.routes.models import VERSION
@@ -62,7 +62,6 @@ def add_export(router: APIRouter, find: Find) -> None:
         """
         return write_format(find(name, version), format)
 
-    summary, description = summary_of(export_version)
     file = {"schema": {"type": "string", "format": "binary"}}
     router.add_api_route(
         VERSION + "/export",
@@ -70,13 +69,9 @@ def add_export(router: APIRouter, find: Find) -> None:
         methods=["GET"],
         route_class_override=ExportRoute,
         response_model=ExportAnswer,
-        summary=summary,
-        description=description,
-        operation_id="export_version",
-        tags=["models"],
         responses={
             200: {"content": {TENSORS: file, OCTETS: file}, "description": "The file"},
             **problem_responses(False, 404, 422, 501, 503),
         },
-        openapi_extra=needs("read"),
+        **documented(export_version, "models", "read"),
     )

@@ -9,9 +9,8 @@ from fastapi import APIRouter
 from starlette.datastructures import State
 
 from service import classifier, evaluation
-from service.api.access import needs
 from service.api.call import Content, Done, perform
-from service.api.described import problem_responses, summary_of
+from service.api.described import documented, problem_responses
 from service.api.media import Form
 from service.api.operation import BESIDE_BYTES, Operation
 from service.api.routes.aliases import check_alias
@@ -79,19 +78,14 @@ def add_gate(router: APIRouter, registry: Registry) -> None:
             now = registry.aliases.move(name, alias, body.version, now.change)
         return Promotion(found.better, alias, now.number, found)
 
-    summary, description = summary_of(promote_if_better)
     router.add_api_route(
         PATH,
         promote_if_better,
         methods=["POST"],
         route_class_override=GateRoute,
         response_model=GateAnswer,
-        summary=summary,
-        description=description,
-        operation_id="promote_if_better",
-        tags=["models"],
         responses=problem_responses(True, 404, 409, 412, 503, 507),
-        openapi_extra=needs("train"),
+        **documented(promote_if_better, "models", "train"),
     )
 
 

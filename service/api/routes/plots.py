@@ -11,10 +11,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
 from service import __version__
-from service.api.access import Guarded, needs
+from service.api.access import Guarded
 from service.api.admission import Admission
 from service.api.beside import Find
-from service.api.described import problem_responses, summary_of
+from service.api.described import documented, problem_responses
 from service.api.media import check_accept
 from service.api.query import query_of
 from service.api.routes.evaluations import ONE
@@ -137,7 +137,6 @@ def _add(router: APIRouter, path: str, endpoint: Callable[..., Response], tag: s
         endpoint: draws it; described by its docstring and name.
         tag: of the call in the OpenAPI document.
     """
-    summary, description = summary_of(endpoint)
     file = {"schema": {"type": "string"}}
     router.add_api_route(
         path + "/plots/{plot}.svg",
@@ -145,16 +144,12 @@ def _add(router: APIRouter, path: str, endpoint: Callable[..., Response], tag: s
         methods=["GET"],
         route_class_override=Plot,
         response_class=Response,
-        summary=summary,
-        description=description,
-        operation_id=endpoint.__name__,
-        tags=[tag],
         responses={
             200: {"content": {SVG: file}, "description": "The picture"},
             304: {"description": "The client has it already"},
             **problem_responses(False, 404, 409, 422, 501, 503),
         },
-        openapi_extra=needs("read"),
+        **documented(endpoint, tag, "read"),
     )
 
 

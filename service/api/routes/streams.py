@@ -8,8 +8,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from starlette.types import Receive
 
-from service.api.access import Guarded, needs
-from service.api.described import problem_responses, summary_of
+from service.api.access import Guarded
+from service.api.described import documented, problem_responses
 from service.api.media import JSON, check_accept, stream_form
 from service.api.rates import count_rows
 from service.api.request import Incomplete
@@ -86,25 +86,15 @@ def evaluate_stream() -> None:
 
 def add_streams(router: APIRouter) -> None:
     """Adds the call."""
-    summary, description = summary_of(evaluate_stream)
     lines = {"$ref": "#/components/schemas/StreamStart"}
     parts = {"type": "string", "format": "binary", "description": "Length, file, length, file"}
+    body = {"required": True, "content": {LINES: {"schema": lines}, PARTS: {"schema": parts}}}
     router.add_api_route(
         PATH,
         evaluate_stream,
         methods=["POST"],
         route_class_override=Streamed,
         response_model=StreamAnswer,
-        summary=summary,
-        description=description,
-        operation_id=evaluate_stream.__name__,
-        tags=["evaluation"],
         responses=problem_responses(takes_body=True),
-        openapi_extra={
-            **needs("score"),
-            "requestBody": {
-                "required": True,
-                "content": {LINES: {"schema": lines}, PARTS: {"schema": parts}},
-            },
-        },
+        **documented(evaluate_stream, "evaluation", "score", requestBody=body),
     )

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from service import classifier
-from service.api.access import Guarded, needs
-from service.api.described import problem_responses, summary_of
+from service.api.access import Guarded
+from service.api.described import documented, problem_responses
 from service.api.once import CreatesOnce
 from service.api.query import query_of
 from service.api.schemas.training import TrainAnswer, TrainRequest
@@ -31,7 +31,6 @@ class TrainRoute(Guarded):
 
 def add_training(router: APIRouter) -> None:
     """Adds the call."""
-    summary, description = summary_of(train_version)
     router.add_api_route(
         VERSIONS,
         train_version,
@@ -39,15 +38,11 @@ def add_training(router: APIRouter) -> None:
         status_code=201,
         route_class_override=TrainRoute,
         response_model=TrainAnswer,
-        summary=summary,
-        description=description,
-        operation_id="train_version",
-        tags=["models"],
-        openapi_extra={"requestBody": {"content": OTHER_BODIES}, **needs("train")},
         responses={
             **problem_responses(True, 404, 409, 501, 507),
             200: {"model": TrainAnswer, "description": "A dry run: nothing was registered"},
         },
+        **documented(train_version, "models", "train", requestBody={"content": OTHER_BODIES}),
     )
 
 
