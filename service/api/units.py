@@ -11,7 +11,7 @@ from service.api.schemas.types import array_members
 from service.errors import Code, InvalidInput, XentError, cell
 from service.losses.options import exactly_one
 from service.losses.rows import floating
-from service.losses.truth import shape_fault
+from service.losses.truth import check_shape
 from service.settings import Settings
 from service.wire import parse_arrays, parse_tensors, try_parse_objects
 
@@ -119,9 +119,7 @@ def unit_of(line: StreamLine, number: int, first: int) -> Unit:
     columns = {"labels": line.labels, "sample_weights": line.sample_weights}
     given = {name: column for name, column in columns.items() if column is not None}
     for name, column in given.items():
-        fault = shape_fault(name, column, samples, f"the shape of {member} without classes")
-        if fault is not None:
-            raise InvalidInput([fault])
+        check_shape(name, column, samples, f"the shape of {member} without classes")
     rows = np.ascontiguousarray(floating(sent.reshape(-1, sent.shape[-1])))
     size = len(rows)
     batch: dict[str, Any] = {

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from service import evaluation
 from service.classifier.model import Model
+from service.classifier.rows import without_unread
 from service.errors import Code, Faults, InvalidInput
 from service.evaluation import Comparison, Report
-from service.losses.truth import shape_fault
+from service.losses.truth import check_shape
 
 
 def evaluate(
@@ -55,15 +55,14 @@ def to_assess(
     Raises:
         InvalidInput: as there.
     """
-    logits = model.logits(_without_unread_rows(inputs, sample_weights))
+    logits = model.logits(_read(inputs, sample_weights))
     rows = len(logits)
-    members = {"labels": labels, "sample_weights": sample_weights}
-    faults = [
-        shape_fault(member, array, (rows,), f"{rows} rows of inputs")
-        for member, array in members.items()
-        if array is not None
-    ]
-    Faults(fault for fault in faults if fault is not None).check()
+    faults = Faults()
+    for member, array in (("labels", labels), ("sample_weights", sample_weights)):
+        with faults.collecting():
+            if array is not None:
+                check_shape(member, array, (rows,), f"{rows} rows of inputs")
+    faults.check()
     return {
         "logits": logits,
         "labels": labels,
@@ -102,7 +101,7 @@ def compare(
     if set(baseline.classes) != set(candidate.classes) or features[0] != features[1]:
         text = "the versions do not have the same classes and features, and cannot be compared"
         raise InvalidInput.at("/version", Code.SHAPE_MISMATCH, text)
-    rows = _without_unread_rows(inputs, sample_weights)
+    rows = _read(inputs, sample_weights)
     order = [candidate.classes.index(name) for name in baseline.classes]
     return evaluation.compare(
         baseline_logits=baseline.logits(rows),
@@ -114,13 +113,5 @@ def compare(
     )
 
 
-def _without_unread_rows(
-    inputs: npt.ArrayLike, sample_weights: npt.NDArray[Any] | None
-) -> npt.ArrayLike:
-    """Rows of weight 0 as zeros, since padding need not be finite."""
-    if sample_weights is None or (sample_weights != 0.0).all():
-        return inputs
-    rows = np.asarray(inputs)
-    if rows.ndim != 2 or sample_weights.shape != rows.shape[:1]:
-        return inputs
-    return np.where((sample_weights == 0.0)[:, None], 0, rows)
+def _read(inputs: npt.ArrayLike, sample_weights: npt.NDArray[Any] | None) -> npt.ArrayLike:
+    return inputs if sample_weights is None else without_unread(inputs, sample_weights != 0.0)

@@ -41,3 +41,18 @@ def feature_rows(inputs: npt.ArrayLike) -> Array:
         detail = f"{place} is {'NaN' if nan else 'infinite'}; features are finite numbers"
         raise InvalidInput.at(pointer, Code.NAN_VALUE if nan else Code.INFINITE_VALUE, detail)
     return rows
+
+
+def without_unread(inputs: npt.ArrayLike, kept: npt.NDArray[np.bool_]) -> npt.ArrayLike:
+    """Rows with zeros for those that are not read, since padding need not be finite.
+
+    Args:
+        inputs: shape (N, D); what has another shape is given back for others to refuse.
+        kept: shape (N,), which rows are read.
+    """
+    if kept.all():
+        return inputs
+    rows = np.asarray(inputs)
+    if rows.ndim != 2 or kept.shape != rows.shape[:1]:
+        return inputs
+    return np.where(kept[:, None], rows, 0)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from service.classifier.objective import Objective
 from service.classifier.options import Options
-from service.classifier.rows import Array, feature_rows
+from service.classifier.rows import Array, feature_rows, without_unread
 from service.errors import Code, Faults, InvalidInput, cell
-from service.losses.truth import Indices, Label, class_indices, shape_fault
+from service.losses.truth import Indices, Label, check_shape, class_indices
 from service.losses.weights import check_weights, class_weight_array
 
 # The curvature multiplies two features, a weight and a count of rows.
@@ -163,7 +163,7 @@ def samples(
     with faults.collecting():
         if sample_weights is not None:
             given = np.asarray(sample_weights)
-            _shaped("sample_weights", given, (size,), f"{size} rows")
+            check_shape("sample_weights", given, (size,), f"{size} rows")
             weights = check_weights("sample_weights", given)
             _moderate("sample_weights", weights, Code.WEIGHT_OVERFLOW)
             if not weights.any():
@@ -180,7 +180,7 @@ def samples(
         kept = kept & (soft.sum(axis=1) > 0.0)
     rows = np.empty((0, 0))
     with faults.collecting():
-        rows = feature_rows(inputs if kept.all() else _without_unread(inputs, kept))
+        rows = feature_rows(without_unread(inputs, kept))
         if len(rows) != size:
             member = "labels" if targets is None else "targets"
             detail = f"{member} has {size} rows; inputs has {len(rows)}"
@@ -205,12 +205,12 @@ def _moderate(member: str, values: Array, code: Code) -> None:
 
 
 def _labels(labels: npt.NDArray[Any], classes: int) -> Indices:
-    _shaped("labels", labels, (len(labels),), "a class for every row")
+    check_shape("labels", labels, (len(labels),), "a class for every row")
     return class_indices("labels", labels, None, classes, None)
 
 
 def _targets(rows: npt.NDArray[Any], classes: int) -> Array:
-    _shaped("targets", rows, (len(rows), classes), f"rows over {classes} classes")
+    check_shape("targets", rows, (len(rows), classes), f"rows over {classes} classes")
     if rows.dtype.kind not in "fiu":
         raise InvalidInput.at("/targets", Code.NOT_A_NUMBER, "targets must hold numbers only")
     bad = np.argwhere(~(np.isfinite(rows) & (rows >= 0)))
@@ -219,16 +219,3 @@ def _targets(rows: npt.NDArray[Any], classes: int) -> Array:
         detail = f"{place} is no probability or count: a finite number >= 0"
         raise InvalidInput.at(pointer, Code.PROBABILITY_OUT_OF_RANGE, detail)
     return rows.astype(np.float64, copy=False)
-
-
-def _without_unread(inputs: npt.ArrayLike, kept: npt.NDArray[np.bool_]) -> npt.ArrayLike:
-    rows = np.asarray(inputs)
-    if rows.ndim != 2 or len(rows) != len(kept):
-        return inputs
-    return np.where(kept[:, None], rows, 0)
-
-
-def _shaped(member: str, array: npt.NDArray[Any], shape: tuple[int, ...], of: str) -> None:
-    fault = shape_fault(member, array, shape, of)
-    if fault is not None:
-        raise InvalidInput([fault])

@@ -7,6 +7,7 @@ import numpy as np
 from service import numerics
 from service.errors import Code, InvalidInput, cell
 from service.losses.options import within
+from service.losses.reader import refuse, row_numbers
 from service.losses.result import Numbers
 from service.losses.rows import Rows, certain, finite, floating, logit_fault
 
@@ -37,9 +38,7 @@ def softmax(
     for selection in numerics.row_blocks(rows.size, rows.classes):
         block = rows.array[selection].astype(np.float64, copy=False)
         if not finite(block):
-            fault = logit_fault(rows, np.arange(selection.start, selection.stop), block)
-            if fault is not None:
-                raise InvalidInput([fault])
+            refuse(logit_fault(rows, row_numbers(selection), block))
             block = certain(block)
         with np.errstate(over="ignore"):  # a logarithm may be beyond the dtype that was sent
             answer[selection] = function(block, temperature)

@@ -11,7 +11,7 @@ from service.errors import Code, Faults, InvalidInput, cell
 from service.losses.binary import Binary
 from service.losses.result import Array, Numbers
 from service.losses.rows import shown
-from service.losses.truth import Mask, ignored_labels, numbered, shape_fault
+from service.losses.truth import Mask, check_shape, ignored_labels, numbered, place_of
 from service.losses.weights import check_weights
 from service.numerics import row_blocks
 
@@ -28,19 +28,19 @@ def binary_truth(
     Returns:
         (N,) y, which samples enter (`None`: all), and the sample weights.
     """
-    faults = Faults()
+    faults, shape = Faults(), f"the shape of {scorer.member}"
     kept: Mask | None = None
     samples: Array | None = None
     truth = scorer.truth
     with faults.collecting():
         if sample_weights is not None:
-            _same_shape("sample_weights", sample_weights, scorer)
+            check_shape("sample_weights", sample_weights, scorer.shape, shape)
             samples = check_weights("sample_weights", sample_weights).reshape(-1)
             kept = samples > 0
     with faults.collecting():
         member, given = ("targets", targets) if labels is None else ("labels", labels)
         assert given is not None
-        _same_shape(member, given, scorer)
+        check_shape(member, given, scorer.shape, shape)
         ignored = None if labels is None else ignored_labels(labels, ignore_index, None)
         if ignored is not None:
             kept = ~ignored if kept is None else kept & ~ignored
@@ -54,12 +54,6 @@ def binary_truth(
                 scorer.read(numbers[block])
     faults.check()
     return truth, kept, samples
-
-
-def _same_shape(member: str, array: npt.NDArray[Any], scorer: Binary) -> None:
-    fault = shape_fault(member, array, scorer.shape, f"the shape of {scorer.member}")
-    if fault is not None:
-        raise InvalidInput([fault])
 
 
 def binary_values(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Array:
@@ -88,9 +82,8 @@ def binary_values(member: str, given: npt.NDArray[Any], kept: Mask | None) -> Ar
 
 
 def _value_error(member: str, given: npt.NDArray[Any], number: int) -> InvalidInput:
-    place = tuple(int(i) for i in np.unravel_index(number, given.shape)) if given.shape else ()
-    pointer, name = cell(member, *place)
-    found = given.reshape(-1)[number : number + 1].tolist()[0]
+    pointer, name = cell(member, *place_of(number, given.shape))
+    found = given.item(number)
     if member == "labels":
         wanted, code = "a binary label is 0, 1, false or true", Code.LABEL_OUT_OF_RANGE
     else:

@@ -11,7 +11,7 @@ from service.losses.options import exactly_one
 from service.losses.reader import target_rows
 from service.losses.result import Array, Numbers
 from service.losses.rows import Rows
-from service.losses.truth import class_indices, shape_fault
+from service.losses.truth import check_shape, class_indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,6 @@ def explain(
 
 
 def _target(target: Numbers, shape: tuple[int, ...]) -> Array:
-    fault = shape_fault("target", target, shape, "the row of logits")
-    if fault is not None:
-        raise InvalidInput([fault])
+    check_shape("target", target, shape, "the row of logits")
     rows, _ = target_rows(Rows.of("target", target), slice(0, 1), "reject")
     return rows.reshape(-1)

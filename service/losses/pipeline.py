@@ -27,9 +27,9 @@ from service.losses.truth import (
     Labels,
     Mask,
     check_classes,
+    check_shape,
     class_indices,
     ignored_labels,
-    shape_fault,
 )
 from service.losses.weighting import selections, weighting_of
 from service.losses.weights import check_weights, class_weight_array
@@ -162,8 +162,8 @@ def _with_truth(
     Returns:
         The scorer with its truth, which samples enter (`None`: all), and the sample weights.
     """
-    rows = scorer.rows
-    faults = Faults()
+    rows, faults = scorer.rows, Faults()
+    shape = f"the shape of {rows.member} without classes"
     kept: Mask | None = None
     samples: Array | None = None
     indices: Indices | None = None
@@ -180,21 +180,19 @@ def _with_truth(
             factors = class_weight_array(class_weights, classes, rows.classes)
     with faults.collecting():
         if sample_weights is not None:
-            _same_shape("sample_weights", sample_weights, rows)
+            check_shape("sample_weights", sample_weights, rows.samples, shape)
             samples = check_weights("sample_weights", sample_weights).reshape(-1)
             kept = samples > 0
     with faults.collecting():
         if labels is not None:
-            _same_shape("labels", labels, rows)
+            check_shape("labels", labels, rows.samples, shape)
             ignored = ignored_labels(labels, ignore_index, classes)
             if ignored is not None:
                 kept = ~ignored if kept is None else kept & ~ignored
             if named:
                 indices = class_indices("labels", labels, kept, rows.classes, classes)
         elif targets is not None:
-            fault = shape_fault("targets", targets, rows.sent, f"the shape of {rows.member}")
-            if fault is not None:
-                raise InvalidInput([fault])
+            check_shape("targets", targets, rows.sent, f"the shape of {rows.member}")
             target_array = Rows.of("targets", targets, axis)
     if kept is not None and kept.all():
         kept = None
@@ -215,12 +213,6 @@ def _check_names(classes: Sequence[Label], rows: Rows) -> None:
         text = f"classes names {len(classes)} classes; {rows.member} has {rows.classes} columns"
         raise InvalidInput.at("/classes", Code.SHAPE_MISMATCH, text)
     check_classes(classes)
-
-
-def _same_shape(member: str, array: npt.NDArray[Any], rows: Rows) -> None:
-    fault = shape_fault(member, array, rows.samples, f"the shape of {rows.member} without classes")
-    if fault is not None:
-        raise InvalidInput([fault])
 
 
 def _collect_rows(scorer: Predictions, kept: Mask | None, faults: Faults) -> None:

@@ -9,8 +9,8 @@ from service.errors import Code
 from service.losses.reader import Reader, refuse, row_numbers, target_rows
 from service.losses.reduction import Scored, Selection
 from service.losses.result import Array, ZeroProbability
-from service.losses.rows import Mask, Rows, bad_logits, bad_probabilities, sum_tolerance
-from service.losses.truth import Indices
+from service.losses.rows import Rows, bad_logits, bad_probabilities, sum_tolerance
+from service.losses.truth import Indices, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +185,7 @@ class Predictions(Reader, ABC):
     def _reject(self, selection: Selection, impossible: Mask) -> None:
         if not impossible.any():
             return
-        first = int(np.flatnonzero(impossible)[0])
-        row = int(row_numbers(selection)[first])
+        row = int(row_numbers(selection)[impossible.argmax()])
         # with smoothing the impossible class may be another one than the label's
         column = None if self.labels is None or self.label_smoothing else int(self.labels[row])
         refuse(

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from service.errors import Code, Fault, InvalidInput, cell
 from service.losses.result import Array, Normalize, Numbers
+from service.losses.truth import Mask, place_of
 
 SUM_TOLERANCE = 1e-5
 SUM_TOLERANCE_16_BIT = 1e-2
@@ -87,7 +88,7 @@ class Rows:
 
     def index(self, row: int, column: int | None = None) -> tuple[int, ...]:
         """Where a row, or one of its cells, was sent."""
-        place = [int(i) for i in np.unravel_index(row, self.samples)] if self.samples else []
+        place = list(place_of(row, self.samples))
         if column is not None:
             place.insert(self.axis, column)
         return tuple(place)
@@ -114,9 +115,6 @@ def finite(block: Array) -> bool:
         return math.isfinite(np.vdot(block, block))
     with np.errstate(over="ignore", invalid="ignore"):
         return math.isfinite(block.sum())
-
-
-Mask = npt.NDArray[np.bool_]
 
 
 def bad_logits(block: Array) -> Mask:

@@ -29,8 +29,24 @@ def shape_fault(member: str, array: Numbers, expected: tuple[int, ...], of: str)
     )
 
 
+def check_shape(member: str, array: Numbers, expected: tuple[int, ...], of: str) -> None:
+    """Refuses an array that has not the shape of what it belongs to.
+
+    Raises:
+        InvalidInput: naming both shapes.
+    """
+    fault = shape_fault(member, array, expected, of)
+    if fault is not None:
+        raise InvalidInput([fault])
+
+
 def _shape(shape: tuple[int, ...]) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def place_of(number: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The indices of an element of an array that is counted in order."""
+    return tuple(int(i) for i in np.unravel_index(number, shape)) if shape else ()
 
 
 def check_classes(classes: Sequence[Label]) -> None:
@@ -167,9 +183,8 @@ def _label_error(
     count: int,
     classes: Sequence[Label] | None,
 ) -> InvalidInput:
-    place = tuple(int(i) for i in np.unravel_index(row, labels.shape)) if labels.shape else ()
-    pointer, name = cell(member, *place)
-    value = labels.reshape(-1)[row : row + 1].tolist()[0]
+    pointer, name = cell(member, *place_of(row, labels.shape))
+    value = labels.item(row)
     if classes is not None:
         text = f"{name} is none of the {len(classes)} classes"
         if isinstance(value, int | float) and all(isinstance(label, str) for label in classes):

@@ -6,7 +6,7 @@ import numpy as np
 
 from service.errors import Code, InvalidInput, cell
 from service.losses.result import Array, Numbers
-from service.losses.truth import Label, Mask, shape_fault
+from service.losses.truth import Label, Mask, check_shape
 
 
 def bad_weights(weights: Numbers) -> Mask:
@@ -51,9 +51,7 @@ def class_weight_array(
         InvalidInput: a wrong length, an unknown name, a weight that is no weight.
     """
     if not isinstance(weights, Mapping):
-        fault = shape_fault("class_weights", weights, (count,), f"{count} classes")
-        if fault:
-            raise InvalidInput([fault])
+        check_shape("class_weights", weights, (count,), f"{count} classes")
         return check_weights("class_weights", weights)
     names = {str(name): i for i, name in enumerate(range(count) if classes is None else classes)}
     if len(names) != count:

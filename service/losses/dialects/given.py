@@ -13,7 +13,7 @@ from service.losses.dialects.rules import NOT_A_NUMBER
 from service.losses.dialects.single import Single, f32
 from service.losses.result import DialectLoss, Numbers, Rule
 from service.losses.rows import Rows, floating
-from service.losses.truth import Indices, Label, Mask, class_indices, ignored_labels, shape_fault
+from service.losses.truth import Indices, Label, Mask, check_shape, class_indices, ignored_labels
 from service.losses.weights import check_weights, class_weight_array
 
 
@@ -70,7 +70,7 @@ class Given:
         Raises:
             InvalidInput: a label that is none, and is none of `ignore`.
         """
-        self._same_shape(self.truth, self.true, rows.samples, f"the samples of {rows.member}")
+        check_shape(self.truth, self.true, rows.samples, f"the samples of {rows.member}")
         kept = self.kept(*ignore)
         classes = self.options.get("classes")
         return class_indices("labels", self.true, kept, rows.classes, classes), kept
@@ -87,12 +87,12 @@ class Given:
         if self.truth == "labels":
             indices, _ = self.indices(rows)
             return f32(np.arange(rows.classes) == indices[:, None])
-        self._same_shape("targets", self.true, rows.sent, f"the shape of {rows.member}")
+        check_shape("targets", self.true, rows.sent, f"the shape of {rows.member}")
         return f32(Rows.of("targets", self.true, int(self.options.get("axis", -1))).array)
 
     def binary(self) -> Single:
         """The binary truth, of the shape of the prediction."""
-        self._same_shape(self.truth, self.true, self.values.shape, f"the shape of {self.member}")
+        check_shape(self.truth, self.true, self.values.shape, f"the shape of {self.member}")
         if self.truth == "targets":
             return f32(floating(self.true))
         return f32(binary_values("labels", self.true, None)).reshape(self.true.shape)
@@ -109,14 +109,9 @@ class Given:
         weights: Numbers | None = self.options.get("sample_weights")
         if weights is None:
             return None
-        self._same_shape("sample_weights", weights, shape, f"the samples of {self.member}")
+        check_shape("sample_weights", weights, shape, f"the samples of {self.member}")
         check_weights("sample_weights", weights)
         return weights
-
-    def _same_shape(self, name: str, array: Numbers, shape: tuple[int, ...], of: str) -> None:
-        fault = shape_fault(name, array, shape, of)
-        if fault is not None:
-            raise InvalidInput([fault])
 
 
 def answer(loss: npt.NDArray[Any] | np.floating, rules: Mapping[Rule, Any]) -> DialectLoss:
