@@ -11,6 +11,7 @@ from service.losses.result import Normalize, Numbers, Reduction, Unit, ZeroProba
 from service.losses.truth import Label, Labels
 
 INPUTS = ("logits", "probabilities", "log_probabilities")
+TRUTHS = ("labels", "targets")
 _REDUCED = ("sample_weights", "reduction", "gradient")
 _ROWS = ("axis", "temperature", "normalize")
 _LABELS = ("labels", "classes", "ignore_index", "class_weights")

@@ -21,9 +21,7 @@ from service.api.schemas.scoring import InDialectAnswer, LossAnswer
 from service.api.schemas.types import Request
 from service.errors import Code, NotFound
 from service.losses import CATALOGUE, DialectResult, Loss, LossResult, dialects_of, score
-
-INPUTS = ("logits", "probabilities", "log_probabilities")
-TRUTH = ("labels", "targets")
+from service.losses.members import INPUTS, TRUTHS
 
 
 def add_losses(router: APIRouter) -> None:
@@ -86,7 +84,7 @@ def operation_id(loss: Loss) -> str:
 
 
 def _truth(loss: Loss) -> str:
-    taken = [name for name in TRUTH if name in loss.members]
+    taken = [name for name in TRUTHS if name in loss.members]
     return f", and {' or '.join(taken)}" if taken else ""
 
 
@@ -96,7 +94,7 @@ def _summary(loss: Loss) -> str:
 
 def _entry(loss: Loss, model: type[Request]) -> dict[str, Any]:
     shown = examples()[operation_id(loss)][0]
-    own = [name for name in loss.members if name not in (*INPUTS, *TRUTH)]
+    own = [name for name in loss.members if name not in (*INPUTS, *TRUTHS)]
     constraints = constraints_of(model)
     defaults = {name: default for name, (_, default) in MEMBERS.items()} | {"positive_weight": 1.0}
     return {
@@ -106,7 +104,7 @@ def _entry(loss: Loss, model: type[Request]) -> dict[str, Any]:
         "range": loss.range,
         "units": loss.units,
         "inputs": INPUTS,
-        "truth": [name for name in TRUTH if name in loss.members],
+        "truth": [name for name in TRUTHS if name in loss.members],
         "parameters": {name: defaults[name] for name in own},
         "constraints": {name: bounds for name, bounds in constraints.items() if name in own},
         "dialects": dialects_of(loss),

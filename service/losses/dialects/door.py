@@ -7,11 +7,11 @@ import numpy as np
 
 from service.errors import InvalidInput
 from service.losses.dialects.given import Given, unsupported
-from service.losses.dialects.table import DIALECTS, SUPPORTED, TRUTHS, Call
+from service.losses.dialects.table import DIALECTS, SUPPORTED, Call
+from service.losses.members import INPUTS, TRUTHS
 from service.losses.options import exactly_one, one_of, within
 from service.losses.result import DialectLoss
 
-PREDICTIONS = ("logits", "probabilities", "log_probabilities")
 NEUTRAL: Mapping[str, Any] = {
     "label_smoothing": 0,
     "positive_weight": 1,
@@ -49,7 +49,7 @@ def dialect_loss(dialect: str, loss: str, **given: Any) -> DialectLoss:
         for name, value in given.items()
         if value is not None and not (name in NEUTRAL and np.array_equal(value, NEUTRAL[name]))
     }
-    member, values = exactly_one(**{name: options.pop(name, None) for name in PREDICTIONS})
+    member, values = exactly_one(**{name: options.pop(name, None) for name in INPUTS})
     truth, true = exactly_one(**{name: options.pop(name, None) for name in TRUTHS})
     one_of("reduction", options.get("reduction", "mean"), ("mean", "sum", "none"))
     within("label_smoothing", options.get("label_smoothing", 0), 0, 1)

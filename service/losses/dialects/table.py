@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from service.losses.dialects import keras, keras_binary, sklearn, tensorflow, torch
 from service.losses.dialects.given import Given
+from service.losses.members import TRUTHS
 from service.losses.result import DialectLoss
 
 DIALECTS = ("torch", "keras", "sklearn", "tensorflow")
 Compute = Callable[[Given], DialectLoss]
-TRUTHS = ("labels", "targets")
 
 
 @dataclass(frozen=True, slots=True)

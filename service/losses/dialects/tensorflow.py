@@ -7,7 +7,7 @@ cross-entropy); the other losses are those of `keras`.
 import numpy as np
 
 from service.losses.dialects import rules
-from service.losses.dialects.given import Given, answer, infinities, unsupported
+from service.losses.dialects.given import Given, infinities, unsupported
 from service.losses.dialects.keras import generalized_of, log_rows, sparse_of
 from service.losses.dialects.keras_binary import averaged, clip_rules, focused, smoothed_binary
 from service.losses.dialects.reduce import ROUNDING, Found, clipped
@@ -21,8 +21,8 @@ from service.losses.dialects.single import (
     log_softmax,
     row_sums,
     sigmoid,
-    total,
 )
+from service.losses.dialects.torch import cancels, elementwise
 from service.losses.result import DialectLoss
 
 ONE, ZERO = np.float32(1), np.float32(0)
@@ -99,14 +99,5 @@ def weighted(given: Given) -> DialectLoss:
     x, y = f32(given.values), given.binary()
     factor = ONE + (np.float32(given.options["positive_weight"]) - ONE) * y
     losses = (ONE - y) * x + factor * (log1p(exp(-np.abs(x))) + np.maximum(-x, ZERO))
-    lost = np.any((x < -4) & np.isfinite(x) & (y < 1))
-    mean = given.reduction == "mean"
-    found: Found = {
-        rules.FLOAT32: True,
-        rules.CANCELLATION: lost,
-        rules.MEAN_OF_NOTHING_NAN: mean and losses.size == 0,
-        **infinities(losses, x, y),
-    }
-    if given.reduction == "none":
-        return answer(losses, found)
-    return answer(total(losses) / np.float32(losses.size) if mean else total(losses), found)
+    found = {rules.CANCELLATION: cancels(x, y), **infinities(losses, x, y)}
+    return elementwise(given, losses, found)

@@ -62,13 +62,14 @@ def _labelled(
     if weights is not None:
         picked = picked * weights[indices]
         divisor = total(np.where(kept, weights[indices], np.float32(0)))
-    loss = _reduced(given, rows, np.where(kept, picked, np.float32(0)), divisor)
+    losses = np.where(kept, picked, np.float32(0)).reshape(rows.samples)
+    loss = _reduced(given, losses, divisor)
     if given.label_smoothing > 0:
         spread = log_probabilities if weights is None else log_probabilities * weights
-        smooth = np.where(kept, -row_sums(spread), np.float32(0))
+        smooth = np.where(kept, -row_sums(spread), np.float32(0)).reshape(rows.samples)
         share = np.float32(given.label_smoothing / max(rows.classes, 1))
         loss = np.float32(1 - given.label_smoothing) * loss
-        loss = loss + share * _reduced(given, rows, smooth, divisor)
+        loss = loss + share * _reduced(given, smooth, divisor)
     found = {
         rules.FLOAT32: True,
         **found,
@@ -79,10 +80,10 @@ def _labelled(
     return answer(loss, found)
 
 
-def _reduced(given: Given, rows: Rows, losses: Single, divisor: np.float32) -> Any:
+def _reduced(given: Given, losses: Single, divisor: float | np.float32) -> Any:
     if given.reduction == "none":
-        return losses.reshape(rows.samples)
-    return total(losses) / divisor if given.reduction == "mean" else total(losses)
+        return losses
+    return total(losses) / np.float32(divisor) if given.reduction == "mean" else total(losses)
 
 
 def soft_cross_entropy(given: Given) -> DialectLoss:
@@ -109,14 +110,14 @@ def soft_cross_entropy(given: Given) -> DialectLoss:
     }
     if given.reduction == "none":
         return answer(-row_sums(terms).reshape(rows.samples), found)
-    return answer(-total(terms) / np.float32(rows.size) if mean else -total(terms), found)
+    return answer(-_reduced(given, terms, rows.size), found)
 
 
 def bce_with_logits(given: Given) -> DialectLoss:
     """`F.binary_cross_entropy_with_logits(logits, truth, weight, reduction, pos_weight)`."""
     x, y = f32(given.values), given.binary()
     losses = bce_with_logits_losses(x, y, given.options.get("positive_weight"))
-    return _elementwise(
+    return elementwise(
         given, losses, {rules.CANCELLATION: cancels(x, y), **infinities(losses, x, y)}
     )
 
@@ -140,7 +141,7 @@ def bce(given: Given) -> DialectLoss:
     refuse_outside_unit(given.member, p)
     refuse_outside_unit(given.truth, y)
     held = ((p == 0) & (y > 0)) | ((p == 1) & (y < 1))
-    return _elementwise(given, bce_losses(p, y), {rules.LOG_AT_LEAST_MINUS_100: held.any()})
+    return elementwise(given, bce_losses(p, y), {rules.LOG_AT_LEAST_MINUS_100: held.any()})
 
 
 def bce_losses(p: Single, y: Single) -> Single:
@@ -160,7 +161,8 @@ def refuse_outside_unit(member: str, values: Single) -> None:
         raise unsupported(member, text)
 
 
-def _elementwise(given: Given, losses: Single, found: dict[Rule, Any]) -> DialectLoss:
+def elementwise(given: Given, losses: Single, found: dict[Rule, Any]) -> DialectLoss:
+    """The losses of elements weighed and reduced, with the rules met so far."""
     weights = given.sample_weights(given.values.shape)
     mean = given.reduction == "mean"
     if weights is not None:
@@ -173,9 +175,7 @@ def _elementwise(given: Given, losses: Single, found: dict[Rule, Any]) -> Dialec
         **found,
         rules.MEAN_OF_NOTHING_NAN: mean and losses.size == 0,
     }
-    if given.reduction == "none":
-        return answer(losses, found)
-    return answer(total(losses) / np.float32(losses.size) if mean else total(losses), found)
+    return answer(_reduced(given, losses, losses.size), found)
 
 
 def kl_div(given: Given) -> DialectLoss:
@@ -195,9 +195,7 @@ def kl_div(given: Given) -> DialectLoss:
         rules.TEXTBOOK_KL: off_balance(p, np.exp(log_q.astype(np.float64))),
         **infinities(terms, rows.array, p),
     }
-    if none:
-        return answer(rows.restore(terms), found)
-    return answer(total(terms) / np.float32(terms.size) if mean else total(terms), found)
+    return answer(rows.restore(terms) if none else _reduced(given, terms, terms.size), found)
 
 
 def off_balance(p: Any, q: Any) -> bool:
