@@ -7,11 +7,12 @@ import numpy as np
 
 from service.errors import Code, InvalidInput, cell
 from service.losses.pointwise import Logarithm, Pointwise
-from service.losses.reduction import Scored, Selection, scaled
+from service.losses.reader import row_numbers
+from service.losses.reduction import Scored, Selection
 from service.losses.result import Array, Numbers, ZeroProbability
 from service.losses.rows import LOG_PROBABILITY, PROBABILITY, certain, shown
-from service.losses.shares import LOG2_E, at_least, log_in
-from service.losses.truth import Mask
+from service.losses.shares import LOG2_E, at_least, log_in, scaled
+from service.losses.truth import Mask, place_of
 from service.numerics import (
     Chances,
     Pair,
@@ -196,8 +197,6 @@ class Binary:
     def _fail(self, selection: Selection, bad: Mask, code: Code, text: str) -> None:
         if not bad.any():
             return
-        first = int(np.flatnonzero(bad)[0])
-        number = selection.start + first if isinstance(selection, slice) else int(selection[first])
-        place = tuple(int(i) for i in np.unravel_index(number, self.shape)) if self.shape else ()
-        pointer, name = cell(self.member, *place)
+        number = int(row_numbers(selection)[bad.argmax()])
+        pointer, name = cell(self.member, *place_of(number, self.shape))
         raise InvalidInput.at(pointer, code, f"{name} {text}")

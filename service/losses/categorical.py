@@ -7,9 +7,18 @@ import numpy as np
 
 from service.losses.options import uniform_loss
 from service.losses.predictions import Predictions
-from service.losses.reduction import Scored, Selection, over_temperature, scaled
+from service.losses.reduction import Scored, Selection
 from service.losses.result import Array
-from service.losses.shares import LOG2_E, divided, log_in, log_shares, rest_of, through_sum
+from service.losses.shares import (
+    LOG2_E,
+    divided,
+    log_in,
+    log_shares,
+    over_temperature,
+    rest_of,
+    scaled,
+    through_sum,
+)
 from service.losses.truth import Indices
 from service.numerics import (
     by_class,

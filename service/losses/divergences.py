@@ -10,9 +10,9 @@ from service import numerics
 from service.losses.members import ClassMembers, check_members
 from service.losses.options import uniform_loss
 from service.losses.pipeline import class_loss
-from service.losses.reduction import SMALLEST_NORMAL, Scored, Selection, scaled
+from service.losses.reduction import SMALLEST_NORMAL, Scored, Selection
 from service.losses.result import Array, LossResult
-from service.losses.shares import divided, log_in
+from service.losses.shares import divided, log_in, scaled
 from service.losses.truth import Indices
 from service.losses.whole_rows import RowLosses, WholeRows, off_truth
 from service.numerics import Chances, Pair, as_pair

@@ -13,9 +13,9 @@ from service.losses.options import within
 from service.losses.pipeline import class_loss
 from service.losses.pointwise import Focal, Generalized, Pointwise, Poly
 from service.losses.predictions import Predictions
-from service.losses.reduction import Scored, Selection, scaled
+from service.losses.reduction import Scored, Selection
 from service.losses.result import Array, LossResult
-from service.losses.shares import at_least, rest_of, through_sum
+from service.losses.shares import at_least, rest_of, scaled, through_sum
 from service.losses.truth import Indices
 from service.numerics import (
     Chances,

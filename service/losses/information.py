@@ -10,7 +10,7 @@ import numpy.typing as npt
 from service.errors import Code, InvalidInput, cell
 from service.losses.options import one_of
 from service.losses.result import Array, Numbers, Unit
-from service.losses.truth import shape_fault
+from service.losses.truth import check_shape
 from service.losses.weights import check_weights
 from service.numerics import ExactSum
 from service.numerics.errorfree import two_product
@@ -52,11 +52,17 @@ class Information:
 
 @dataclass(frozen=True, slots=True)
 class _Distribution:
-    """Weights with the sum that divides them, unrounded: total = high + low.
+    """Weights and the sum that divides them, unrounded, all times one power of two.
 
     In float64 a share below its range is 0; the extended weights still have its logarithm.
+
+    Attributes:
+        given: the sum of the weights as they came, rounded.
+        weights: of the events, and the same in extended precision.
+        total: their sum, which is high + low.
     """
 
+    given: float
     weights: Array
     extended: Extended
     total: ExactSum
@@ -65,8 +71,7 @@ class _Distribution:
 
     @classmethod
     def of(cls, member: str, weights: Array) -> "_Distribution":
-        total = ExactSum()
-        total.add(weights)
+        total = ExactSum.of(weights)
         high = total.value
         if not 0 < high < np.inf:
             empty = "0" if high == 0 else "more than float64 can hold"
@@ -77,11 +82,8 @@ class _Distribution:
         scale = -int(np.frexp(high)[1])
         extended = np.ldexp(weights.astype(np.longdouble), scale)
         weights = np.ldexp(weights, scale)
-        scaled = ExactSum()
-        scaled.add(weights)
-        return cls(
-            weights, extended, scaled, math.ldexp(high, scale), math.ldexp(total.value, scale)
-        )
+        parts = (math.ldexp(part, scale) for part in (high, total.value))
+        return cls(high, weights, extended, ExactSum.of(weights), *parts)
 
     def expectation(self, amounts: Extended) -> float:
         """Sum of p x over events, where 0 inf is 0; rounded once."""
@@ -132,7 +134,7 @@ def information(*, p: Weights, q: Weights | None = None, unit: Unit = "nat") -> 
         information_content=shown
         if names is None
         else dict(zip(names, shown.tolist(), strict=True)),
-        p_total=_total(first),
+        p_total=ours.given,
     )
     if second is None:
         return answer
@@ -140,7 +142,7 @@ def information(*, p: Weights, q: Weights | None = None, unit: Unit = "nat") -> 
     kl, js = _divergences(ours, theirs, per_nat)
     return replace(
         answer,
-        q_total=_total(second),
+        q_total=theirs.given,
         cross_entropy=ours.expectation(theirs.content() * per_nat),
         kl_divergence=kl,
         js_divergence=js,
@@ -162,9 +164,8 @@ def _aligned(p: Weights, q: Weights | None) -> tuple[list[str] | None, Array, Ar
         )
     if p.ndim != 1:
         raise InvalidInput.at("/p", Code.SHAPE_MISMATCH, "p is one row of weights")
-    fault = None if q is None else shape_fault("q", q, p.shape, "the events of p")
-    if fault is not None:
-        raise InvalidInput([fault])
+    if q is not None:
+        check_shape("q", q, p.shape, "the events of p")
     return None, check_weights("p", p), None if q is None else check_weights("q", q)
 
 
@@ -177,12 +178,6 @@ def _named(member: str, weights: Mapping[str, float], names: list[str]) -> Array
             detail = f"{text}: a weight is a finite number >= 0"
             raise InvalidInput.at(pointer, error.code, detail) from error
     return np.array([weights.get(name, 0.0) for name in names], dtype=np.float64)
-
-
-def _total(weights: Array) -> float:
-    total = ExactSum()
-    total.add(weights)
-    return total.value
 
 
 def _divergences(p: _Distribution, q: _Distribution, per_nat: np.longdouble) -> tuple[float, float]:
@@ -204,11 +199,8 @@ def _divergences(p: _Distribution, q: _Distribution, per_nat: np.longdouble) -> 
         s = difference / (ours + theirs)
         mean = (p.shares + q.shares) / 4.0
         halves = np.where(mean > 0, mean * _symmetric_excess(s), 0)
-    kl, js = ExactSum(), ExactSum()
-    for total, amounts in ((kl, terms * per_nat), (js, halves * per_nat)):
-        for part in _parts(amounts):
-            total.add(part)
-    return kl.value, js.value
+    kl, js = (ExactSum.of(np.stack(_parts(amounts * per_nat))).value for amounts in (terms, halves))
+    return kl, js
 
 
 def _product(weights: Array, other: _Distribution) -> tuple[Extended, Extended]:

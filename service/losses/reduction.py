@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from service.errors import Code, InvalidInput
 from service.losses.result import Array, LossResult, Numbers, Reduction, Unit
-from service.numerics import ExactSum, Pair, row_blocks, times_over
+from service.numerics import ExactSum, row_blocks
 
 Selection = slice | npt.NDArray[np.intp]
 
@@ -202,26 +202,9 @@ def _divisors(factors: Array | None, divisor: float) -> tuple[float, float]:
 
 
 def _total(weights: Array | None, entering: npt.NDArray[np.intp] | None, count: int) -> ExactSum:
-    total = ExactSum()
     if weights is None:
-        total.add(np.array([float(count)]))
-    else:
-        total.add(weights if entering is None else weights[entering])
-    return total
-
-
-def scaled(slopes: Array, scale: Array) -> Array:
-    """Slopes times a scale, 0 where one of them is 0 even if the other is infinite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.where((scale == 0) | (slopes == 0), 0.0, slopes * scale)
-
-
-def over_temperature(slopes: Pair, scale: Array, temperature: float) -> Array:
-    """Slopes / T times a scale, rounded once where nothing on the way is very large or small."""
-    with np.errstate(all="ignore"):  # a tiny temperature makes slopes infinite
-        found = times_over(slopes, scale, temperature)
-        stepwise = scaled(slopes.high / temperature, scale)
-    return np.where(np.isnan(found), stepwise, found)
+        return ExactSum.of(np.array([float(count)]))
+    return ExactSum.of(weights if entering is None else weights[entering])
 
 
 def _weighted(losses: Array, factors: Array | None) -> Array:
@@ -253,6 +236,5 @@ def _uniform_baseline(
         return math.nan
     if multiples is None:
         return uniform_loss * weight if reduction == "sum" else uniform_loss
-    losses = ExactSum()
-    losses.add(multiples if entering is None else multiples[entering])
+    losses = ExactSum.of(multiples if entering is None else multiples[entering])
     return uniform_loss * (losses.value if reduction == "sum" else losses.ratio(total))

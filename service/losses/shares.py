@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.losses.result import Array
-from service.numerics import Chances, Pair
+from service.numerics import Chances, Pair, times_over
 
 LOG2_E = 1.4426950408889634
 
@@ -35,6 +35,20 @@ def log_shares(values: Array, rest: Array) -> Array:
         ratio = rest / values
         direct = np.log(values) - np.log(rest)  # where the quotient overflows, 1 is nothing to it
         return np.where(values == 0, -np.inf, np.where(np.isinf(ratio), direct, -np.log1p(ratio)))
+
+
+def scaled(slopes: Array, scale: Array) -> Array:
+    """Slopes times a scale, 0 where one of them is 0 even if the other is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where((scale == 0) | (slopes == 0), 0.0, slopes * scale)
+
+
+def over_temperature(slopes: Pair, scale: Array, temperature: float) -> Array:
+    """Slopes / T times a scale, rounded once where nothing on the way is very large or small."""
+    with np.errstate(all="ignore"):  # a tiny temperature makes slopes infinite
+        found = times_over(slopes, scale, temperature)
+        stepwise = scaled(slopes.high / temperature, scale)
+    return np.where(np.isnan(found), stepwise, found)
 
 
 def through_sum(

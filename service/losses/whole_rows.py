@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from service.losses.predictions import Predictions
-from service.losses.reduction import Scored, Selection, over_temperature, scaled
+from service.losses.reduction import Scored, Selection
 from service.losses.result import Array
-from service.losses.shares import LOG2_E
+from service.losses.shares import LOG2_E, over_temperature, scaled
 from service.losses.truth import Indices
 from service.numerics import Chances, Pair, as_pair, complement, minus, row_sums, through_softmax
 

@@ -34,6 +34,13 @@ class ExactSum:
         self._units = 0
         self._infinities = 0
 
+    @classmethod
+    def of(cls, values: Array, weights: Array | None = None) -> "ExactSum":
+        """The sum of values or products; the arguments are those of `add`."""
+        answer = cls()
+        answer.add(values, weights)
+        return answer
+
     def add(self, values: Array, weights: Array | None = None) -> None:
         """Adds every value, or every exact product value * weight (inf * 0 = 0).
 
