@@ -14,7 +14,6 @@ from service.losses.shares import (
     divided,
     log_in,
     log_shares,
-    over_temperature,
     rest_of,
     scaled,
     through_sum,
@@ -30,7 +29,6 @@ from service.numerics import (
     plain_sums,
     soft_cross_entropy,
     softmax,
-    two_sum,
 )
 
 
@@ -38,35 +36,13 @@ from service.numerics import (
 class Categorical(Predictions):
     """Cross-entropy of selected rows, before weights of samples and reduction.
 
-        loss_i = sum_c w_c t'_ic (-log p_ic) + z_loss (log sum_c exp z_ic)^2
-
-    Attributes:
-        z_loss: weight of the last term, which exists for logits in nats only.
+    loss_i = sum_c w_c t'_ic (-log p_ic)
     """
-
-    z_loss: float = 0.0
 
     @property
     def uniform_loss(self) -> float:
         """See `Predictions`."""
-        if self.z_loss:
-            return 1.0
         return uniform_loss(self.rows.classes, "bit" if self.bits else "nat")
-
-    @property
-    def inside(self) -> bool:
-        """See `Predictions`: class weights do not weigh the second term."""
-        return not self.hard or bool(self.z_loss)
-
-    def uniform(self, selection: Selection) -> Array | None:
-        """See `Predictions`."""
-        multiples = Predictions.uniform(self, selection)
-        if not self.z_loss:
-            return multiples
-        nats = uniform_loss(self.rows.classes, "nat")
-        size = np.arange(self.rows.size)[selection].size
-        ones = np.ones(size) if multiples is None else multiples
-        return ones * nats + self.z_loss * nats * nats
 
     def score(
         self,
@@ -77,10 +53,8 @@ class Categorical(Predictions):
         scale: Array | None,
     ) -> Scored:
         """See `Predictions.score`."""
-        if self.z_loss:
-            return self._with_z_loss(block, labels, selection, scale)
         if self.as_logits:
-            return self._from_logits(block, labels, selection, scale)
+            return self.from_logits(block, labels, selection, scale)
         return self._from_probabilities(block, sums, labels, selection, scale)
 
     def with_probabilities(
@@ -118,35 +92,10 @@ class Categorical(Predictions):
         flat[cells] = own
         return scored, p, miss
 
-    def _with_z_loss(
+    def from_logits(
         self, block: Array, labels: Indices | None, selection: Selection, scale: Array | None
     ) -> Scored:
-        outer = np.ones(block.shape[0])
-        if labels is not None and self.hard and self.class_weights is not None:
-            outer = self.class_weights[labels]
-        inner = None if scale is None else scale * outer
-        scored = self._from_logits(block, labels, selection, inner)
-        with np.errstate(over="ignore", invalid="ignore"):  # a quotient may overflow
-            levels = block.max(axis=1) / self.temperature
-            level = two_sum(levels, -log_softmax(block, self.temperature).max(axis=1))
-            levels = level.high
-        gradient = scored.gradient
-        with np.errstate(over="ignore", invalid="ignore"):
-            losses = scaled(scored.losses, outer) + self.z_loss * levels * levels
-            if gradient is not None and scale is not None:
-                p, weight = softmax(block, self.temperature), scale * (2.0 * self.z_loss)
-                steps = over_temperature(level, weight, self.temperature)
-                spread = scaled(p, steps[:, None])
-                beyond = np.isinf(steps)  # then the temperature comes last
-                late = scaled(p[beyond], scaled(levels, weight)[beyond, None])
-                spread[beyond] = late / self.temperature
-                total = gradient + spread
-                gradient = np.where(np.isnan(total), spread, total)  # inf - inf: the square decides
-        return Scored(losses, gradient, scored.impossible, scored.clipped)
-
-    def _from_logits(
-        self, block: Array, labels: Indices | None, selection: Selection, scale: Array | None
-    ) -> Scored:
+        """Scores a block of logits; the arguments are those of `score`."""
         if labels is not None and not self.label_smoothing:
             losses, gradient = cross_entropy(
                 block, labels, temperature=self.temperature, bits=self.bits, scale=scale

@@ -9,6 +9,7 @@ from service.losses.members import ClassMembers, check_members
 from service.losses.options import within
 from service.losses.pipeline import class_loss
 from service.losses.result import LossResult
+from service.losses.z_loss import WithZLoss
 
 
 def cross_entropy(*, z_loss: float = 0.0, **members: Unpack[ClassMembers]) -> LossResult:
@@ -43,7 +44,8 @@ def cross_entropy(*, z_loss: float = 0.0, **members: Unpack[ClassMembers]) -> Lo
     if z_loss and members.get("unit", "nat") != "nat":
         text = "z_loss is a square of nats, which is no amount of bits"
         raise InvalidInput.at("/z_loss", Code.CONFLICTING_MEMBERS, text)
-    return class_loss(partial(Categorical, z_loss=z_loss), **members)
+    kind = partial(WithZLoss, z_loss=z_loss) if z_loss else Categorical
+    return class_loss(kind, **members)
 
 
 def negative_log_likelihood(**members: Unpack[ClassMembers]) -> LossResult:
