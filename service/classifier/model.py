@@ -80,9 +80,7 @@ class Model:
                 float64.
         """
         rows = self._checked(inputs)
-        # Products beyond float64 are reported below, with their row.
-        with np.errstate(over="ignore", invalid="ignore"):
-            logits = self._linear(rows)
+        logits = self._linear(rows)
         if not finite(logits) and not np.isfinite(logits).all():
             beyond = np.flatnonzero(~np.isfinite(logits).all(axis=1))
             pointer, place = cell("inputs", int(beyond[0]))

@@ -19,7 +19,7 @@ class Linear:
     multiples of what a kernel takes in and too small to be shared among threads, leave no choice.
     """
 
-    __slots__ = ("_depth", "_intercepts", "_padded", "_width")
+    __slots__ = ("_depth", "_intercepts", "_ordinary", "_padded", "_single", "_width")
 
     def __init__(self, coefficients: Array, intercepts: Array) -> None:
         """Prepares the tiles.
@@ -35,30 +35,35 @@ class Linear:
         self._padded = np.zeros((d, -(-k // self._width) * self._width))
         self._padded[:, :k] = coefficients.T
         self._intercepts = intercepts
+        self._single = d <= self._depth and k <= self._width
+        # By Cauchy and Schwarz no logit of rows below this overflows: to switch the warnings off
+        # costs as much as a row.
+        self._ordinary = 2.0**1000 / max(1.0, float(np.vdot(coefficients, coefficients)))
 
     def __call__(self, inputs: Array) -> Array:
-        """The (n, k) logits of (n, d) features."""
+        """The (n, k) logits of (n, d) features; not finite where they exceed float64."""
         n, d = inputs.shape
         k = len(self._intercepts)
         block = np.zeros((ROWS, d))
-        if n <= ROWS:
+        if n <= ROWS and self._single and np.vdot(inputs, inputs) < self._ordinary:
             block[:n] = inputs
-            return self._product(block)[:n, :k] + self._intercepts
+            logits: Array = self._product(block)[:n, :k] + self._intercepts
+            return logits
         answer = np.empty((n, k))
-        for start in range(0, n, ROWS):
-            rows = inputs[start : start + ROWS]
-            block[: len(rows)] = rows
-            if start:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, n, ROWS):
+                rows = inputs[start : start + ROWS]
+                block[: len(rows)] = rows
                 block[len(rows) :] = 0.0
-            sums = self._product(block)[: len(rows), :k]
-            np.add(sums, self._intercepts, out=answer[start : start + ROWS])
+                sums = self._product(block)[: len(rows), :k]
+                np.add(sums, self._intercepts, out=answer[start : start + ROWS])
         return answer
 
     def _product(self, block: Array) -> Array:
-        d, columns = self._padded.shape
-        if d <= self._depth and columns == self._width:
-            product: Array = block @ self._padded
+        if self._single:
+            product: Array = np.dot(block, self._padded)  # starts sooner than `@`
             return product
+        d, columns = self._padded.shape
         sums = np.zeros((ROWS, columns))
         for features in (slice(a, a + self._depth) for a in range(0, d, self._depth)):
             for classes in (slice(c, c + self._width) for c in range(0, columns, self._width)):

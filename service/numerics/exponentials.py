@@ -19,6 +19,9 @@ from service.numerics.errorfree import Pair, column_sum, column_sums, two_produc
 
 LARGEST_TOTAL = 2.0**100
 SMALLEST_TOTAL = 2.0**-100
+LARGEST_ORDINARY = 69.0
+"""The exponential of a logit beyond this is close to the largest total."""
+
 FAINT = 2.0**-900
 """Weights below this are close to the end of float64's range and may have lost digits."""
 
@@ -131,8 +134,9 @@ def single_shares(logits: Floats) -> Array | None:
     Returns:
         (1, k) probabilities; `None` for a row that has to be shifted.
     """
-    with np.errstate(over="ignore"):
-        weights: Array = np.exp(logits, dtype=np.float64)
+    if max(logits[0].tolist()) > LARGEST_ORDINARY:
+        return None  # what overflows would warn, and to switch that off costs more than this
+    weights: Array = np.exp(logits, dtype=np.float64)
     total = column_sum(weights[0].tolist())
     return weights / total if 1.0 <= total < LARGEST_TOTAL else None
 
