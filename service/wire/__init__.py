@@ -6,9 +6,10 @@ from service.wire.arrays import labels_from, numbers_from
 from service.wire.compression import ENCODINGS, Inflater, compress, decompress
 from service.wire.csv import CSV, Table, label_names, parse_csv
 from service.wire.framing import LINES, PARTS, Cutter, Lines, Parts
-from service.wire.json import dump_json, json_as_it_is, parse_object, try_parse_objects
+from service.wire.json import parse_object, try_parse_objects
 from service.wire.parquet import parse_parquet
 from service.wire.safetensors import TENSORS, dump_tensors, parse_tensors
+from service.wire.spelling import dump_json, json_as_it_is
 from service.wire.tensorfile import header_bytes
 
 if sys.version_info < (3, 14):

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from service.errors import Code, Fault, Faults, InvalidInput, TooLarge, cell
 from service.wire.arrays import MAX_NESTING
-from service.wire.json import dump_json, parse_object
+from service.wire.json import parse_object
+from service.wire.spelling import dump_json
 from service.wire.tensorfile import (
     DTYPES,
     FLOATS,

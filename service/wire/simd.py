@@ -91,26 +91,36 @@ def _read(
     if not isinstance(document, Object) or len(document) > MAX_MEMBERS:
         raise _Unusual
     value: dict[str, Any] = {}
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    others: dict[str, Any] = {}
+    brackets = size = 0
     for name in document:
         member: Any = document[name]
+        array = None
         if isinstance(member, Array):
-            array = None
             if name in numbers:
                 array = _filled(member, "d")
             elif name in labels:
                 array = _labels(member)
-            if array is not None:
-                arrays[name] = array
-            value[name] = member.as_list() if array is None else array
+            member = member.as_list() if array is None else array
+        elif isinstance(member, Object):
+            member = member.as_dict()
+        value[name] = member
+        if array is None:
+            others[name] = member
         else:
-            value[name] = member.as_dict() if isinstance(member, Object) else member
-    rest = orjson.dumps({**value, **dict.fromkeys(arrays)})
-    if _count(body, b"[") != _count(rest, b"[") + sum(map(_brackets, arrays.values())):
+            brackets += _brackets(array.shape)
+            size += array.size
+    quotes = 2 * (len(value) - len(others))
+    if others:
+        rest = orjson.dumps(others)
+        brackets += _count(rest, b"[")
+        quotes += _count(rest, b'"')
+        size += len(rest)
+    if _count(body, b"[") != brackets:
         raise _Unusual  # a cell is an array: flattened without a word
-    if _count(body, b'"') != _count(rest, b'"'):
+    if _count(body, b'"') != quotes:
         raise _Unusual  # a name is given twice
-    return value, len(rest) + sum(array.size for array in arrays.values())
+    return value, size
 
 
 def _labels(member: Array) -> npt.NDArray[Any] | None:
@@ -148,10 +158,10 @@ def _regular(level: Any, shape: tuple[int, ...]) -> bool:
     return len(level) == shape[0] and all(_regular(item, shape[1:]) for item in level)
 
 
-def _brackets(array: npt.NDArray[Any]) -> int:
+def _brackets(shape: tuple[int, ...]) -> int:
     """How many brackets open when an array is written: one, and one for each row of each axis."""
     count, rows = 1, 1
-    for size in array.shape[:-1]:
+    for size in shape[:-1]:
         rows *= size
         count += rows
     return count

@@ -229,7 +229,7 @@ class TestAnswers:
     def test_blocks_are_put_together_again(
         self, monkeypatch: pytest.MonkeyPatch, block: int, shape: tuple[int, ...], dtype: Any
     ) -> None:
-        monkeypatch.setattr("service.wire.json.BLOCK", block)
+        monkeypatch.setattr("service.wire.spelling.BLOCK", block)
         array = np.arange(math.prod(shape)).astype(dtype).reshape(shape)
         written = dump_json({"a": array, "b": 1})
         assert json.loads(written) == {"a": array.tolist(), "b": 1}
