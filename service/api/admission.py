@@ -39,12 +39,12 @@ class Admission:
         """
         return _Place(self, min(cost, self._most))
 
-    async def take(self, cost: int) -> None:
-        """Takes the bytes, as soon as there is room for them; `enter` does this."""
-        if self._fits(cost) and (cost <= SMALL or not self._queue):
+    def take(self, cost: int) -> bool:
+        """Takes the bytes if there is room for them now; `enter` waits otherwise."""
+        fits = self._fits(cost) and (cost <= SMALL or not self._queue)
+        if fits:
             self._free -= cost
-        else:
-            await self._wait(cost)
+        return fits
 
     def give_back(self, cost: int) -> None:
         """Gives the bytes to those who wait; the end of `enter` does this."""
@@ -54,7 +54,8 @@ class Admission:
     def _fits(self, cost: int) -> bool:
         return cost <= (self._free if cost <= SMALL else self._free - self._reserve)
 
-    async def _wait(self, cost: int) -> None:
+    async def wait(self, cost: int) -> None:
+        """Waits for the bytes and takes them; `enter` does this."""
         if len(self._queue) >= self._places:
             raise Unavailable(Code.OVERLOADED, "too many requests at one time; try again soon")
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -92,7 +93,8 @@ class _Place(AbstractAsyncContextManager[None]):
         self._cost = cost
 
     async def __aenter__(self) -> None:
-        await self._admission.take(self._cost)
+        if not self._admission.take(self._cost):
+            await self._admission.wait(self._cost)
 
     async def __aexit__(self, *error: object) -> None:
         self._admission.give_back(self._cost)

@@ -131,8 +131,11 @@ def inflated(body: Content, form: Form, settings: Settings) -> Content:
     """
     if form.encoding is None:
         return body
+    return decompress(body, form.encoding, *limit_of(form, settings))
+
+
+def limit_of(form: Form, settings: Settings) -> tuple[int, str]:
+    """The most bytes that a body may have, and the setting that says so."""
     if form.tensors_in:
-        limit, setting = settings.max_tensor_bytes, "XENT_MAX_TENSOR_BYTES"
-    else:
-        limit, setting = settings.max_json_bytes, "XENT_MAX_JSON_BYTES"
-    return decompress(body, form.encoding, limit, setting)
+        return settings.max_tensor_bytes, "XENT_MAX_TENSOR_BYTES"
+    return settings.max_json_bytes, "XENT_MAX_JSON_BYTES"

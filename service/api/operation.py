@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope
 
 from service.api.access import Access, Guarded, needs
 from service.api.beside import Find
-from service.api.call import Call, Content, Done, perform
+from service.api.call import Call, Content, Done, limit_of, perform
 from service.api.described import problem_responses, summary_of
 from service.api.media import JSON, Form, check_accept, form_of
 from service.api.query import query_of
@@ -132,9 +132,7 @@ class Operation(Guarded):
         assert self.call is not None
         settings: Settings = state.settings
         form, announced = form_of(scope["headers"])
-        kind = "tensor" if form.tensors_in else "json"
-        limit: int = getattr(settings, f"max_{kind}_bytes")
-        setting = f"XENT_MAX_{kind.upper()}_BYTES"
+        limit, setting = limit_of(form, settings)
         if announced is not None and announced > limit:
             raise too_large(limit, setting)
         async with state.admission.enter(limit if announced is None else announced):

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from starlette.types import Receive
 
 from service.api.problems import MAX_FAULTS
-from service.errors import Code, Fault, Faults, InvalidInput, TooLarge, XentError, cell
+from service.errors import Code, Fault, InvalidInput, TooLarge, XentError, cell
 from service.settings import Settings
 
 ROW_MEMBERS = (
@@ -91,7 +91,7 @@ def validate(model: type[Model], fields: dict[str, Any], settings: Settings) -> 
     """
     known = model.__pydantic_fields__
     unknown = [name for name in fields if name not in known]
-    faults = Faults(_unknown(name, known) for name in unknown[:MAX_FAULTS])
+    faults = [_unknown(name, known) for name in unknown[:MAX_FAULTS]]
     present = {name: v for name, v in fields.items() if v is not None and name in known}
     try:
         value: Model = model.__pydantic_validator__.validate_python(present)
@@ -147,9 +147,8 @@ def _check_sizes(value: BaseModel, settings: Settings) -> None:
         text = f"the arrays hold {elements} elements; the limit XENT_MAX_ELEMENTS is {limit}"
         raise TooLarge(Code.TOO_MANY_ELEMENTS, text)
     axis = value.__dict__.get("axis", -1)
-    for name in ROW_MEMBERS:
-        array = arrays.get(name)
-        if array is None or not -array.ndim <= axis < array.ndim:
+    for name, array in arrays.items():
+        if name not in ROW_MEMBERS or not -array.ndim <= axis < array.ndim:
             continue
         if array.shape[axis] > settings.max_classes:
             limit = settings.max_classes
