@@ -5,17 +5,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import NullPool
 
 from service.errors import Code, StoreFull, Unavailable, XentError
 from service.registry.migrations import migrate
 
-BUSY_SECONDS = 20
-"""How long a write waits for those of other processes."""
+WAIT_SECONDS = 20
+"""How long a write waits for those of other threads, and with SQLite of other processes."""
 
 SQLITE_FULL = 13
 DISK_FULL = "53100"
@@ -32,7 +30,7 @@ class Database:
         self._url = made = make_url(url)
         self._lock = threading.Lock()
         self._migrated = False
-        self.engine = _sqlite(made) if made.get_backend_name() == "sqlite" else _postgresql(made)
+        self.engine = _engine(made)
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
 
     @contextmanager
@@ -44,7 +42,7 @@ class Database:
         """
         with _faults():
             self._prepare()
-            with self.engine.begin() as connection:
+            with _transaction(self.engine) as connection:
                 yield connection
 
     @contextmanager
@@ -57,7 +55,7 @@ class Database:
         """
         with _faults():
             self._prepare()
-            with self._turn(), self._writer.begin() as connection:
+            with self._turn(), _transaction(self._writer) as connection:
                 yield connection
 
     def close(self) -> None:
@@ -67,7 +65,7 @@ class Database:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Of the threads of this process the first to come goes first: SQLite has no queue."""
-        if not self._lock.acquire(timeout=BUSY_SECONDS):
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
             raise TimeoutError
         try:
             yield
@@ -86,31 +84,26 @@ class Database:
                 self._migrated = True
 
 
-def _sqlite(url: URL) -> Engine:
-    # A connection costs a fifth of a millisecond, and one that saw a disk fail is never used again.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: Any) -> None:
-        connection.isolation_level = None  # transactions begin as below, not when Python thinks so
-        cursor = connection.cursor()
-        # The write-ahead log of SQLite before 3.51.3 can lose it all: docs/decisions/0008.
-        cursor.execute("PRAGMA journal_mode=TRUNCATE")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA secure_delete=ON")  # what is purged is overwritten
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # One that reads first and writes later fails when another wrote in between.
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-    return engine
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
+    """A connection to SQLite is used again only after a success; psycopg's know when they broke."""
+    with engine.connect() as connection:
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            if connection.dialect.name == "sqlite":
+                connection.invalidate()
+            raise
 
 
-def _postgresql(url: URL) -> Engine:
-    from service.registry.postgresql import postgresql  # psycopg, where it is asked for
+def _engine(url: URL) -> Engine:
+    """The engine of either kind; a driver is imported where it is asked for."""
+    if url.get_backend_name() == "sqlite":
+        from service.registry.sqlite import sqlite
+
+        return sqlite(url, WAIT_SECONDS)
+    from service.registry.postgresql import postgresql
 
     return postgresql(url)
 

@@ -1,9 +1,11 @@
 """What one process knows of the registered models, kept in step with the database."""
 
+import gc
 import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from time import monotonic
 
 from service.classifier import from_bytes
 from service.errors import Code, Damaged, NotFound, Unavailable, XentError
@@ -136,7 +138,8 @@ class Mirror:
                 self._recent.clear()
                 self._entries = {}
             if self._seen >= 0:  # at the start nobody waits for all of them
-                self._read_ahead(changed)
+                for name, number in self._missing(changed):
+                    self._read(name, number)
             self._entries = {**self._entries, **changed}
             for name, entry in changed.items():
                 if entry.gone or entry.newest is None:
@@ -154,8 +157,8 @@ class Mirror:
         finally:
             self._refreshing.release()
 
-    def _read_ahead(self, entries: Mapping[str, Entry]) -> None:
-        """Reads what aliases stand for, so that scoring goes on without the database."""
+    def _missing(self, entries: Mapping[str, Entry]) -> Iterator[tuple[str, int]]:
+        """What aliases stand for and is not in memory, as far as there is room for it."""
         for name, entry in entries.items():
             if entry.newest is None:
                 continue
@@ -164,13 +167,29 @@ class Mirror:
                 if self._ending.is_set() or self._recent.nearly_full:
                     return
                 if number is not None and self._recent.get(name, number) is None:
-                    with suppress(XentError):  # whoever asks for it is told
-                        self._load(name, number)
+                    yield name, number
+
+    def _read(self, name: str, number: int) -> None:
+        """Reads a version ahead, so that scoring goes on without the database."""
+        with suppress(XentError):  # whoever asks for it is told
+            self._load(name, number)
 
     def _poll(self) -> None:
-        self._read_ahead(self._entries)
+        self._read_all()
+        gc.freeze()  # it stays, and each full collection would look through all of it
         while not self._ending.wait(POLL_SECONDS):
             self._follow()
+
+    def _read_all(self) -> None:
+        """Reads ahead what there was at the start, and rests as long as it works: requests wait."""
+        looked = monotonic()
+        for name, number in self._missing(self._entries):
+            begun = monotonic()
+            self._read(name, number)
+            if begun - looked > POLL_SECONDS:
+                self._follow()
+                looked = begun
+            self._ending.wait(monotonic() - begun)
 
     def _follow(self) -> None:
         """Refreshes, and tells the log when the database is lost and when it is found again."""

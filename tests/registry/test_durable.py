@@ -297,6 +297,7 @@ class TestFaults:
         url = fresh_url("sqlite")
         registry = opened(url)
         registry.register(model("mine"))
+        registry.store.end()  # the connection that is kept has all the room there is
         connect: Any = sqlite3.connect
 
         def limited(*args: Any, **options: Any) -> Any:
@@ -314,4 +315,5 @@ class TestFaults:
                     registry.register(model("mine"))
                     stored += 1
             assert registry.find("mine").version == stored
+        registry.store.end()
         assert registry.register(model("mine")).version == stored + 1
