@@ -69,17 +69,16 @@ def record(connection: "Connection", change: int, action: str, subject: str, **d
     from service.registry.schema import audit
 
     actor = ACTOR.get()
-    connection.execute(
-        insert(audit).values(
-            change=change,
-            at=now(),
-            principal=actor.principal,
-            request=actor.request,
-            action=action,
-            subject=subject,
-            detail=json.dumps(detail, sort_keys=True),
-        )
-    )
+    line = {
+        "change": change,
+        "at": now(),
+        "principal": actor.principal,
+        "request": actor.request,
+        "action": action,
+        "subject": subject,
+        "detail": json.dumps(detail, sort_keys=True),
+    }
+    connection.execute(insert(audit), line)
 
 
 def entries(store: Store, before: int | None, limit: int) -> list[Entry]:

@@ -8,13 +8,13 @@ from service.registry.schema import aliases, cards, models, versions
 from service.registry.version import Version, facts
 from service.wire import dump_json
 
+_ADD = insert(cards)
+
 
 def add_card(connection: Connection, version: Version) -> None:
     """Writes what is listed of a version."""
-    model, card = version.model, dump_json(version.card)
-    connection.execute(
-        insert(cards).values(name=model.name, number=model.version, deleted=None, card=card)
-    )
+    own = {"name": version.model.name, "number": version.model.version}
+    connection.execute(_ADD, {**own, "deleted": None, "card": dump_json(version.card)})
 
 
 def defaults_after(connection: Connection, after: str, limit: int) -> list[tuple[str, bytes]]:

@@ -7,13 +7,31 @@ never given out again.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, literal, select, update
 
 from service.errors import Code, Conflict, NotFound
 from service.registry.audit import record
 from service.registry.clock import now
-from service.registry.queries import newest, next_change
+from service.registry.queries import MODEL, SET_MODEL, newest, next_change
 from service.registry.schema import aliases, cards, models, versions
+
+# made once, as those of `queries`
+_OF = cards.c.name == bindparam("a_name")
+_OWN = _OF & (cards.c.number == bindparam("a_number"))
+_CARD = select(cards.c.deleted, cards.c.card).where(_OWN)
+_SET_CARD = update(cards).where(_OWN)
+_LEFT = (
+    select(cards.c.number)
+    .where(_OF, cards.c.deleted.is_(None))
+    .order_by(cards.c.number.desc())
+    .limit(1)
+)
+_STANDING = (
+    select(aliases.c.alias)
+    .where(aliases.c.name == bindparam("a_name"), aliases.c.number == bindparam("a_number"))
+    .order_by(aliases.c.alias)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +86,8 @@ def delete_version(connection: Connection, name: str, number: int) -> None:
     change = next_change(connection)
     if _deleted(connection, name) or _card(connection, name, number) != (False, False):
         raise _no_version(name)
-    standing = select(aliases.c.alias).where(aliases.c.name == name, aliases.c.number == number)
-    alias = connection.execute(standing.order_by(aliases.c.alias).limit(1)).scalar_one_or_none()
+    own = {"a_name": name, "a_number": number}
+    alias = connection.execute(_STANDING, own).scalar_one_or_none()
     if alias is not None:
         text = f"the alias {alias} of {name} stands for this version; move or delete it first"
         raise Conflict(Code.ALIASED, text)
@@ -121,11 +139,11 @@ def delete_model(connection: Connection, name: str) -> None:
         NotFound: there is none.
     """
     change = next_change(connection)
-    row = connection.execute(select(models.c.newest).where(models.c.name == name)).one_or_none()
+    row = connection.execute(MODEL, {"a_name": name}).one_or_none()
     if row is None or row.newest is None:
         raise _no_model(name)
     values = {"newest": None, "deleted": now(), "change": change}
-    connection.execute(update(models).where(models.c.name == name).values(**values))
+    connection.execute(SET_MODEL, {"a_name": name, **values})
     record(connection, change, "model.delete", f"models/{name}")
 
 
@@ -137,7 +155,7 @@ def restore_model(connection: Connection, name: str) -> None:
     """
     change = next_change(connection)
     deleted = _deleted(connection, name)
-    connection.execute(update(models).where(models.c.name == name).values(deleted=None))
+    connection.execute(SET_MODEL, {"a_name": name, "deleted": None})
     if _set_newest(connection, name, change) is None:
         raise _no_model(name)
     if deleted:
@@ -164,15 +182,13 @@ def purge_model(connection: Connection, name: str) -> None:
     connection.execute(delete(aliases).where(aliases.c.name == name))
     for number in left:
         _purge(connection, name, number)
-    connection.execute(
-        update(models).where(models.c.name == name).values(deleted=None, change=change)
-    )
+    connection.execute(SET_MODEL, {"a_name": name, "deleted": None, "change": change})
     record(connection, change, "model.purge", f"models/{name}")
 
 
 def _deleted(connection: Connection, name: str) -> bool:
     """Whether a model is deleted, of those that there are or were."""
-    row = connection.execute(select(models.c.deleted).where(models.c.name == name)).one_or_none()
+    row = connection.execute(MODEL, {"a_name": name}).one_or_none()
     if row is None:
         raise _no_model(name)
     return row.deleted is not None
@@ -180,37 +196,28 @@ def _deleted(connection: Connection, name: str) -> bool:
 
 def _card(connection: Connection, name: str, number: int) -> tuple[bool, bool]:
     """Whether a version is deleted, and whether it is purged."""
-    own = (cards.c.name == name) & (cards.c.number == number)
-    row = connection.execute(select(cards.c.deleted, cards.c.card).where(own)).one_or_none()
+    row = connection.execute(_CARD, {"a_name": name, "a_number": number}).one_or_none()
     if row is None:
         raise _no_version(name)
     return row.deleted is not None, not row.card
 
 
 def _set_deleted(connection: Connection, name: str, number: int, deleted: int | None) -> None:
-    own = (cards.c.name == name) & (cards.c.number == number)
-    connection.execute(update(cards).where(own).values(deleted=deleted))
+    own = {"a_name": name, "a_number": number}
+    connection.execute(_SET_CARD, {**own, "deleted": deleted})
 
 
 def _set_newest(connection: Connection, name: str, change: int) -> int | None:
-    left = (
-        select(cards.c.number)
-        .where(cards.c.name == name, cards.c.deleted.is_(None))
-        .order_by(cards.c.number.desc())
-        .limit(1)
-    )
-    newest = connection.execute(left).scalar_one_or_none()
-    values = {"newest": newest, "change": change}
-    connection.execute(update(models).where(models.c.name == name).values(**values))
+    newest = connection.execute(_LEFT, {"a_name": name}).scalar_one_or_none()
+    connection.execute(SET_MODEL, {"a_name": name, "newest": newest, "change": change})
     return newest
 
 
 def _purge(connection: Connection, name: str, number: int) -> None:
     own = (versions.c.name == name) & (versions.c.number == number)
     connection.execute(update(versions).where(own).values(artifact=b""))
-    own = (cards.c.name == name) & (cards.c.number == number)
     values = {"card": b"", "deleted": now()}
-    connection.execute(update(cards).where(own).values(**values))
+    connection.execute(_SET_CARD, {"a_name": name, "a_number": number, **values})
 
 
 def _no_model(name: str) -> NotFound:

@@ -4,36 +4,69 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from service.registry.evaluation import Evaluation, Facts, Pushed, dump_options, load_options
 from service.registry.parts import Part
 from service.registry.schema import batches, evaluations, parts
 
+# made once, as those of `queries`
+_ID: BindParameter[str] = bindparam("of")
+_ADD = insert(evaluations)
+_LOCK = (
+    select(evaluations.c.closed, evaluations.c.slices)
+    .where(evaluations.c.id == _ID)
+    .with_for_update()
+)
+_OPTIONS = select(evaluations.c.options).where(evaluations.c.id == _ID)
+_FIND = select(evaluations).where(evaluations.c.id == _ID)
+_SET = update(evaluations).where(evaluations.c.id == _ID)
+_BATCH = select(batches.c.digest, batches.c.count, batches.c.ignored).where(
+    batches.c.evaluation == _ID, batches.c.key == bindparam("of_key")
+)
+_ADD_BATCH = insert(batches)
+_ADD_PART = insert(parts)
+_SIZE = select(func.count(), func.coalesce(func.sum(func.length(parts.c.state)), 0)).where(
+    parts.c.evaluation == _ID
+)
+_KNOWN = parts.c.id.in_(bindparam("known", expanding=True))
+_PARTS = select(
+    parts.c.id, parts.c.batches, case((_KNOWN, b""), else_=parts.c.state).label("state")
+).where(parts.c.evaluation == _ID)
+_LISTED = [column for column in evaluations.c if column.name not in ("report", "slices")]
+
 
 def add(connection: Connection, made: Evaluation) -> None:
     """Stores an evaluation without parts."""
     facts, options = made.facts, made.options
-    connection.execute(
-        insert(evaluations).values(
-            id=made.id,
-            name=facts.name,
-            model=facts.model,
-            version=facts.version,
-            tags=json.dumps(dict(facts.tags)),
-            options=None if options is None else dump_options(options),
-            slices="{}",
-            closed=made.closed,
-            summary=made.summary,
-            report=made.report,
-        )
-    )
+    values = {
+        "id": made.id,
+        "name": facts.name,
+        "model": facts.model,
+        "version": facts.version,
+        "tags": json.dumps(dict(facts.tags)),
+        "options": None if options is None else dump_options(options),
+        "slices": "{}",
+        "closed": made.closed,
+        "summary": made.summary,
+        "report": made.report,
+    }
+    connection.execute(_ADD, values)
 
 
 def lock(connection: Connection, id: str) -> tuple[int | None, str] | None:
     """When an evaluation was closed, and its slices; nobody else locks it in this transaction."""
-    statement = select(evaluations.c.closed, evaluations.c.slices).where(evaluations.c.id == id)
-    row = connection.execute(statement.with_for_update()).one_or_none()
+    row = connection.execute(_LOCK, {"of": id}).one_or_none()
     return None if row is None else (row.closed, row.slices)
 
 
@@ -45,14 +78,13 @@ def open_ones(connection: Connection, most: int) -> int:
 
 def options_of(connection: Connection, id: str) -> tuple[str | None] | None:
     """The options of an evaluation, where there is one, as they are stored."""
-    statement = select(evaluations.c.options).where(evaluations.c.id == id)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_OPTIONS, {"of": id}).one_or_none()
     return None if row is None else (row.options,)
 
 
 def find(connection: Connection, id: str) -> Evaluation | None:
     """An evaluation; the report of an open one is not known here."""
-    row = connection.execute(select(evaluations).where(evaluations.c.id == id)).one_or_none()
+    row = connection.execute(_FIND, {"of": id}).one_or_none()
     return None if row is None else _evaluation(row, row.report)
 
 
@@ -65,9 +97,8 @@ def page(
     limit: int,
 ) -> list[Evaluation]:
     """Evaluations whose ids lie in [begin, end), the newest first, without their reports."""
-    columns = [column for column in evaluations.c if column.name not in ("report", "slices")]
     statement = (
-        select(*columns)
+        select(*_LISTED)
         .where(evaluations.c.id >= begin, evaluations.c.id < end)
         .order_by(evaluations.c.id.desc())
         .limit(limit)
@@ -92,9 +123,7 @@ def _evaluation(row: Any, report: bytes | None) -> Evaluation:
 
 def batch(connection: Connection, id: str, key: str) -> tuple[str, Pushed] | None:
     """The digest of a batch that was counted, and what came of it."""
-    statement = select(batches.c.digest, batches.c.count, batches.c.ignored)
-    statement = statement.where(batches.c.evaluation == id, batches.c.key == key)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_BATCH, {"of": id, "of_key": key}).one_or_none()
     if row is None:
         return None
     digest, count, ignored = row
@@ -104,27 +133,24 @@ def batch(connection: Connection, id: str, key: str) -> tuple[str, Pushed] | Non
 def add_batch(connection: Connection, id: str, key: str, digest: str, pushed: Pushed) -> None:
     """Remembers a batch."""
     values = {"key": key, "digest": digest, "count": pushed.count, "ignored": pushed.ignored}
-    connection.execute(insert(batches).values(evaluation=id, **values))
+    connection.execute(_ADD_BATCH, {"evaluation": id, **values})
 
 
 def add_part(connection: Connection, id: str, part: Part) -> None:
     """Adds rows to an evaluation."""
     values = {"id": part.id, "batches": part.batches, "state": part.state}
-    connection.execute(insert(parts).values(evaluation=id, **values))
+    connection.execute(_ADD_PART, {"evaluation": id, **values})
 
 
 def size(connection: Connection, id: str) -> tuple[int, int]:
     """How many parts an evaluation has, and their bytes."""
-    statement = select(func.count(), func.coalesce(func.sum(func.length(parts.c.state)), 0))
-    count, total = connection.execute(statement.where(parts.c.evaluation == id)).one()
+    count, total = connection.execute(_SIZE, {"of": id}).one()
     return int(count), int(total)
 
 
 def parts_of(connection: Connection, id: str, known: Collection[str] = ()) -> list[Part]:
     """The parts of an evaluation at one moment; those of a known id without their states."""
-    state = case((parts.c.id.in_(known), b""), else_=parts.c.state) if known else parts.c.state
-    statement = select(parts.c.id, parts.c.batches, state.label("state"))
-    found = connection.execute(statement.where(parts.c.evaluation == id))
+    found = connection.execute(_PARTS, {"of": id, "known": list(known)})
     return [Part(row.id, row.batches, bytes(row.state)) for row in found]
 
 
@@ -139,7 +165,7 @@ def replace_parts(connection: Connection, id: str, old: Sequence[Part], new: Par
 
 def set_slices(connection: Connection, id: str, slices: str) -> None:
     """Stores the values of the columns so far."""
-    connection.execute(update(evaluations).where(evaluations.c.id == id).values(slices=slices))
+    connection.execute(_SET, {"of": id, "slices": slices})
 
 
 def close(
@@ -147,7 +173,7 @@ def close(
 ) -> None:
     """Ends an evaluation with its report."""
     values = {"closed": closed, "summary": summary, "report": report}
-    connection.execute(update(evaluations).where(evaluations.c.id == id).values(**values))
+    connection.execute(_SET, {"of": id, **values})
 
 
 def remove(connection: Connection, id: str) -> None:

@@ -8,7 +8,7 @@ effect, so that there is one exactly where there is the other.
 import uuid
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, delete, select, text, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, select, text, tuple_, update
 
 from service.errors import Code, Conflict, InvalidInput
 from service.registry.clock import now
@@ -21,6 +21,13 @@ _INSERT = text(
     "INSERT INTO attempts (principal, key, request, token, until) "
     "VALUES (:principal, :key, :request, :token, :until) ON CONFLICT DO NOTHING"
 )
+_OWN = (attempts.c.principal == bindparam("whose")) & (attempts.c.key == bindparam("of_key"))
+_CLAIMED = _OWN & (attempts.c.token == bindparam("own_token")) & attempts.c.answer.is_(None)
+_DELETE_OLD = delete(attempts).where(_OWN, attempts.c.until <= bindparam("moment"))
+_FIND = select(attempts.c.request, attempts.c.token, attempts.c.answer).where(_OWN)
+_SET = update(attempts).where(_OWN)
+_RENEW = update(attempts).where(_CLAIMED)
+_RELEASE = delete(attempts).where(_CLAIMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def claim(connection: Connection, attempt: Attempt, seconds: float) -> bytes | N
         Conflict: another attempt is at work.
     """
     own = _own(attempt)
-    connection.execute(delete(attempts).where(own, attempts.c.until <= now()))
+    connection.execute(_DELETE_OLD, {**own, "moment": now()})
     connection.execute(
         _INSERT,
         {
@@ -66,8 +73,7 @@ def claim(connection: Connection, attempt: Attempt, seconds: float) -> bytes | N
             "until": _after(seconds),
         },
     )
-    columns = attempts.c.request, attempts.c.token, attempts.c.answer
-    row = connection.execute(select(*columns).where(own)).one_or_none()
+    row = connection.execute(_FIND, own).one_or_none()
     if row is not None and row.request != attempt.request:
         detail = "this Idempotency-Key was sent with another request; take a new one for this"
         raise InvalidInput.at("", Code.IDEMPOTENCY_KEY_REUSED, detail)
@@ -81,18 +87,17 @@ def claim(connection: Connection, attempt: Attempt, seconds: float) -> bytes | N
 
 def renew(connection: Connection, attempt: Attempt, seconds: float) -> None:
     """Lets the claim of an attempt count for longer."""
-    connection.execute(update(attempts).where(_claimed(attempt)).values(until=_after(seconds)))
+    connection.execute(_RENEW, {**_claimed(attempt), "until": _after(seconds)})
 
 
 def release(connection: Connection, attempt: Attempt) -> None:
     """Gives up the claim of an attempt that had no effect."""
-    connection.execute(delete(attempts).where(_claimed(attempt)))
+    connection.execute(_RELEASE, _claimed(attempt))
 
 
 def keep(connection: Connection, attempt: Attempt, answer: bytes, seconds: float) -> None:
     """Leaves the answer of an attempt, which has claimed the key in this transaction."""
-    values = {"answer": answer, "until": _after(seconds)}
-    connection.execute(update(attempts).where(_own(attempt)).values(**values))
+    connection.execute(_SET, {**_own(attempt), "answer": answer, "until": _after(seconds)})
 
 
 def sweep(connection: Connection) -> int:
@@ -102,12 +107,12 @@ def sweep(connection: Connection) -> int:
     return connection.execute(delete(attempts).where(rows)).rowcount
 
 
-def _own(attempt: Attempt) -> ColumnElement[bool]:
-    return (attempts.c.principal == attempt.principal) & (attempts.c.key == attempt.key)
+def _own(attempt: Attempt) -> dict[str, str]:
+    return {"whose": attempt.principal, "of_key": attempt.key}
 
 
-def _claimed(attempt: Attempt) -> ColumnElement[bool]:
-    return _own(attempt) & (attempts.c.token == attempt.token) & attempts.c.answer.is_(None)
+def _claimed(attempt: Attempt) -> dict[str, str]:
+    return {**_own(attempt), "own_token": attempt.token}
 
 
 def _after(seconds: float) -> int:

@@ -9,26 +9,28 @@ from service.registry.key import Key
 from service.registry.schema import keys
 
 _COLUMNS = [column for column in keys.c if column.name != "change"]
+_ADD = insert(keys)
+_FIND = select(*_COLUMNS).where(keys.c.id == bindparam("key_id"))
+_SET = update(keys).where(keys.c.id == bindparam("key_id"))
+_SINCE = select(*_COLUMNS).where(keys.c.change > bindparam("seen"))
 
 
 def add(connection: Connection, key: Key, change: int) -> None:
     """Stores a key."""
     values = {column.name: getattr(key, column.name) for column in _COLUMNS}
     values |= {"scopes": " ".join(key.scopes), "change": change}
-    connection.execute(insert(keys).values(**values))
+    connection.execute(_ADD, values)
 
 
 def find(connection: Connection, id: str) -> Key | None:
     """A key by its id."""
-    row = connection.execute(select(*_COLUMNS).where(keys.c.id == id)).one_or_none()
+    row = connection.execute(_FIND, {"key_id": id}).one_or_none()
     return None if row is None else _key(row)
 
 
 def revoke(connection: Connection, key: Key, change: int) -> None:
     """Stores that a key is revoked."""
-    connection.execute(
-        update(keys).where(keys.c.id == key.id).values(revoked=key.revoked, change=change)
-    )
+    connection.execute(_SET, {"key_id": key.id, "revoked": key.revoked, "change": change})
 
 
 def after(connection: Connection, id: str | None, limit: int) -> list[Key] | None:
@@ -45,8 +47,7 @@ def after(connection: Connection, id: str | None, limit: int) -> list[Key] | Non
 
 def since(connection: Connection, change: int) -> list[Key]:
     """The keys that have changed after a change."""
-    statement = select(*_COLUMNS).where(keys.c.change > change)
-    return [_key(row) for row in connection.execute(statement)]
+    return [_key(row) for row in connection.execute(_SINCE, {"seen": change})]
 
 
 def write_uses(connection: Connection, used: Mapping[str, int]) -> None:
