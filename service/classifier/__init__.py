@@ -7,7 +7,7 @@ from service.classifier.datasets import SHIPPED, Dataset, Source, load_dataset
 from service.classifier.distance import Distance, fit_distance
 from service.classifier.evaluate import compare, evaluate, to_assess
 from service.classifier.examples import write_examples
-from service.classifier.fit import Fit, fit, partial_fit
+from service.classifier.fit import Fit, fit
 from service.classifier.formats import FORMATS, Format, read_format, write_format
 from service.classifier.held_out import HeldOut
 from service.classifier.inference import Inference, likelihood_ratio
@@ -23,7 +23,7 @@ from service.classifier.onnx import model_from_onnx, to_onnx
 from service.classifier.options import SOLVERS, Options
 from service.classifier.prediction import Label, Prediction, PredictionSets
 from service.classifier.selective import RiskCoverage, risk_coverage
-from service.classifier.sgd import Descent
+from service.classifier.sgd import Descent, partial_fit
 from service.classifier.trace import Step, Tell
 from service.classifier.train import Trained, train
 from service.classifier.training import shipped_models, train_shipped

@@ -121,12 +121,8 @@ class Curvature:
             weighted = deviations[k][:, None] * design
             hessian[k, :, k, :] = weighted.T @ weighted
         flat *= factor
-        if classes > 1:
-            for column in np.flatnonzero(self.objective.penalty == 0.0):
-                scale = np.trace(hessian[:, column, :, column]) / classes
-                hessian[:, column, :, column] += scale
-        flat[np.diag_indices_from(flat)] += np.tile(self.objective.penalty, classes).astype(dtype)
-        lower = cholesky(flat)
+        self.objective.penalise(flat)
+        lower = cholesky(flat, JITTER[flat.dtype])
 
         def solve(gradient: Array) -> Array:
             step = cho_solve((lower, True), gradient.ravel().astype(dtype), check_finite=False)
@@ -159,12 +155,12 @@ class Curvature:
         return solve
 
 
-def cholesky(hessian: Floats) -> Floats:
+def cholesky(hessian: Floats, jitter: float) -> Floats:
     """The lower Cholesky factor of a symmetric matrix that is positive definite but for rounding.
 
     A matrix that is singular in floating point (collinear features without a penalty, or
-    probabilities that have reached 0 and 1) gets the smallest power of ten times its largest
-    diagonal entry that lets the factorisation succeed. Works in place.
+    probabilities that have reached 0 and 1) gets its largest diagonal entry times `jitter`, or ten
+    times that, and so on, until the factorisation succeeds. Works in place.
     """
     # SciPy is only needed to train: serving never pays for its import.
     from scipy.linalg import LinAlgError
@@ -177,7 +173,7 @@ def cholesky(hessian: Floats) -> Floats:
         try:
             lower: Floats = factor(hessian, lower=True, check_finite=False)
         except LinAlgError:
-            damping = max(10.0 * damping, JITTER[hessian.dtype] * largest)
+            damping = max(10.0 * damping, jitter * largest)
             hessian[diagonal] += damping
         else:
             return lower

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from service.classifier.rows import Array
 from service.classifier.samples import Samples, samples
 from service.classifier.scaling import Scaling
 from service.classifier.separation import is_separable
-from service.classifier.sgd import Descent, sgd
+from service.classifier.sgd import sgd
 from service.classifier.trace import Step, Tell, Trace
 from service.classifier.uniqueness import is_unique
 
@@ -168,41 +168,6 @@ def fit_samples(
         unique=unique,
         curve=trace.curve,
     )
-
-
-@one_blas_thread()
-def partial_fit(
-    descent: Descent,
-    inputs: npt.ArrayLike,
-    labels: npt.ArrayLike | None = None,
-    *,
-    targets: npt.ArrayLike | None = None,
-    classes: int,
-    total_weight: float,
-    sample_weights: npt.ArrayLike | None = None,
-    options: Options | None = None,
-) -> None:
-    """One step of a descent by rows of data that need not fit memory together.
-
-    Args:
-        descent: the state, of parameters (K, C), or (1, C) with two classes; its `average` is
-            the result.
-        inputs: some feature rows, shape (n, D), finite.
-        labels: class indices 0..K-1, shape (n,); or
-        targets: shape (n, K), >= 0. A class may be absent.
-        classes: K, at least 2.
-        total_weight: W of all rows of one pass: these rows carry their share of the penalty.
-        sample_weights: shape (n,), >= 0; all 1 when absent.
-        options: of which `l2`, `intercept` and `class_weights` by index are used.
-
-    Raises:
-        InvalidInput: the data mean nothing, or all have weight 0.
-    """
-    options = options or Options()
-    rows = samples(inputs, labels, targets=targets, classes=classes, sample_weights=sample_weights)
-    rows = rows.weighed(options, whole=False)
-    share = float(rows.class_masses().sum()) / total_weight
-    descent.update(rows.objective(replace(options, l2=options.l2 * share)))
 
 
 def _solver(objective: Objective, options: Options) -> str:

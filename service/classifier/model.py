@@ -13,7 +13,7 @@ from service.classifier.abstention import Abstain, decide
 from service.classifier.held_out import HeldOut
 from service.classifier.prediction import Label, Prediction, PredictionSets
 from service.classifier.rows import Array, feature_rows
-from service.errors import Code, Fault, InvalidInput, cell
+from service.errors import Code, Fault, InvalidInput, cell, listed
 from service.losses.rows import finite
 from service.numerics import Linear, softmax
 
@@ -147,12 +147,10 @@ class Model:
             return np.empty((0, width))
         if rows.shape[1] != width:
             detail = f"inputs has rows of {rows.shape[1]} numbers; {self.name} takes {width}: "
-            raise InvalidInput.at("/inputs", Code.SHAPE_MISMATCH, detail + self._features())
+            raise InvalidInput.at(
+                "/inputs", Code.SHAPE_MISMATCH, detail + listed(self.feature_names)
+            )
         return rows
-
-    def _features(self) -> str:
-        shown = ", ".join(self.feature_names[:8])
-        return shown if len(self.feature_names) <= 8 else f"{shown}, ..."
 
 
 def _faults(model: Model) -> list[Fault]:

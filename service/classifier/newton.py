@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.classifier.conjugate import Searched, conjugate_gradients
-from service.classifier.curvature import Curvature
+from service.classifier.curvature import Curvature, cholesky
 from service.classifier.inverses import Inverses
 from service.classifier.objective import Objective, Point
 from service.classifier.rows import Array
@@ -22,6 +22,9 @@ FORCING = 0.1
 GAMMA = 0.9
 FLOAT32_RANGE = 1e-9, 1e9
 """Sizes whose squares, weighted and summed, float32 can hold."""
+
+JITTER = 1e-15
+"""Part of its largest diagonal entry that is added to a Hessian that is singular by rounding."""
 
 FIRST_PART = 8
 ROUGH = 1e-3
@@ -98,22 +101,11 @@ def newton_step(objective: Objective, parameters: Array, gradient: Array) -> Arr
     Returns:
         The step to subtract, shape (R, C).
     """
-    # SciPy is only needed to train: serving never pays for its import.
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+    from scipy.linalg import cho_solve  # needed to train alone: serving does not pay for it
 
-    hessian = objective.hessian(parameters)
-    diagonal = np.diag_indices_from(hessian)
-    largest = max(float(hessian[diagonal].max()), np.finfo(float).tiny)
-    damping = 0.0
-    while True:
-        try:
-            factor = cho_factor(hessian, lower=True)
-        except LinAlgError:
-            damping = max(10.0 * damping, 1e-15 * largest)
-            hessian[diagonal] += damping
-        else:
-            step: Array = cho_solve(factor, gradient.ravel()).reshape(gradient.shape)
-            return step
+    lower = cholesky(objective.hessian(parameters), JITTER)
+    step: Array = cho_solve((lower, True), gradient.ravel()).reshape(gradient.shape)
+    return step
 
 
 def newton_cg(

@@ -173,15 +173,25 @@ class Objective:
         Returns:
             Shape (R C, R C), symmetric.
         """
+        first = self.classes - self.shape[0]
+        hessian = self.information(parameters, np.arange(first, self.classes))
+        self.penalise(hessian)
+        return hessian
+
+    def penalise(self, hessian: npt.NDArray[np.floating]) -> None:
+        """Adds the penalty to the second derivative of the losses, in place.
+
+        Args:
+            hessian: shape (R C, R C); along the directions without effect, see `hessian`, it
+                becomes definite.
+        """
         rows, columns = self.shape
-        hessian = self.information(parameters, np.arange(self.classes - rows, self.classes))
         blocks = hessian.reshape(rows, columns, rows, columns)
         if rows > 1:
             for column in np.flatnonzero(self.penalty == 0.0):
-                scale = np.trace(blocks[:, column, :, column]) / rows
-                blocks[:, column, :, column] += scale
-        hessian[np.diag_indices_from(hessian)] += np.tile(self.penalty, rows)
-        return hessian
+                blocks[:, column, :, column] += np.trace(blocks[:, column, :, column]) / rows
+        diagonal = np.diag_indices_from(hessian)
+        hessian[diagonal] += np.tile(self.penalty, rows).astype(hessian.dtype)
 
     def information(self, parameters: Array, classes: npt.NDArray[np.integer]) -> Array:
         """The second derivative of the losses with respect to the parameters of some classes.

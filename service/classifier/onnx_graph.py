@@ -95,7 +95,7 @@ class Reader:
                 self.constants[node.output[0]] = self.constants[source]
                 return
             raise refused("Cast of a constant is not followed")
-        kind = self._value(node, 0)
+        kind = self._input_of(node)
         if operator == "Cast" and kind != "label":
             floats = (self.onnx.TensorProto.FLOAT, self.onnx.TensorProto.DOUBLE)
             if attributes.get("to") not in floats:
@@ -120,7 +120,7 @@ class Reader:
             self.bias = self._numbers(constant, operator).reshape(-1)
             self.values[node.output[0]] = "logits"
             return
-        if self._value(node, 0) != "input" or self.weight is not None:
+        if self._input_of(node) != "input" or self.weight is not None:
             raise refused(f"{operator} must take the input, and there must be one of its kind")
         matrix = self._numbers(node.input[1], operator)
         if matrix.ndim != 2:
@@ -139,7 +139,7 @@ class Reader:
         self.values[node.output[0]] = "logits"
 
     def _shape_output(self, operator: str, node: Any, attributes: dict[str, Any]) -> None:
-        kind = self._value(node, 0)
+        kind = self._input_of(node)
         wanted = {
             "Softmax": kind == "logits" and attributes.get("axis", -1) in (-1, 1),
             "Sigmoid": kind == "logits" and self.weight is not None and len(self.weight) == 1,
@@ -155,7 +155,7 @@ class Reader:
         self.values[node.output[0]] = "label" if operator == "ArgMax" else "probabilities"
 
     def _classifier(self, node: Any, attributes: dict[str, Any]) -> None:
-        if self._value(node, 0) != "input" or self.weight is not None:
+        if self._input_of(node) != "input" or self.weight is not None:
             raise refused("LinearClassifier must take the input")
         flat = np.asarray(attributes.get("coefficients", ()), dtype=np.float64)
         bias = np.asarray(attributes.get("intercepts", ()), dtype=np.float64)
@@ -183,8 +183,8 @@ class Reader:
             raise refused("its classes are named in two ways")
         self.classes = classes
 
-    def _value(self, node: Any, place: int) -> str:
-        kind = self.values.get(node.input[place]) if len(node.input) > place else None
+    def _input_of(self, node: Any) -> str:
+        kind = self.values.get(node.input[0]) if node.input else None
         if kind is None:
             raise refused(f"the input of {node.op_type[:64]} is not computed before it")
         return kind

@@ -1,11 +1,16 @@
 """Stochastic gradient descent: a few rows a step, for data that come in parts."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
+from service.classifier.blas import one_blas_thread
 from service.classifier.objective import Objective
+from service.classifier.options import Options
 from service.classifier.rows import Array
+from service.classifier.samples import samples
 from service.classifier.trace import Trace
 
 PATIENCE = 3
@@ -40,6 +45,41 @@ class Descent:
         self.parameters = self.parameters - rate * gradient
         self.steps += 1
         self.average = self.average + (2.0 / (self.steps + 1.0)) * (self.parameters - self.average)
+
+
+@one_blas_thread()
+def partial_fit(
+    descent: Descent,
+    inputs: npt.ArrayLike,
+    labels: npt.ArrayLike | None = None,
+    *,
+    targets: npt.ArrayLike | None = None,
+    classes: int,
+    total_weight: float,
+    sample_weights: npt.ArrayLike | None = None,
+    options: Options | None = None,
+) -> None:
+    """One step of a descent by rows of data that need not fit memory together.
+
+    Args:
+        descent: the state, of parameters (K, C), or (1, C) with two classes; its `average` is
+            the result.
+        inputs: some feature rows, shape (n, D), finite.
+        labels: class indices 0..K-1, shape (n,); or
+        targets: shape (n, K), >= 0. A class may be absent.
+        classes: K, at least 2.
+        total_weight: W of all rows of one pass: these rows carry their share of the penalty.
+        sample_weights: shape (n,), >= 0; all 1 when absent.
+        options: of which `l2`, `intercept` and `class_weights` by index are used.
+
+    Raises:
+        InvalidInput: the data mean nothing, or all have weight 0.
+    """
+    options = options or Options()
+    rows = samples(inputs, labels, targets=targets, classes=classes, sample_weights=sample_weights)
+    rows = rows.weighed(options, whole=False)
+    share = float(rows.class_masses().sum()) / total_weight
+    descent.update(rows.objective(replace(options, l2=options.l2 * share)))
 
 
 def safe_rate(objective: Objective) -> float:

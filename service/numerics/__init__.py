@@ -9,7 +9,6 @@ from service.numerics.binary import binary_cross_entropy, log_sigmoid, shares, s
 from service.numerics.categorical import log_softmax, logsumexp, softmax
 from service.numerics.cross_entropy import cross_entropy, soft_cross_entropy
 from service.numerics.divergence import (
-    entropy,
     entropy_from_logs,
     expm1_minus,
     jensen_shannon,
@@ -57,7 +56,6 @@ __all__ = [
     "compile_loops",
     "complement",
     "cross_entropy",
-    "entropy",
     "entropy_from_logs",
     "expm1_minus",
     "in_bits",

@@ -28,20 +28,8 @@ def expm1_minus(t: Array) -> Array:
         return np.where(np.abs(t) <= 1.0, near, np.expm1(t) - t)
 
 
-def entropy(p: Array) -> Array:
-    """Entropies sum_c -p log p, 0 log 0 = 0.
-
-    Args:
-        p: (n, k) probabilities.
-
-    Returns:
-        (n,) entropies, in nats.
-    """
-    return row_sums(p * -np.log(np.where(p > 0.0, p, 1.0)))
-
-
 def entropy_from_logs(log_p: Array) -> Array:
-    """Entropies sum_c -p log p of log-probabilities.
+    """Entropies sum_c -p log p of log-probabilities, 0 log 0 = 0.
 
     Args:
         log_p: (n, k) log-probabilities, -inf allowed.
