@@ -9,7 +9,7 @@ import peers
 import references
 from exact import LN2, ZERO, exact, finite
 from families import Family, scalars
-from measured import Measured, measured
+from measured import Measured, answered, loss_and_gradient, measured
 from mpmath import mp, mpf
 from references import Chance
 
@@ -65,54 +65,37 @@ def scored(family: Family, chances: Chances, source: str, form: Form) -> Iterato
     for name, function in LOSSES.items():
         values, sizes, slopes, counted = [], [], [], []
         scale = np.broadcast_to(form.scale, form.truth.shape).tolist()
-        for y, s, both in zip(form.truth.tolist(), scale, chances, strict=True):
+        for y, s, pair in zip(form.truth.tolist(), scale, chances, strict=True):
             weights = (mpf(form.positive) * mpf(y), 1 - mpf(y))
             found = [
                 (w * f, w * u) if w else (ZERO, ZERO)
-                for w, (f, u) in zip(weights, map(function, both), strict=True)
+                for w, (f, u) in zip(weights, map(function, pair), strict=True)
             ]
             value = found[0][0] + found[1][0]
             values.append(s * value)
             # not where it is beyond float64 before it is weighted, in nats or in bits
             sizes.append(s * value if finite(value / LN2) else ZERO)
-            up, down = slopes_of(both, found[0][1], found[1][1], source)
+            up, down = slopes_of(pair, found[0][1], found[1][1], source)
             slopes.append(s * (down - up))
             counted.append(s * max(up, down) if finite(max(up, down) / LN2) else ZERO)
         for unit, per_nat in (("", mpf(1)), ("bits", 1 / LN2)):
             if unit and name == "binary_focal":
                 continue
-            result = getattr(losses, name)(
-                **{source.replace("-", "_"): family.values},
-                **form.members,
-                **({"unit": "bit"} if unit else {}),
-                reduction="none",
-                gradient=True,
-            )
+            result = answered(name, source, family.values, unit, **form.members)
             others = peers.of_binary(name, form, family, source) if not unit else {}
-            words = [word for word in (form.name, unit) if word]
-            for part, label, expected in (
-                ("loss", words, exact([v * per_nat for v in values], [v * per_nat for v in sizes])),
-                (
-                    "gradient",
-                    [*words, "gradient"],
-                    exact([v * per_nat for v in slopes], [v * per_nat for v in counted]),
-                ),
-            ):
-                yield measured(
-                    name,
-                    " ".join(label),
-                    source,
-                    family.name,
-                    expected,
-                    getattr(result, part),
-                    others.get(part),
-                    k=1,
-                )
+            exacts = (
+                exact([v * per_nat for v in values], [v * per_nat for v in sizes]),
+                exact([v * per_nat for v in slopes], [v * per_nat for v in counted]),
+            )
+            words = form.name, unit
+            yield from loss_and_gradient(
+                name, words, source, family.name, exacts, result, others, k=1
+            )
 
 
-def slopes_of(both: tuple[Chance, Chance], up: mpf, down: mpf, source: str) -> tuple[mpf, mpf]:
+def slopes_of(pair: tuple[Chance, Chance], up: mpf, down: mpf, source: str) -> tuple[mpf, mpf]:
     """What pulls up and what pulls down, by what was sent, from the slopes by the logarithms."""
-    p, rest = both[0].p, both[0].rest
+    p, rest = pair[0].p, pair[0].rest
     if source == "logits":
         return up * rest, down * p
     if source == "probabilities":

@@ -11,7 +11,7 @@ from counting import counted_sizes, digit_of, scaled
 from exact import LN2, ONE, ZERO, Exact, exact, finite, normal
 from families import Family, of_source
 from forms import Form, forms, soft
-from measured import Measured, measured
+from measured import Measured, answered, loss_and_gradient, measured
 from mpmath import mpf
 from references import Chance, Row
 
@@ -107,31 +107,15 @@ def one_loss(
     members = {} if name == "entropy" else form.members
     if source == "logits":
         members = members | {"temperature": family.temperature}
-    given = {source.replace("-", "_"): family.values}
     units = {"": None} | ({"bits": 1 / LN2} if name in catalogue.IN_BITS else {})
     for unit, per_nat in units.items():
         if unit and (form.name not in ("", "soft") or len(rows[0]) > 1000):
             continue
-        result = getattr(losses, name)(
-            **given, **members, reduction="none", gradient=True, **({"unit": "bit"} if unit else {})
-        )
-        words = [word for word in (form.name, unit) if word]
+        result = answered(name, source, family.values, unit, **members)
         others = peers.of_loss(name, form, family, source, bits=bool(unit))
-        exacts = (
-            (words, in_unit([values], per_nat), "loss"),
-            ([*words, "gradient"], in_unit(slopes, per_nat), "gradient"),
-        )
-        for label, expected, part in exacts:
-            yield measured(
-                name,
-                " ".join(label),
-                source,
-                family.name,
-                expected,
-                getattr(result, part),
-                others.get(part),
-                k=family.values.shape[1],
-            )
+        exacts = in_unit([values], per_nat), in_unit(slopes, per_nat)
+        words, k = (form.name, unit), family.values.shape[1]
+        yield from loss_and_gradient(name, words, source, family.name, exacts, result, others, k=k)
 
 
 def in_unit(rows: list[list[tuple[mpf, mpf]]], per_nat: mpf | None) -> Exact:
@@ -161,16 +145,9 @@ def z_loss(rng: np.random.Generator, family: Family, rows: list[Row]) -> Iterato
                 for a, b, c in zip(plain, more, row.chances, strict=True)
             ]
         )
-    result = losses.cross_entropy(
-        logits=family.values,
-        labels=labels,
-        temperature=family.temperature,
-        z_loss=Z_LOSS,
-        reduction="none",
-        gradient=True,
+    members = {"labels": labels, "temperature": family.temperature, "z_loss": Z_LOSS}
+    result = answered("cross_entropy", "logits", family.values, "", **members)
+    exacts = exact(values, sizes), exact(slopes, counted)
+    yield from loss_and_gradient(
+        "cross_entropy", ("z-loss",), "logits", family.name, exacts, result, k=k
     )
-    for form, expected, computed in (
-        ("z-loss", exact(values, sizes), result.loss),
-        ("z-loss gradient", exact(slopes, counted), result.gradient),
-    ):
-        yield measured("cross_entropy", form, "logits", family.name, expected, computed, k=k)
