@@ -9,10 +9,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from service import evaluation
+from service import classifier, evaluation
 from service.cli import show
 from service.cli.bulk import Bulk
-from service.cli.models import evaluate_model
 from service.cli.options import (
     OUT,
     as_json,
@@ -25,7 +24,7 @@ from service.cli.options import (
 )
 from service.cli.predictions import Columns
 from service.cli.progress import progress
-from service.cli.tables import read_model
+from service.cli.tables import labelled_rows, read_model
 from service.errors import XentError
 from service.evaluation import Policies, pictures
 from service.evaluation.pictures import words
@@ -85,7 +84,9 @@ def evaluate(
         _refuse(context, "of files of predictions, not of MODEL and ROWS", *OF_FILES)
         title = f"{Path(model).name} on {Path(rows).name}"
         include: tuple[evaluation.Extra, ...] = () if html is None else ("curves",)
-        report = evaluate_model(read_model(model), Path(rows), label, weights, include)
+        used = read_model(model)
+        table = labelled_rows(used, Path(rows), label, weights)
+        report = classifier.evaluate(used, *table, include=include)
         rejected, failed = None, False
     else:
         columns = Columns.of(

@@ -12,6 +12,7 @@ from service.api.routes.evaluations import described
 from service.cli.bulk import Bulk
 from service.cli.commands import read_settings
 from service.cli.options import (
+    FILE,
     label_column,
     logits_columns,
     probabilities_columns,
@@ -74,7 +75,7 @@ def open_evaluation(classes: str, name: str | None, model: str | None, version: 
 
 @evaluations.command()
 @click.argument("id")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @label_column
 @weight_column
 @probabilities_columns

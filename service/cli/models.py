@@ -1,19 +1,13 @@
 """`xent predict`, `models`: files in, files out."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from service import classifier, evaluation
-from service.classifier import Model
+from service import classifier
 from service.cli import show
 from service.cli.options import FILE, OUT, as_json
-from service.cli.tables import (
-    labelled_rows,
-    read_model,
-    read_table,
-)
+from service.cli.tables import read_model, read_table
 from service.wire import dump_json
 
 
@@ -81,11 +75,3 @@ def models(files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(dump_json({"models": described}).decode())
     else:
         click.echo(show.models(found))
-
-
-def evaluate_model(
-    model: Model, rows: Path, label: str, weights: str | None, include: Sequence[evaluation.Extra]
-) -> evaluation.Report:
-    """The report on the predictions of a model for labelled rows."""
-    table = labelled_rows(model, rows, label, weights)
-    return classifier.evaluate(model, *table, include=include)

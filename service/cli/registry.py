@@ -17,12 +17,13 @@ from service.registry import ALIAS, Registry
 from service.registry.clock import written
 
 PAGE = 1000
+Number = click.IntRange(1, 2**31 - 1)
 
 
 @click.command()
 @click.argument("name")
 @click.argument("alias")
-@click.argument("version", type=click.IntRange(1, 2**31 - 1))
+@click.argument("version", type=Number)
 @click.option("--if-better", "rows", type=FILE, help="Only if it is, on the rows of this table.")
 @click.option("--label", help="Its column of the true classes.")
 @click.option("--weights", help="Its column of sample weights.")
@@ -62,7 +63,7 @@ def promote(
 
 @click.command()
 @click.argument("name")
-@click.argument("version", type=click.IntRange(1, 2**31 - 1), required=False)
+@click.argument("version", type=Number, required=False)
 def delete(name: str, version: int | None) -> None:
     """Serve and list the model NAME no longer, or only its VERSION; `xent restore` undoes it."""
     with _registry() as registry:
@@ -87,7 +88,7 @@ def deleted() -> None:
 
 @click.command()
 @click.argument("name")
-@click.argument("version", type=click.IntRange(1, 2**31 - 1), required=False)
+@click.argument("version", type=Number, required=False)
 def restore(name: str, version: int | None) -> None:
     """Bring a deleted model NAME back, or only its VERSION."""
     with _registry() as registry:
@@ -97,7 +98,7 @@ def restore(name: str, version: int | None) -> None:
 
 @click.command()
 @click.argument("name")
-@click.argument("version", type=click.IntRange(1, 2**31 - 1), required=False)
+@click.argument("version", type=Number, required=False)
 def purge(name: str, version: int | None) -> None:
     """Remove the bytes of a deleted model NAME for good, or only those of its VERSION."""
     with _registry() as registry:

@@ -27,8 +27,13 @@ def parse_parquet(
         InvalidInput: a column or cell that cannot be what it is to be.
         TooLarge: more elements than allowed; found out before the columns are read.
     """
-    pa, file = _opened(body)
     try:
+        import pyarrow as pa
+        import pyarrow.parquet
+    except ImportError:
+        raise Missing.package("parquet", "Parquet") from None
+    try:
+        file = pa.parquet.ParquetFile(pa.BufferReader(body))
         names = check_columns(file.schema_arrow.names, texts, numbers, ignored)
         wanted = [*names, *sorted(texts)]
         if file.metadata.num_rows * len(wanted) > max_elements:
@@ -42,19 +47,6 @@ def parse_parquet(
         matrix[:, place] = _numbers(name, table.column(name), pa)
     matrix.setflags(write=False)
     return Table(names, matrix, {name: _texts(name, table.column(name), pa) for name in texts})
-
-
-def _opened(body: bytes | memoryview) -> tuple[Any, Any]:
-    """The package, and the file whose columns have not been read."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as parquet
-    except ImportError:
-        raise Missing.package("parquet", "Parquet") from None
-    try:
-        return pa, parquet.ParquetFile(pa.BufferReader(body))
-    except (pa.ArrowException, OSError) as error:
-        raise MalformedBody(Code.INVALID_PARQUET, "the file is not Parquet") from error
 
 
 def _numbers(name: str, column: Any, pa: Any) -> Any:
