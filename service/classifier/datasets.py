@@ -158,7 +158,7 @@ def rank_within_class(labels: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np
     """
     keys = [hashlib.sha256(f"{seed}/{row}".encode()).digest() for row in range(len(labels))]
     rank = np.empty(len(labels), dtype=np.intp)
-    seen = [0] * (int(labels.max()) + 1)
+    seen = [0] * (int(labels.max(initial=-1)) + 1)
     for row in sorted(range(len(labels)), key=keys.__getitem__):
         rank[row] = seen[labels[row]]
         seen[labels[row]] += 1

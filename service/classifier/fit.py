@@ -213,5 +213,4 @@ def _centred(parameters: Array, options: Options, width: int) -> Array:
 
 
 def _null_log_likelihood(rows: Samples) -> float:
-    masses = rows.class_masses()
-    return math.fsum((masses * np.log(masses / masses.sum())).tolist())
+    return math.fsum((rows.class_masses() * rows.log_frequencies()).tolist())

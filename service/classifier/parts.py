@@ -52,8 +52,7 @@ def split(rows: Samples, options: Options) -> dict[str, Samples]:
 
 def judge(parts: Mapping[str, Samples], coefficients: Array, intercepts: Array) -> dict[str, Part]:
     """How a model of coefficients (K, D) and intercepts (K,) fares on each part."""
-    frequencies = parts["train"].class_masses()
-    logs = np.log(frequencies / frequencies.sum())
+    logs = parts["train"].log_frequencies()
     masses = {part: rows.class_masses() for part, rows in parts.items()}
     return {
         part: Part(

@@ -90,6 +90,15 @@ class Samples:
             return np.bincount(self.labels, self.weights, minlength=self.classes).astype(np.float64)
         return self.weights @ self.targets
 
+    def log_frequencies(self) -> Array:
+        """Logarithms of the shares of the classes in the weight, shape (K,).
+
+        A share that underflows counts as the smallest number.
+        """
+        masses = self.class_masses()
+        logs: Array = np.log(np.maximum(masses / masses.sum(), np.finfo(float).tiny))
+        return logs
+
     def _class_weights(self, options: Options) -> Array:
         wanted = options.class_weights
         if wanted is None:

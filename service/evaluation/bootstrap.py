@@ -24,12 +24,15 @@ class Clusters:
     """Sums over clusters of rows.
 
     Attributes:
-        sums: (G,) sums of s x.
-        weights: (G,) sums of s.
+        sums: (G,) sums of s x / scale.
+        weights: (G,) sums of s, of which the largest s is 1.
+        scale: a power of 2 near the largest |x|, so that squares and sums of any x neither over-
+            nor underflow.
     """
 
     sums: Array
     weights: Array
+    scale: float
 
     @classmethod
     def of(
@@ -43,32 +46,44 @@ class Clusters:
             codes: (n,) the number of each row's cluster, or `None` where each row is one.
         """
         ones = np.ones(values.size) if weights is None else weights / weights.max()
+        scale = 2.0 ** (math.frexp(float(np.abs(values).max()))[1] - 1)
+        values = values / scale
         if codes is None:
-            return cls(ones * values, ones)
+            return cls(ones * values, ones, scale)
         size = int(codes.max()) + 1
         sums, totals = np.zeros((2, size))
         np.add.at(sums, codes, ones * values)
         np.add.at(totals, codes, ones)
-        return cls(sums, totals)
+        return cls(sums, totals, scale)
 
     @property
     def mean(self) -> float:
-        """The ratio of the sums over all clusters."""
+        """The ratio of the sums over all clusters, divided by the scale."""
         return math.fsum(self.sums) / math.fsum(self.weights)
 
     @property
-    def standard_error(self) -> float:
+    def rest(self) -> Array:
+        """(G,) sum - mean weight: around 0, so that squares keep their digits."""
+        return self.sums - self.mean * self.weights
+
+    @property
+    def error(self) -> float:
         """Of the mean, linearised: sqrt(G / (G - 1) sum_g (sum - mean weight)**2) / W."""
         size = self.sums.size
         if size < 2:
             return math.nan
-        rest = self.sums - self.mean * self.weights
+        rest = self.rest
         return math.sqrt(size / (size - 1) * math.fsum(rest * rest)) / math.fsum(self.weights)
+
+    @property
+    def standard_error(self) -> float:
+        """That of the mean of x."""
+        return self.scale * self.error
 
     @property
     def skew(self) -> float:
         """Sum d**3 / (sum d**2)**1.5 of d = sum - mean weight; 0 without any spread."""
-        rest = self.sums - self.mean * self.weights
+        rest = self.rest
         largest = float(np.abs(rest).max())
         if largest == 0.0:
             return 0.0
@@ -131,11 +146,12 @@ def bootstrap(clusters: Clusters, replicates: int, seed: int) -> tuple[Bootstrap
     Source: P. Hall, The Bootstrap and Edgeworth Expansion (1992), chapter 3.
     """
     size = clusters.sums.size
-    mean, error = clusters.mean, clusters.standard_error
+    mean, error, scale = clusters.mean, clusters.error, clusters.scale
     if not error > 0.0:
         p = math.nan if math.isnan(error) else float(mean == 0.0)
-        return Bootstrap(error, (mean - error, mean + error), size, replicates, seed), p
-    rest = clusters.sums - mean * clusters.weights  # around 0, so that squares keep their digits
+        reach = scale * (mean - error), scale * (mean + error)
+        return Bootstrap(scale * error, reach, size, replicates, seed), p
+    rest = clusters.rest
     columns = np.stack(
         [rest, clusters.weights, rest * rest, rest * clusters.weights, clusters.weights**2]
     )
@@ -144,16 +160,17 @@ def bootstrap(clusters: Clusters, replicates: int, seed: int) -> tuple[Bootstrap
     for replicate in range(replicates):
         counts = np.bincount(rng.integers(0, size, size), minlength=size)
         drawn[replicate] = columns @ counts
-    shifts = drawn[:, 0] / drawn[:, 1]
-    squares = drawn[:, 2] - 2.0 * shifts * drawn[:, 3] + shifts * shifts * drawn[:, 4]
-    errors = np.sqrt(size / (size - 1) * np.maximum(squares, 0.0)) / drawn[:, 1]
-    with np.errstate(divide="ignore", invalid="ignore"):  # a draw of one cluster alone
+    # a draw of clusters without weight beside the others, or of one cluster alone
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shifts = drawn[:, 0] / drawn[:, 1]
+        squares = drawn[:, 2] - 2.0 * shifts * drawn[:, 3] + shifts * shifts * drawn[:, 4]
+        errors = np.sqrt(size / (size - 1) * np.maximum(squares, 0.0)) / drawn[:, 1]
         scores = shifts / errors
     scores = scores[~np.isnan(scores)]
     # outwards, not between two scores: a draw of one cluster alone may make them infinite
     low = np.quantile(scores, LEVELS[0], method="lower")
     high = np.quantile(scores, LEVELS[1], method="higher")
     beyond = int(np.count_nonzero(np.abs(scores) >= abs(mean / error)))
-    reach = mean - float(high) * error, mean - float(low) * error
-    found = Bootstrap(error, reach, size, replicates, seed)
+    reach = scale * (mean - float(high) * error), scale * (mean - float(low) * error)
+    found = Bootstrap(scale * error, reach, size, replicates, seed)
     return found, (1 + beyond) / (1 + replicates)

@@ -27,7 +27,9 @@ def isotonic(confidences: Array, right: npt.NDArray[np.bool_], weights: Array | 
     from scipy.optimize import isotonic_regression
 
     values, codes = np.unique(confidences, return_inverse=True)  # equal ones are recalibrated alike
-    ones = np.ones(confidences.size) if weights is None else weights / weights.max()
+    ones = np.ones(confidences.size)
+    if weights is not None:  # one that vanishes beside the largest still has its place
+        ones = np.maximum(weights / weights.max(), np.finfo(np.float64).tiny)
     total, correct = np.zeros((2, values.size))
     np.add.at(total, codes, ones)
     np.add.at(correct, codes, ones * right)

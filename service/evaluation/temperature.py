@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from service.evaluation.pieces import Array
-from service.numerics import soft_cross_entropy, softmax
+from service.numerics import ExactSum, soft_cross_entropy, softmax
 
 LARGEST = 2.0**20
 STEPS = 200
+FURTHEST = -1e145
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ def fit_temperature(
     """
     truth = truth if weights is None else truth * weights[:, None]
     masses = truth.sum(axis=1)
-    centred = logits - logits.max(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        # Further below the largest a class is impossible at every T; squares do not overflow.
+        centred = np.maximum(logits - logits.max(axis=1, keepdims=True), FURTHEST)
     aim = float((truth * centred).sum())
 
     def slope_and_curvature(b: float) -> tuple[float, float]:
@@ -64,7 +67,7 @@ def fit_temperature(
 
     def loss(temperature: float) -> float:
         losses, _ = soft_cross_entropy(logits, truth, temperature=temperature)
-        return math.fsum(losses.tolist()) / float(masses.sum())
+        return ExactSum.of(losses).ratio(ExactSum.of(masses))
 
     low, high, b = 1.0 / LARGEST, LARGEST, 1.0
     for end in (low, high):

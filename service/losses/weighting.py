@@ -32,7 +32,7 @@ def weighting_of(
         for selection in selections(rows, kept):
             shares, sums = _target_shares(scorer, scorer.targets, selection)
             deviation = max(deviation, float(np.abs(sums - 1.0).max(initial=0.0)))
-            weights[selection] = shares if samples is None else samples[selection] * shares
+            weights[selection] = _product(None if samples is None else samples[selection], shares)
             multiples[selection] = scorer.uniform(selection)
     else:
         if per_class is not None and scorer.labels is not None:

@@ -69,7 +69,8 @@ def _spelled_mapping(value: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _spelled_sequence(value: list[Any] | tuple[Any, ...]) -> Any:
     if _AS_THEY_ARE.issuperset(map(type, value)):
-        return value  # a hundred thousand names are not looked at one by one
+        # a hundred thousand names are not looked at one by one; orjson takes no kinds of tuples
+        return value if value.__class__ in (list, tuple) else list(value)
     return [_spelled(item) for item in value]
 
 

@@ -71,6 +71,12 @@ def test_a_version_abstains_as_its_model_does(caller: Any) -> None:
     assert caller.post("/v1/models/iris/versions/1/predict", body).json() == whole
 
 
+def test_no_rows_have_no_sets(caller: Any) -> None:
+    body = {"inputs": [], "abstain": {"method": "lac", "coverage": 0.9}}
+    found = caller.post("/v1/models/iris/predict", body).json()
+    assert (found["prediction_sets"], found["abstained"]) == ([], [])
+
+
 def test_sets_are_booleans_by_class_in_a_tensor_file(caller: Any) -> None:
     rows = classifier.load_dataset("iris").inputs[40:110]
     metadata = {"request": '{"abstain": {"method": "lac", "coverage": 0.99}}'}

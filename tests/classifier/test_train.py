@@ -262,6 +262,16 @@ def test_options_that_mean_nothing_are_refused(changes, pointer):
         ({"classes": (0, 1, 2)}, "/labels", Code.EMPTY_REDUCTION),
         ({"classes": (0, 2)}, "/labels/1", Code.UNKNOWN_LABEL),
         ({"labels": np.array([0, 1, 0])}, "/labels", Code.SHAPE_MISMATCH),
+        (
+            {
+                "inputs": np.empty((0, 1)),
+                "labels": np.array([], int),
+                "classes": (0, 1),
+                "options": Options(test_fraction=0.5),
+            },
+            "/labels",
+            Code.EMPTY_REDUCTION,
+        ),
         ({"options": Options(reference_class=7)}, "/options/reference_class", Code.UNKNOWN_LABEL),
         (
             {"options": Options(class_weights={"9": 1.0})},
@@ -281,6 +291,13 @@ def test_data_that_mean_nothing_are_refused(changes, pointer, code):
     with pytest.raises(InvalidInput) as caught:
         train(call.pop("inputs"), call.pop("labels"), **call)
     assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [(pointer, code)]
+
+
+def test_a_class_of_vanishing_weight_still_has_a_prior():
+    inputs, labels = drawn(rows=60, classes=2)
+    weights = np.where(labels == 0, 1e70, 1e-300)
+    found = train(inputs, labels, sample_weights=weights, options=Options(validation_fraction=0.2))
+    assert [part.prior_baseline for part in found.parts.values()] == [0.0, 0.0]
 
 
 def test_a_start_must_fit():

@@ -8,6 +8,7 @@ from scipy import optimize, stats
 
 from service.errors import Code, InvalidInput
 from service.evaluation import evaluate
+from service.evaluation.bootstrap import Clusters, bootstrap
 from service.evaluation.isotonic import isotonic
 
 
@@ -176,3 +177,27 @@ def test_the_exact_ranking_does_not_depend_on_weights_of_one_or_rows_of_weight_z
     weighed = evaluate(logits=z, labels=labels, sample_weights=weights, include=["ranking"])
     assert alone.ranking == weighed.ranking
     assert evaluate(logits=z, labels=labels).ranking is None
+
+
+def test_weights_that_vanish_beside_others_keep_their_place():
+    z = np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]])
+    weights, labels = np.array([8e307, 5e-324, 8e307]), np.array([1, 0, 1])
+    found = evaluate(logits=z, labels=labels, sample_weights=weights, include=["isotonic"])
+    assert found.isotonic.brier.score == pytest.approx(0.5 * (0.26894142**2 + 0.04742587**2))
+    assert sum(block.count for block in found.isotonic.curve) == 3
+
+
+@pytest.mark.parametrize("scale", [2.0**1000, 2.0**-1000])
+def test_the_bootstrap_is_the_same_at_any_scale_of_the_losses(scale):
+    values = np.array([1.0, 3.0, 2.0, 7.0, 1.5])
+    plain, p = bootstrap(Clusters.of(values, None, None), 200, 1)
+    found, same = bootstrap(Clusters.of(values * scale, None, None), 200, 1)
+    assert same == p
+    assert found.standard_error == plain.standard_error * scale
+    assert found.interval == tuple(end * scale for end in plain.interval)
+
+
+def test_losses_near_the_end_of_float64_have_a_bootstrap():
+    z, labels = np.array([[0.0, 1.7e308], [0.0, 1.0], [1.6e308, 0.0]]), np.array([0, 1, 1])
+    found = evaluate(logits=z, labels=labels, include=["bootstrap"]).bootstrap
+    assert 1e307 < found.standard_error < 1.7e308

@@ -62,3 +62,20 @@ def test_logits_that_are_always_right_or_useless_meet_a_bound():
 def test_equal_logits_gain_nothing():
     found = fit_temperature(np.zeros((3, 2)), np.eye(2)[[0, 1, 1]])
     assert found.before == found.after == pytest.approx(math.log(2), rel=1e-15)
+
+
+def test_logits_at_the_ends_of_float64_have_a_temperature():
+    z = np.array([[1.7e308, -1.7e308], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [3e307, 0.0]])
+    wrong = fit_temperature(z, np.eye(2)[[1, 1, 1, 1, 1]])
+    assert (wrong.temperature, wrong.before, wrong.bounded) == (2.0**20, math.inf, True)
+    # right wherever it is sure; of the others 2 of 3
+    found = fit_temperature(z, np.eye(2)[[0, 1, 1, 1, 0]])
+    assert found.temperature == pytest.approx(1 / math.log(2), rel=1e-9)
+    assert found.after == pytest.approx((3 * math.log(3) - 2 * math.log(2)) / 5, rel=1e-14)
+
+
+def test_losses_that_overflow_together_have_a_mean():
+    z = np.array([[1e308, 0.0], [1e308, 0.0], [1e308, 0.0]])
+    found = fit_temperature(z, np.eye(2)[[1, 1, 1]])
+    assert (found.before, found.temperature) == (1e308, 2.0**20)
+    assert found.after == pytest.approx(1e308 / 2**20)

@@ -242,6 +242,15 @@ class TestOverflow:
             sample_weights=weights,
         ) == [("", Code.WEIGHT_OVERFLOW)]
 
+    def test_a_weight_of_soft_targets_beyond_float64_is_refused(self) -> None:
+        assert faults(
+            cross_entropy,
+            logits=np.zeros((1, 2)),
+            targets=array([[0.5, 0.5]]),
+            class_weights=array([1e200, 1e200]),
+            sample_weights=array([1e200]),
+        ) == [("", Code.WEIGHT_OVERFLOW)]
+
     def test_answers_of_a_small_dtype_overflow_quietly(self) -> None:
         half = softmax(array([65504, -65504], np.float16), log=True)
         assert half.dtype == np.float16
