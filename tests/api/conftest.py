@@ -1,10 +1,8 @@
 """A real server in a process of its own, and a client that holds every answer to its schema."""
 
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,8 +16,8 @@ from jsonschema import Draft202012Validator
 
 from service.app import create_app
 from service.settings import Settings
+from tests.process import started
 
-ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 # Sent in every kind of bad place: whatever repeats it would repeat a user's data.
 SECRET = "s3cr3t-d1e5b7-do-not-repeat"
@@ -80,25 +78,10 @@ class Server:
 
 @contextmanager
 def _running(log: Path, settings: dict[str, str]) -> Iterator[Server]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("XENT_")}
-    own = {"XENT_PORT": "0", "XENT_DATA_DIR": f"{log}-data"}
-    own["XENT_ALLOWED_HOSTS"] = "x"  # as requests of these tests have it
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service"],
-            env={**inherited, **own, **settings},
-            cwd=ROOT,
-            stderr=stream,
-            stdout=stream,
-            start_new_session=True,
-        )
-        try:
-            port = int(settings["XENT_PORT"]) if "XENT_PORT" in settings else None
-            yield Server(process, log, settings.get("XENT_HOST", "127.0.0.1"), port)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    hosts = {"XENT_ALLOWED_HOSTS": "x"}  # as requests of these tests have it
+    with started(log, **{**hosts, **settings}) as process:
+        port = int(settings["XENT_PORT"]) if "XENT_PORT" in settings else None
+        yield Server(process, log, settings.get("XENT_HOST", "127.0.0.1"), port)
 
 
 Serve = Callable[..., AbstractContextManager[Server]]

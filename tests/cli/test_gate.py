@@ -6,21 +6,15 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from click.testing import CliRunner
 from pyarrow import parquet
 
 from service import classifier, evaluation
 from service.classifier import load_dataset
-from service.cli import main
 from service.wire import arrow, dump_json, text
 
+from .conftest import run
+
 IRIS = load_dataset("iris")
-
-
-def run(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def predictions(path, classes, probabilities, labels):

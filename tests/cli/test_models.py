@@ -10,16 +10,16 @@ from hashlib import sha256
 import numpy as np
 import pyarrow
 import pytest
-from click.testing import CliRunner
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from service import classifier
 from service.classifier import Options, load_dataset, read_model
-from service.cli import main
 from service.cli.progress import Progress
 from service.cli.training import _moved
 from service.cli.training import train as train_command
+
+from .conftest import run
 
 IRIS = load_dataset("iris")
 SPECIES = np.array(IRIS.classes)[IRIS.labels]
@@ -35,12 +35,6 @@ def data(tmp_path):
     path = tmp_path / "iris.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-def run(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def test_training_gives_the_bits_of_the_function_and_shows_the_baselines_first(data, tmp_path):

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.process import started
+
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "127.0.0.1:8000"
 TOLERANCE = 1e-12
@@ -106,20 +108,8 @@ def _one_line(text: str) -> str:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a server listens that was started by the command of `make run`, on a free port."""
     log = tmp_path_factory.mktemp("server") / "log"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("XENT_")}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service"],
-            cwd=ROOT,
-            env={**environment, "XENT_PORT": "0", "XENT_DATA_DIR": f"{log}-data"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    with started(log) as process:
         yield _listening(process, log)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def _listening(process: subprocess.Popen[bytes], log: Path) -> str:

@@ -8,8 +8,16 @@ import mpmath
 import pytest
 from mpmath import mp, mpf
 
+from service.errors import Code, InvalidInput
+
 DIGITS = 80
 Row = list[Any]
+
+
+def faults(function: Any, /, **arguments: Any) -> list[tuple[str, Code]]:
+    with pytest.raises(InvalidInput) as caught:
+        function(**arguments)
+    return [(fault.pointer, fault.code) for fault in caught.value.faults]
 
 
 def exact(x: Any) -> Any:

@@ -18,17 +18,13 @@ from service.losses import (
     softmax,
 )
 
+from .conftest import faults
+
 INF, NAN = math.inf, math.nan
 
 
 def array(values: Any, dtype: Any = np.float64) -> np.ndarray:
     return np.array(values, dtype=dtype)
-
-
-def faults(function: Any, /, **arguments: Any) -> list[tuple[str, Code]]:
-    with pytest.raises(InvalidInput) as caught:
-        function(**arguments)
-    return [(fault.pointer, fault.code) for fault in caught.value.faults]
 
 
 class TestImpossibleAndCertainClasses:

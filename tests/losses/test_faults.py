@@ -10,14 +10,10 @@ from service.errors import Code, InvalidInput
 from service.losses import binary_cross_entropy, cross_entropy, explain, sigmoid, softmax
 from service.wire import labels_from
 
+from .conftest import faults
+
 ZEROS = np.zeros((2, 3))
 ZERO_LABELS = np.zeros(2, int)
-
-
-def faults(function: Any, **arguments: Any) -> list[tuple[str, Code]]:
-    with pytest.raises(InvalidInput) as caught:
-        function(**arguments)
-    return [(fault.pointer, fault.code) for fault in caught.value.faults]
 
 
 class TestLabels:

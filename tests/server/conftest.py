@@ -1,11 +1,9 @@
 """Servers in processes of their own, spoken to through plain sockets."""
 
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.api.protocol import Protocol
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.process import started
 
 
 @dataclass(frozen=True)
@@ -169,27 +166,11 @@ def read_all(connection: socket.socket) -> bytes:
 
 @contextmanager
 def _running(log: Path, settings: dict[str, str]) -> Iterator[Server]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("XENT_")}
-    own = {"XENT_PORT": "0", "XENT_DATA_DIR": f"{log}-data", "XENT_DRAIN_SECONDS": "0"}
-    own["XENT_ALLOWED_HOSTS"] = "x"  # as requests of these tests have it
-    environment = {**inherited, **own, **settings}
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service"],
-            env=environment,
-            cwd=ROOT,
-            stderr=stream,
-            stdout=stream,
-            start_new_session=True,
-        )
-        try:
-            server = Server(process, log)
-            server.await_workers(int(settings.get("XENT_WORKERS", "1")))
-            yield server
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    hosts = {"XENT_ALLOWED_HOSTS": "x"}  # as requests of these tests have it
+    with started(log, **{"XENT_DRAIN_SECONDS": "0", **hosts, **settings}) as process:
+        server = Server(process, log)
+        server.await_workers(int(settings.get("XENT_WORKERS", "1")))
+        yield server
 
 
 Serve = Callable[..., AbstractContextManager[Server]]

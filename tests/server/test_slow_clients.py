@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 HEADERS, BODY = 0.5, 0.8
-SLOWEST = 16 * 1024
 LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /v1/softmax HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
