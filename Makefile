@@ -50,7 +50,7 @@ test-slow: $(VENV)/.dev ## run the tests that take long, each of which has a sma
 test-peers: $(PEERS)/.peers ## compare with PyTorch, scikit-learn and Keras, in an environment of their own
 	KERAS_BACKEND=torch $(PEERS)/bin/python -m pytest -m peers $(ARGS)
 
-hostile: $(VENV)/.dev ## attack a server for a quarter of an hour: docs/hostile.md
+hostile: $(VENV)/.dev ## attack servers and stores for two hours and more: docs/hostile.md
 	$(BIN)/python -m pytest -s -m hostile tests/hostile tests/registry tests/server $(ARGS)
 
 coverage: ## run the tests with branch coverage and write the lines they missed to htmlcov/
