@@ -21,6 +21,8 @@ PREFIX = "xent_"  # for scanners of leaked secrets
 ID_LENGTH = 10
 SECRET_LENGTH = 43  # 256 bits
 CHECK_LENGTH = 6  # 32 bits
+LAST = 253_402_300_799
+"""The last second of the year 9999, the last one that RFC 3339 can write."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@/-]{0,62}")
 """What people may call a key."""
 _TOKEN = re.compile(
@@ -76,11 +78,14 @@ def new_key(
         rows_per_minute: that these may have.
 
     Raises:
-        InvalidInput: it would have ended before it was made.
+        InvalidInput: it would have ended before it was made, or ends when no date can be written.
     """
     token, created = new_token(), int(time.time())
     if expires is not None and expires <= created:
         text = "expires lies in the past: the key would never be in force"
+        raise InvalidInput.at("/expires", Code.INVALID_OPTION, text)
+    if expires is not None and expires > LAST:
+        text = "expires lies beyond the year 9999; without it the key never ends"
         raise InvalidInput.at("/expires", Code.INVALID_OPTION, text)
     key = Key(
         id=id_of(token),

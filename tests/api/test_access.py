@@ -470,6 +470,28 @@ class TestMaking:
         assert answer.status_code == 201  # the same Idempotency-Key: the refusal left it free
         assert len(client.get("/v1/keys", headers=headers).json()["keys"]) == 2
 
+    @pytest.mark.parametrize(
+        ("end", "status"),
+        [
+            ("9999-12-31T23:59:59Z", 201),
+            ("9999-12-31T23:59:59.999999Z", 201),
+            ("9999-12-31T23:59:59-00:01", 422),
+            ("9999-12-31T23:59:59-23:59", 422),
+        ],
+    )
+    def test_an_end_is_in_a_year_that_can_be_written(
+        self, made: tuple[TestClient, dict[str, str]], end: str, status: int
+    ) -> None:
+        client, headers = made
+        answer = client.post("/v1/keys", json=self.ASKED | {"expires": end}, headers=headers)
+        assert answer.status_code == status
+        told = client.get("/v1/keys", headers=headers)
+        assert told.status_code == 200
+        if status == 201:
+            assert told.json()["keys"][-1]["expires"] == "9999-12-31T23:59:59Z"
+        else:
+            assert answer.json()["errors"][0]["pointer"] == "/expires"
+
 
 def test_of_a_run_with_keys_nothing_that_was_written_holds_one(serve: Any, tmp_path: Path) -> None:
     """The log at its most talkative, the answers, the metrics and every file of the store."""

@@ -43,7 +43,8 @@ def add_keys(router: APIRouter, keys: Keys, store: Store) -> None:
         Idempotency-Key, the request makes no second key and is refused with 409: the text is kept
         nowhere. The refusal names the key, to be revoked if the first answer was lost.
         """
-        expires = None if body.expires is None else int(body.expires.timestamp())
+        end = body.expires  # whole seconds first: the fraction of one may round it up
+        expires = None if end is None else int(end.replace(microsecond=0).timestamp())
         given = body.arguments() | {"expires": expires}
         made: list[tuple[Key, str]] = []
 
