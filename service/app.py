@@ -96,11 +96,13 @@ def create_app(
         await run_sync(registry.start)
         sweeping = asyncio.create_task(sweep(registry.store))
         await run_sync(keys.start)
+        evaluations.running.start()
         authorizer.announce()
         yield {"settings": settings, "metrics": metrics}  # for the connections
         sweeping.cancel()
         app.state.beside.end()
         app.state.training.end()
+        await run_sync(evaluations.running.end)
         await run_sync(keys.end)
         await run_sync(registry.end)
 

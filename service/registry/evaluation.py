@@ -104,12 +104,14 @@ class Batch:
     """Rows of a running evaluation, ready to be stored.
 
     Attributes:
-        state: as bytes.
+        rows: what has seen them, which is merged with others once it is stored.
+        state: the same as bytes.
         values: of the columns of slices.
         count: rows that enter.
         ignored: rows of weight 0.
     """
 
+    rows: State
     state: bytes
     values: Mapping[str, list[Value]]
     count: int
@@ -119,7 +121,7 @@ class Batch:
     def of(cls, state: State) -> "Batch":
         """The batch of the rows that a state has seen."""
         values = {name: list(slices.values) for name, slices in state.slices.items()}
-        return cls(state.to_bytes(), values, state.count, state.ignored)
+        return cls(state, state.to_bytes(), values, state.count, state.ignored)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,13 +154,15 @@ def parts_of(connection: Connection, id: str, known: Collection[str] = ()) -> li
     return [Part(row.id, row.batches, bytes(row.state)) for row in found]
 
 
-def replace_parts(connection: Connection, id: str, old: Sequence[Part], new: Part) -> None:
+def replace_parts(connection: Connection, id: str, old: Sequence[Part], new: Part) -> bool:
     """Puts one part in the place of others, unless another process has done so before."""
     chosen = (parts.c.evaluation == id) & parts.c.id.in_([part.id for part in old])
     left = connection.execute(select(func.count()).select_from(parts).where(chosen)).scalar_one()
-    if left == len(old):
-        connection.execute(delete(parts).where(chosen))
-        add_part(connection, id, new)
+    if left != len(old):
+        return False
+    connection.execute(delete(parts).where(chosen))
+    add_part(connection, id, new)
+    return True
 
 
 def set_slices(connection: Connection, id: str, slices: str) -> None:

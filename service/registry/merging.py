@@ -90,20 +90,31 @@ class Merging:
         if known is None or len(parts) < 2:
             return
         folded = whole(parts, known.state)
+        self._keep(id, known)  # whoever reads meanwhile need not add all up again
         with self._store.writing() as connection:
             queries.lock(connection, id)
-            queries.replace_parts(connection, id, parts, folded)
-        known.parts, known.size = {folded.id}, len(folded.state)
-        self._keep(id, known)
+            replaced = queries.replace_parts(connection, id, parts, folded)
+        if replaced:
+            self._replace(id, {part.id for part in parts}, folded)
 
-    def add(self, id: str, part: Part, *, first: bool) -> None:
-        """Merges a part that was just stored, if those before it are in memory."""
+    def add(self, id: str, part: Part, rows: State, *, first: bool) -> None:
+        """Merges a part that was just stored, if those before it are in memory.
+
+        Args:
+            id: of the evaluation.
+            part: that was stored.
+            rows: its state, which is given away.
+            first: whether there is none before it.
+        """
         with suppress(XentError):  # whoever reads it is told
-            known = Merged.of([part]) if first else self._take(id)
+            known = None if first else self._take(id)
             if known is not None:
-                if not first:
-                    known.add([part])
-                self._keep(id, known)
+                known.state.merge(rows)
+                known.parts.add(part.id)
+                known.size += len(part.state)
+            elif first:
+                known = Merged(rows, {part.id}, len(part.state))
+            self._keep(id, known)
 
     def forget(self, id: str) -> None:
         """Of an evaluation that takes no more batches."""
@@ -121,6 +132,13 @@ class Merging:
                 # another process has put them into one
                 known, parts = None, queries.parts_of(connection, id)
             return queries.find(connection, id), parts, known
+
+    def _replace(self, id: str, old: set[str], folded: Part) -> None:
+        with self._lock:
+            known = self._kept.get(id)
+            if known is not None and known.parts >= old:
+                known.parts = known.parts - old | {folded.id}
+                known.size = len(folded.state)
 
     def _take(self, id: str) -> Merged | None:
         with self._lock:

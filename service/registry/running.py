@@ -20,6 +20,7 @@ from service.registry.evaluation import (
 )
 from service.registry.merging import Merging
 from service.registry.parts import Part, merged, report_of, whole
+from service.registry.repeated import Repeated
 from service.registry.store import Store
 
 if TYPE_CHECKING:
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 
 FOLD = 64
 """With this many parts, they are put into one: reading an evaluation costs no more than that."""
+FOLD_SECONDS = 1.0
+"""How soon that is done, once it was started."""
 
 
 class Running:
     """The evaluations that take batches; may be used by several threads, processes and machines.
+
+    Once started, it puts parts together in a thread of its own: who pushes does not wait for it.
 
     Args:
         store: where they last.
@@ -45,6 +50,18 @@ class Running:
         self._max_open = max_open
         self._max_bytes = max_bytes
         self._options: dict[str, Options] = {}
+        self._due: set[str] = set()  # evaluations of many parts
+        self._folding: Repeated | None = None
+
+    def start(self) -> None:
+        """From now on puts parts together aside."""
+        self._folding = Repeated(self.fold, FOLD_SECONDS, "folding")
+        self._folding.start()
+
+    def end(self) -> None:
+        """Does so no more; what is due then is left to whoever pushes, reads or closes later."""
+        if self._folding is not None:
+            self._folding.end()
 
     def open(self, connection: "Connection", facts: Facts, options: Options) -> Evaluation:
         """Begins an evaluation that takes batches, in a transaction of the caller's.
@@ -147,11 +164,19 @@ class Running:
                 )
                 raise TooLarge(Code.EVALUATION_TOO_LARGE, text)
             self._merging.fold(id)  # in one, the parts take less
-        self._merging.add(id, part, first=count == 0)
+        self._merging.add(id, part, batch.rows, first=count == 0)
         if count > 0 and count % FOLD == 0:  # of all who push, one process does it
-            with suppress(XentError):  # the batch is counted; a later one folds
-                self._merging.fold(id)
+            self._due.add(id)
+            if self._folding is None:
+                self.fold()
         return pushed
+
+    def fold(self) -> None:
+        """Puts the parts of each evaluation into one where there are many."""
+        for id in tuple(self._due):
+            self._due.discard(id)
+            with suppress(XentError):  # all is counted as it is; a later batch makes it due again
+                self._merging.fold(id)
 
     def close(self, id: str) -> None:
         """Takes no more batches and keeps the report; of a closed one nothing changes.

@@ -14,7 +14,7 @@ from service.registry import running as room
 
 ROWS = 3
 OPTIONS = Options.of(class_count=2, worst=3)
-room.FOLD = 8  # so that many are killed while they fold
+room.FOLD, room.FOLD_SECONDS = 8, 0.01  # so that many are killed while they fold
 
 
 def rows(turn: int, turns: int = 1) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def rows(turn: int, turns: int = 1) -> dict[str, Any]:
 def main(url: str, name: str, count: int) -> None:
     store = Store(url)
     evaluations = Evaluations(store, 10, 10**6)
+    evaluations.running.start()
     page = evaluations.page(None, 1)
     if page.evaluations:
         id = page.evaluations[0].id
@@ -39,6 +40,7 @@ def main(url: str, name: str, count: int) -> None:
         batch = Batch.of(OPTIONS.score(str(turn), **rows(turn)))
         if not evaluations.running.push(id, str(turn), str(turn), batch).repeated:
             print("batch", turn, id, flush=True)  # noqa: T201
+    evaluations.running.end()
     store.end()
 
 

@@ -1,8 +1,10 @@
 """Evaluations in both databases: kept, paged through, filled by many, counted once."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -200,6 +202,53 @@ class TestRunning:
         two[1].running.close(id)
         assert two[0].find(id).report == found.report
         assert len(two[0]._read(id)[1]) == 1
+
+    def test_who_pushes_and_reads_does_not_wait_until_parts_are_put_together(
+        self, make: Callable[..., Evaluations], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(room, "FOLD", 4)
+        monkeypatch.setattr(room, "FOLD_SECONDS", 0.01)
+        one, other = make(), make()
+        id = open_one(one)
+        begun, go_on = Event(), Event()
+        put_together = one._merging.fold
+
+        def slow(id: str) -> None:
+            begun.set()
+            assert go_on.wait(10)
+            put_together(id)
+
+        monkeypatch.setattr(one._merging, "fold", slow)
+        one.running.start()
+        try:
+            for number in range(5):
+                push(one, id, number)
+            assert begun.wait(10)
+            for number in range(5, 10):
+                push(one, id, number)
+                assert one.find(id).report == whole(3 * number + 3)
+            assert len(other._read(id)[1]) == 10
+            go_on.set()
+            while len(other._read(id)[1]) > 2:
+                time.sleep(0.01)
+            push(one, id, 10)
+            assert [e.find(id).report for e in (one, other)] == [whole(33), whole(33)]
+        finally:
+            go_on.set()
+            one.running.end()
+
+    def test_what_is_due_when_a_process_ends_is_left_as_it_is(
+        self, make: Callable[..., Evaluations], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(room, "FOLD", 4)
+        one = make()
+        one.running.start()
+        id = open_one(one)
+        for number in range(6):
+            push(one, id, number)
+        one.running.end()
+        found = make().find(id)
+        assert (found.report, found.batches) == (whole(18), 6)
 
     def test_a_reader_merges_what_is_new(
         self, make: Callable[..., Evaluations], monkeypatch: pytest.MonkeyPatch
