@@ -485,12 +485,9 @@ class TestMaking:
         client, headers = made
         answer = client.post("/v1/keys", json=self.ASKED | {"expires": end}, headers=headers)
         assert answer.status_code == status
-        told = client.get("/v1/keys", headers=headers)
-        assert told.status_code == 200
-        if status == 201:
-            assert told.json()["keys"][-1]["expires"] == "9999-12-31T23:59:59Z"
-        else:
-            assert answer.json()["errors"][0]["pointer"] == "/expires"
+        told = client.get("/v1/keys", headers=headers).json()["keys"]
+        ends = {key["expires"] for key in told if "expires" in key}
+        assert ends == ({"9999-12-31T23:59:59Z"} if status == 201 else set())
 
 
 def test_of_a_run_with_keys_nothing_that_was_written_holds_one(serve: Any, tmp_path: Path) -> None:
