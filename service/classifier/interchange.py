@@ -11,7 +11,7 @@ import numpy.typing as npt
 from service.classifier.model import Model
 from service.classifier.prediction import Label
 from service.classifier.rows import Array
-from service.errors import Code, Fault, InvalidInput, MalformedBody
+from service.errors import MAX_NAME, Code, Fault, InvalidInput, MalformedBody
 from service.wire import dump_json, labels_from, numbers_from, parse_object
 from service.wire.tensorfile import FLOATS, Tensor, check_layout, read_file, write_file
 
@@ -89,7 +89,7 @@ def model_from_json(body: bytes, *, name: str = "model", version: int = 1) -> Mo
     for member, value in given.items():
         known = ours.get(member, member)
         if known not in MEMBERS:
-            detail = f"{member[:64]} is none of {', '.join(MEMBERS)}"
+            detail = f"{member[:MAX_NAME]} is none of {', '.join(MEMBERS)}"
             raise InvalidInput.at("", Code.UNKNOWN_MEMBER, detail)
         if known in members:
             detail = f"{known} is given twice: also as {MEMBERS[known]}"
@@ -162,7 +162,7 @@ def model_from_torch(
         raise InvalidInput.at("", Code.UNKNOWN_MEMBER, detail)
     for entry, tensor in tensors.items():
         if tensor.dtype not in FLOATS:
-            detail = f"{entry[:64]} must be of {', '.join(FLOATS)}"
+            detail = f"{entry[:MAX_NAME]} must be of {', '.join(FLOATS)}"
             raise InvalidInput.at("", Code.UNSUPPORTED_DTYPE, detail)
     check_layout(list(tensors.values()), len(buffer))
     weight = tensors[f"{prefixes[0]}weight"].numbers(buffer).astype(np.float64, copy=False)

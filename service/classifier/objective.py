@@ -51,6 +51,8 @@ class Objective:
         targets: t, shape (N, K), >= 0, of any row sums above 0; class weights multiplied in.
         intercept: whether the last parameter of every class is an intercept.
         threads: how many work at the same time; changes no bit.
+        penalty: l2 of every parameter of a class, 0 of the intercept, shape (C,).
+        masses: w_i sum_c t_ic, shape (N,).
     """
 
     inputs: Array

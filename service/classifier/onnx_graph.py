@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from service.classifier.prediction import Label
 from service.classifier.rows import Array
-from service.errors import Code, InvalidInput, MalformedBody
+from service.errors import MAX_NAME, Code, InvalidInput, MalformedBody
 
 PASSES = ("Cast", "Identity", "ZipMap", "Reshape", "Flatten")
 
@@ -65,7 +65,7 @@ class Reader:
             entry.name: self.onnx.helper.get_attribute_value(entry) for entry in node.attribute
         }
         if node.domain not in ("", "ai.onnx", "ai.onnx.ml"):
-            raise refused(f"operators of the domain {node.domain[:64]} are not known")
+            raise refused(f"operators of the domain {node.domain[:MAX_NAME]} are not known")
         if operator == "Constant":
             if set(attributes) != {"value"}:
                 raise refused("Constant must hold a tensor")
@@ -85,7 +85,7 @@ class Reader:
             self.classes = _labels(self.constants[names].reshape(-1).tolist())
             self.values[node.output[0]] = "label"
         else:
-            raise refused(f"{operator[:64]} is no operator of a linear classifier")
+            raise refused(f"{operator[:MAX_NAME]} is no operator of a linear classifier")
 
     def _pass(self, operator: str, node: Any, attributes: dict[str, Any]) -> None:
         """Operators that change no value, but in type or form."""
@@ -186,7 +186,7 @@ class Reader:
     def _input_of(self, node: Any) -> str:
         kind = self.values.get(node.input[0]) if node.input else None
         if kind is None:
-            raise refused(f"the input of {node.op_type[:64]} is not computed before it")
+            raise refused(f"the input of {node.op_type[:MAX_NAME]} is not computed before it")
         return kind
 
     def _numbers(self, name: str, operator: str) -> Array:
@@ -198,7 +198,7 @@ class Reader:
     def _array(self, tensor: Any) -> npt.NDArray[Any]:
         """The cells of a tensor, once it holds as many as it says."""
         kinds = self.onnx.TensorProto
-        where = f"the tensor {tensor.name[:64]}"
+        where = f"the tensor {tensor.name[:MAX_NAME]}"
         if tensor.data_location == kinds.EXTERNAL or tensor.external_data:
             raise refused(f"{where} lies in another file")
         count = math.prod(tensor.dims) if all(size >= 0 for size in tensor.dims) else -1

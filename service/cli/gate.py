@@ -23,7 +23,7 @@ from service.cli.options import (
 )
 from service.cli.predictions import Columns, Predictions, Rows
 from service.cli.progress import Progress, progress
-from service.errors import Code, InvalidInput
+from service.errors import MAX_NAME, Code, InvalidInput
 from service.evaluation import Pairs, Policies, score
 from service.evaluation.intake import bad_rows, rows_of
 from service.evaluation.rows import ScoredRows
@@ -169,7 +169,7 @@ def _add_rows(pairs: Pairs, before: Side, after: Side, label: str, done: Progres
         wrong = np.flatnonzero(rows["labels"] != others["labels"])
         if wrong.size:
             row = done.rows + int(wrong[0])
-            text = f"row {row}, column {label[:64]}, differs between the files"
+            text = f"row {row}, column {label[:MAX_NAME]}, differs between the files"
             raise InvalidInput.at(f"/rows/{row}", Code.SHAPE_MISMATCH, text)
         pairs.add(baseline, candidate)
         done.rows, done.share = before.row, (before.share + after.share) / 2.0

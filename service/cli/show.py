@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.classifier import Model, Prediction, Trained
-from service.errors import Code, InvalidInput
+from service.errors import MAX_NAME, Code, InvalidInput
 from service.evaluation import Comparison, Difference, Report
 from service.evaluation.pictures import words
 from service.wire import dump_json
@@ -130,7 +130,7 @@ def predictions(found: Prediction, kept: Mapping[str, Sequence[str]]) -> str:
     ours = ["predicted", *extra, *(f"p_{label}" for label in found.classes)]
     for name in kept:
         if name in ours:
-            detail = f"the column {name[:64]} cannot be kept: the answer has one of that name"
+            detail = f"the column {name[:MAX_NAME]} cannot be kept: the answer has one of that name"
             raise InvalidInput.at("/columns", Code.CONFLICTING_MEMBERS, detail)
     writer.writerow([*kept, *ours])
     columns = list(kept.values())

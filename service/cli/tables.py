@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from service import classifier
 from service.classifier import Label, Model
-from service.errors import Code, InvalidInput, NotFound
+from service.errors import MAX_NAME, Code, InvalidInput, NotFound
 from service.settings import Settings
 from service.wire import Table, parse_csv, parse_parquet
 
@@ -55,7 +55,7 @@ def labels_of(texts: Sequence[str], classes: Sequence[Label], column: str) -> np
     indices = {str(label): index for index, label in enumerate(classes)}
     for row, text in enumerate(texts):
         if text not in indices:
-            detail = f"row {row}, column {column[:64]}, is none of the {len(classes)} classes"
+            detail = f"row {row}, column {column[:MAX_NAME]}, is none of the {len(classes)} classes"
             raise InvalidInput.at(f"/rows/{row}", Code.UNKNOWN_LABEL, detail)
     return np.array([indices[text] for text in texts], dtype=np.int64)
 

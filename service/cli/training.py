@@ -24,7 +24,7 @@ from service.cli.options import (
 )
 from service.cli.progress import Progress, progress
 from service.cli.tables import read_table
-from service.errors import Code, InvalidInput
+from service.errors import MAX_NAME, Code, InvalidInput
 from service.wire import dump_json, label_names
 
 NOT_CONVERGED = 3
@@ -110,7 +110,7 @@ def _split_off(
     if weights is None:
         return names, numbers, None
     if weights not in names:
-        detail = f"there is no column {weights[:64]} of weights"
+        detail = f"there is no column {weights[:MAX_NAME]} of weights"
         raise InvalidInput.at("/columns", Code.MISSING_MEMBER, detail)
     place = names.index(weights)
     rest = tuple(name for name in names if name != weights)

@@ -58,8 +58,11 @@ class _Distribution:
 
     Attributes:
         given: the sum of the weights as they came, rounded.
-        weights: of the events, and the same in extended precision.
-        total: their sum, which is high + low.
+        weights: of the events.
+        extended: the same in extended precision.
+        total: their sum.
+        high: that sum, rounded.
+        low: what the rounding lost.
     """
 
     given: float

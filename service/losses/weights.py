@@ -59,18 +59,14 @@ def class_weight_array(
         raise InvalidInput.at("/class_weights", Code.CONFLICTING_MEMBERS, text)
     values = np.ones(count)
     for name, weight in weights.items():
-        pointer, text = cell("class_weights", *())[0] + "/" + _escape(name), "class_weights"
+        pointer, _ = cell("class_weights", name)
         if name not in names:
-            raise InvalidInput.at(pointer, Code.UNKNOWN_LABEL, f"{text} names an unknown class")
+            text = "class_weights names an unknown class"
+            raise InvalidInput.at(pointer, Code.UNKNOWN_LABEL, text)
         try:
             check_weights("class_weights", np.array([weight]))
         except InvalidInput as error:
-            raise InvalidInput.at(
-                pointer, error.code, f"{text}: the weight of a class is a finite number >= 0"
-            ) from error
+            text = "class_weights: the weight of a class is a finite number >= 0"
+            raise InvalidInput.at(pointer, error.code, text) from error
         values[names[name]] = weight
     return values
-
-
-def _escape(name: str) -> str:
-    return name[:64].replace("~", "~0").replace("/", "~1")

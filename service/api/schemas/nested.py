@@ -30,7 +30,7 @@ def within(kind: type[BaseModel]) -> WrapValidator:
         unknown = [name for name in value if name not in known]
         faults = []
         for name in unknown[:MAX_FAULTS]:
-            pointer, shown = cell(member, name[:64])
+            pointer, shown = cell(member, name)
             text = f"{shown} is none of {', '.join(known)}"
             faults.append(Fault(pointer, Code.UNKNOWN_MEMBER, text))
         try:
