@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.losses.options import uniform_loss
-from service.losses.predictions import Predictions
+from service.losses.predictions import Block, Predictions
 from service.losses.reduction import Scored, Selection
 from service.losses.result import Array
 from service.losses.shares import (
@@ -44,18 +44,11 @@ class Categorical(Predictions):
         """See `Predictions`."""
         return uniform_loss(self.rows.classes, "bit" if self.bits else "nat")
 
-    def score(
-        self,
-        block: Array,
-        sums: Array | None,
-        labels: Indices | None,
-        selection: Selection,
-        scale: Array | None,
-    ) -> Scored:
+    def score(self, block: Block, scale: Array | None) -> Scored:
         """See `Predictions.score`."""
         if self.as_logits:
-            return self.from_logits(block, labels, selection, scale)
-        return self._from_probabilities(block, sums, labels, selection, scale)
+            return self.from_logits(block, scale)
+        return self._from_probabilities(block, scale)
 
     def with_probabilities(
         self, block: Array, sums: Array | None, selection: Selection
@@ -92,21 +85,20 @@ class Categorical(Predictions):
         flat[cells] = own
         return scored, p, miss
 
-    def from_logits(
-        self, block: Array, labels: Indices | None, selection: Selection, scale: Array | None
-    ) -> Scored:
+    def from_logits(self, block: Block, scale: Array | None) -> Scored:
         """Scores a block of logits; the arguments are those of `score`."""
+        logits, labels = block.values, block.labels
         if labels is not None and not self.label_smoothing:
             losses, gradient = cross_entropy(
-                block, labels, temperature=self.temperature, bits=self.bits, scale=scale
+                logits, labels, temperature=self.temperature, bits=self.bits, scale=scale
             )
             weights = None
         else:
-            weights = self.coefficients(selection)
+            weights = self.coefficients(block.selection)
             losses, gradient = soft_cross_entropy(
-                block, weights, temperature=self.temperature, bits=self.bits, scale=scale
+                logits, weights, temperature=self.temperature, bits=self.bits, scale=scale
             )
-        return self._bounded(block, labels, weights, losses, gradient, scale)
+        return self._bounded(logits, labels, weights, losses, gradient, scale)
 
     def _bounded(
         self,
@@ -162,24 +154,17 @@ class Categorical(Predictions):
                 gradient[clipped] = scaled(rows, factors[:, None])
         return Scored(losses, gradient, clipped=clipped)
 
-    def _from_probabilities(
-        self,
-        block: Array,
-        sums: Array | None,
-        labels: Indices | None,
-        selection: Selection,
-        scale: Array | None,
-    ) -> Scored:
+    def _from_probabilities(self, block: Block, scale: Array | None) -> Scored:
         """-log p where p or log p is given: of the label's column alone, or of every column."""
         logarithmic = self.rows.member == "log_probabilities"
-        columns, weights = self.true_columns(block, labels, selection)
-        values = np.take_along_axis(block, columns, axis=1)
+        columns, weights = self.true_columns(block)
+        values = np.take_along_axis(block.values, columns, axis=1)
         unit = LOG2_E if self.bits else 1.0
         rest: Array | None = None
         if logarithmic:
             logs = values * unit
         elif self.normalize == "renormalize":
-            rest = rest_of(block, values, columns)
+            rest = rest_of(block.values, values, columns)
             logs = log_shares(values, rest) * unit
         else:
             logs = log_in(values, self.bits)
@@ -200,11 +185,11 @@ class Categorical(Predictions):
         if scale is not None:
             active = np.where(counts, weights, 0.0)
             slope = active if logarithmic else divided(active, values)
-            gradient = np.zeros(block.shape)
-            if rest is not None and sums is not None:
+            gradient = np.zeros(block.values.shape)
+            if rest is not None and block.sums is not None:
                 with np.errstate(over="ignore"):
-                    gradient += (active.sum(axis=1) / sums)[:, None]
-                slope = through_sum(slope, rest, sums, gradient, columns, alone=self.hard)
+                    gradient += (active.sum(axis=1) / block.sums)[:, None]
+                slope = through_sum(slope, rest, block.sums, gradient, columns, alone=self.hard)
             np.put_along_axis(gradient, columns, 0.0 - slope, axis=1)
             gradient = scaled(gradient, (scale * unit)[:, None])
         return Scored(losses, gradient, impossible, clipped)

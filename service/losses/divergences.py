@@ -10,10 +10,10 @@ from service import numerics
 from service.losses.members import ClassMembers, check_members
 from service.losses.options import uniform_loss
 from service.losses.pipeline import class_loss
-from service.losses.reduction import SMALLEST_NORMAL, Scored, Selection
+from service.losses.predictions import Block
+from service.losses.reduction import SMALLEST_NORMAL, Scored
 from service.losses.result import Array, LossResult
 from service.losses.shares import divided, log_in, scaled
-from service.losses.truth import Indices
 from service.losses.whole_rows import RowLosses, WholeRows, off_truth
 from service.numerics import Chances, Pair, as_pair
 
@@ -93,22 +93,15 @@ class Entropy(WholeRows):
         each = -(logs + 1.0)
         return RowLosses(numerics.row_sums(terms), scaled(each, p), each, terms, -logs)
 
-    def score(
-        self,
-        block: Array,
-        sums: Array | None,
-        labels: Indices | None,
-        selection: Selection,
-        scale: Array | None,
-    ) -> Scored:
+    def score(self, block: Block, scale: Array | None) -> Scored:
         """See `Predictions.score`; bits come from logarithms to the base 2."""
-        scored = WholeRows.score(self, block, sums, labels, selection, scale)
+        scored = WholeRows.score(self, block, scale)
         if not self.bits or self.rows.member == "log_probabilities":
             return scored
-        p = self.chances(block, sums).p.high
+        p = self.chances(block.values, block.sums).p.high
         if self.as_logits:
             losses, _ = numerics.soft_cross_entropy(
-                block, p, temperature=self.temperature, bits=True
+                block.values, p, temperature=self.temperature, bits=True
             )
         else:
             losses = scaled(-log_in(p, bits=True), p).sum(axis=1)

@@ -12,8 +12,8 @@ from service.losses.members import ClassMembers, check_members
 from service.losses.options import within
 from service.losses.pipeline import class_loss
 from service.losses.pointwise import Focal, Generalized, Pointwise, Poly
-from service.losses.predictions import Predictions
-from service.losses.reduction import Scored, Selection
+from service.losses.predictions import Block, Predictions
+from service.losses.reduction import Scored
 from service.losses.result import Array, LossResult
 from service.losses.shares import at_least, rest_of, scaled, through_sum
 from service.losses.truth import Indices
@@ -61,17 +61,10 @@ class OfTruth(Predictions):
         even = Chances(p, logs, complement(p))
         return float(self.function(even)[0][0])
 
-    def score(
-        self,
-        block: Array,
-        sums: Array | None,
-        labels: Indices | None,
-        selection: Selection,
-        scale: Array | None,
-    ) -> Scored:
+    def score(self, block: Block, scale: Array | None) -> Scored:
         """See `Predictions.score`."""
-        columns, weights = self.true_columns(block, labels, selection)
-        every = self.chances(block, sums)
+        columns, weights = self.true_columns(block)
+        every = self.chances(block.values, block.sums)
         true = every.each(lambda array: np.take_along_axis(array, columns, axis=1))
         counts = weights > 0
         clipped, active = None, np.where(counts, weights, 0.0)
@@ -86,7 +79,7 @@ class OfTruth(Predictions):
         losses = row_sums(scaled(values, weights))
         impossible = None
         if np.isinf(losses).any():
-            sent = np.take_along_axis(block, columns, axis=1)
+            sent = np.take_along_axis(block.values, columns, axis=1)
             dead = sent == 0 if self.rows.member == "probabilities" else np.isneginf(sent)
             impossible = np.any(dead & (active > 0), axis=1)
         gradient = None
@@ -94,14 +87,13 @@ class OfTruth(Predictions):
             if (active > HUGE).any():  # inf - inf of slopes would be NaN
                 with np.errstate(over="ignore"):
                     active, scale = active / HUGE, scale * HUGE
-            gradient = self._gradient(block, sums, columns, every, slopes, active)
+            gradient = self._gradient(block, columns, every, slopes, active)
             gradient = scaled(gradient, scale[:, None])
         return Scored(losses, gradient, impossible, clipped)
 
     def _gradient(
         self,
-        block: Array,
-        sums: Array | None,
+        block: Block,
         columns: Indices,
         every: Chances,
         slopes: Array,
@@ -109,7 +101,7 @@ class OfTruth(Predictions):
     ) -> Array:
         """From the slopes by log p of the true columns to those by what was sent."""
         weighted = scaled(slopes, active)
-        gradient = np.zeros(block.shape)
+        gradient = np.zeros(block.values.shape)
         if self.as_logits:
             with np.errstate(over="ignore", invalid="ignore"):
                 terms = Pair(weighted, _finite(two_product(slopes, active).low))
@@ -117,14 +109,14 @@ class OfTruth(Predictions):
         if self.rows.member == "log_probabilities":
             np.put_along_axis(gradient, columns, weighted, axis=1)
             return gradient
-        p = np.take_along_axis(block, columns, axis=1)
+        p = np.take_along_axis(block.values, columns, axis=1)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             at_zero = np.where(active > 0, active * -self.function.steepness_at_zero, 0.0)
             steep = np.where(p > 0, -weighted / p, at_zero)
-        if self.normalize == "renormalize" and sums is not None:
-            gradient -= (weighted.sum(axis=1) / sums)[:, None]
-            rest = rest_of(block, p, columns)
-            steep = through_sum(steep, rest, sums, gradient, columns, alone=self.hard)
+        if self.normalize == "renormalize" and block.sums is not None:
+            gradient -= (weighted.sum(axis=1) / block.sums)[:, None]
+            rest = rest_of(block.values, p, columns)
+            steep = through_sum(steep, rest, block.sums, gradient, columns, alone=self.hard)
         np.put_along_axis(gradient, columns, 0.0 - steep, axis=1)
         return gradient
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,22 @@ from service.losses.reduction import Scored, Selection
 from service.losses.result import Array, ZeroProbability
 from service.losses.rows import Rows, bad_logits, bad_probabilities, sum_tolerance
 from service.losses.truth import Indices, Mask
+
+
+class Block(NamedTuple):
+    """Selected rows as they are scored.
+
+    Attributes:
+        values: (n, K), as `read` gives them.
+        sums: (n,) of their probabilities, `None` for logits.
+        labels: (n,), `None` where there are targets.
+        selection: which rows these are.
+    """
+
+    values: Array
+    sums: Array | None
+    labels: Indices | None
+    selection: Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,8 @@ class Predictions(Reader, ABC):
             InvalidInput: an impossible label under `"reject"`.
         """
         labels = None if self.labels is None else self.labels[selection]
-        return self.admit(self.score(block, sums, labels, selection, scale), sums, selection)
+        scored = self.score(Block(block, sums, labels, selection), scale)
+        return self.admit(scored, sums, selection)
 
     def admit(self, scored: Scored, sums: Array | None, selection: Selection) -> Scored:
         """The same samples with the deviation of their sums, unless the policies refuse them.
@@ -79,21 +97,11 @@ class Predictions(Reader, ABC):
         return Scored(scored.losses, scored.gradient, scored.impossible, scored.clipped, deviation)
 
     @abstractmethod
-    def score(
-        self,
-        block: Array,
-        sums: Array | None,
-        labels: Indices | None,
-        selection: Selection,
-        scale: Array | None,
-    ) -> Scored:
+    def score(self, block: Block, scale: Array | None) -> Scored:
         """Scores one block.
 
         Args:
-            block: (n, K), as `read` gives it.
-            sums: (n,) of its probabilities, `None` for logits.
-            labels: (n,), `None` where there are targets.
-            selection: which rows these are.
+            block: of rows.
             scale: (n,), the gradient is that of `scale * losses`; without it none is computed.
         """
 
@@ -167,9 +175,7 @@ class Predictions(Reader, ABC):
             values += self.label_smoothing / self.rows.classes
         return values
 
-    def true_columns(
-        self, block: Array, labels: Indices | None, selection: Selection
-    ) -> tuple[Indices, Array]:
+    def true_columns(self, block: Block) -> tuple[Indices, Array]:
         """The columns in which something is true of a block, and how much.
 
         Returns:
@@ -177,10 +183,11 @@ class Predictions(Reader, ABC):
             and the factors w_c t'_ic.
         """
         if self.hard:
-            columns = np.asarray(labels)[:, None]
+            columns = np.asarray(block.labels)[:, None]
             return columns, np.ones(columns.shape)
-        every = np.broadcast_to(np.arange(block.shape[1]), block.shape)
-        return every, self.coefficients(selection)
+        shape = block.values.shape
+        every = np.broadcast_to(np.arange(shape[1]), shape)
+        return every, self.coefficients(block.selection)
 
     def _reject(self, selection: Selection, impossible: Mask) -> None:
         if not impossible.any():

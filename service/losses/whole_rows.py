@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.losses.predictions import Predictions
+from service.losses.predictions import Block, Predictions
 from service.losses.reduction import Scored, Selection
 from service.losses.result import Array
 from service.losses.shares import LOG2_E, over_temperature, scaled
-from service.losses.truth import Indices
 from service.numerics import Chances, Pair, as_pair, complement, minus, row_sums, through_softmax
 
 
@@ -86,26 +85,20 @@ class WholeRows(Predictions):
         """What a nat is in the unit asked for."""
         return LOG2_E if self.bits else 1.0
 
-    def score(
-        self,
-        block: Array,
-        sums: Array | None,
-        labels: Indices | None,
-        selection: Selection,
-        scale: Array | None,
-    ) -> Scored:
+    def score(self, block: Block, scale: Array | None) -> Scored:
         """See `Predictions.score`."""
-        c = self.chances(block, sums)
+        c = self.chances(block.values, block.sums)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # infinities are meant
-            truth = self.truth_rows(selection) if self.truthful else c.p.high
+            truth = self.truth_rows(block.selection) if self.truthful else c.p.high
             found = self.of_rows(c, truth)
             losses = found.losses * self.unit
         gradient = None
         if scale is not None:
-            gradient = self._gradient(found, c.p, sums, labels, (scale * self.unit)[:, None])
+            gradient = self._gradient(found, c.p, block, (scale * self.unit)[:, None])
         impossible = None
         if np.isinf(losses).any():
-            dead = block == 0 if self.rows.member == "probabilities" else np.isneginf(block)
+            sent = block.values
+            dead = sent == 0 if self.rows.member == "probabilities" else np.isneginf(sent)
             impossible = np.isinf(losses) & np.any(dead & (truth > 0), axis=1)
         return Scored(losses, gradient, impossible)
 
@@ -113,15 +106,9 @@ class WholeRows(Predictions):
         """The slopes by logits, as if the temperature were 1."""
         return through_softmax(p, Pair(found.tied_by_p, np.zeros_like(p.high) + found.tied_low))
 
-    def _gradient(
-        self,
-        found: RowLosses,
-        p: Pair,
-        sums: Array | None,
-        labels: Indices | None,
-        scale: Array,
-    ) -> Array:
+    def _gradient(self, found: RowLosses, p: Pair, block: Block, scale: Array) -> Array:
         """The slopes by what was sent, times a scale (n, 1)."""
+        labels, sums = block.labels, block.sums
         if self.as_logits:
             slopes = self.by_logits(found, p)
             gradient = over_temperature(slopes, scale, self.temperature)

@@ -6,10 +6,10 @@ import numpy as np
 
 from service.losses.categorical import Categorical
 from service.losses.options import uniform_loss
+from service.losses.predictions import Block
 from service.losses.reduction import Scored, Selection
 from service.losses.result import Array
 from service.losses.shares import over_temperature, scaled
-from service.losses.truth import Indices
 from service.numerics import log_softmax, softmax, two_sum
 
 
@@ -43,29 +43,23 @@ class WithZLoss(Categorical):
             multiples = np.ones(np.arange(self.rows.size)[selection].size)
         return multiples * nats + self.z_loss * nats * nats
 
-    def score(
-        self,
-        block: Array,
-        sums: Array | None,
-        labels: Indices | None,
-        selection: Selection,
-        scale: Array | None,
-    ) -> Scored:
+    def score(self, block: Block, scale: Array | None) -> Scored:
         """See `Predictions.score`."""
-        outer = np.ones(block.shape[0])
-        if labels is not None and self.hard and self.class_weights is not None:
-            outer = self.class_weights[labels]
+        logits = block.values
+        outer = np.ones(len(logits))
+        if block.labels is not None and self.hard and self.class_weights is not None:
+            outer = self.class_weights[block.labels]
         inner = None if scale is None else scale * outer
-        scored = self.from_logits(block, labels, selection, inner)
+        scored = self.from_logits(block, inner)
         with np.errstate(over="ignore", invalid="ignore"):  # a quotient may overflow
-            levels = block.max(axis=1) / self.temperature
-            level = two_sum(levels, -log_softmax(block, self.temperature).max(axis=1))
+            levels = logits.max(axis=1) / self.temperature
+            level = two_sum(levels, -log_softmax(logits, self.temperature).max(axis=1))
             levels = level.high
         gradient = scored.gradient
         with np.errstate(over="ignore", invalid="ignore"):
             losses = scaled(scored.losses, outer) + self.z_loss * levels * levels
             if gradient is not None and scale is not None:
-                p, weight = softmax(block, self.temperature), scale * (2.0 * self.z_loss)
+                p, weight = softmax(logits, self.temperature), scale * (2.0 * self.z_loss)
                 steps = over_temperature(level, weight, self.temperature)
                 spread = scaled(p, steps[:, None])
                 beyond = np.isinf(steps)  # then the temperature comes last
