@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from service.classifier.binomial import upper_bound
 from service.classifier.conformal import aps_scores, lac_scores, quantile
@@ -19,11 +18,9 @@ from service.classifier.held_out import (
     uncertainty,
 )
 from service.classifier.rows import Array
-from service.classifier.selective import error_limit
+from service.classifier.selective import Flags, error_limit
 from service.errors import Code, Fault, InvalidInput
 from service.numerics import softmax
-
-Flags = npt.NDArray[np.bool_]
 
 _VAIN = {True: math.inf, False: -math.inf}
 """The limit that means that a coverage, or an error, is not attained."""

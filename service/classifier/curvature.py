@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from service.classifier.moments import Moments, sample
 from service.classifier.objective import Objective, Point
-from service.classifier.products import map_blocks, moments, scores
+from service.classifier.products import Floats, map_blocks, moments, scores
 from service.classifier.rows import Array
 
-Floats = npt.NDArray[np.floating[Any]]
 Solve = Callable[[Array], Array]
 
 EVEN = 1e-9

@@ -2,9 +2,10 @@
 
 import math
 
-from service.classifier.curvature import ROWS_PER_PARAMETER, Curvature, Floats, Solve
+from service.classifier.curvature import ROWS_PER_PARAMETER, Curvature, Solve
 from service.classifier.moments import ROWS_PER_COLUMN, Moments
 from service.classifier.objective import Objective
+from service.classifier.products import Floats
 
 EIGEN = 20
 LEVEL3 = 0.5

@@ -1,15 +1,12 @@
 """Second moments of the features: what a cheap inverse of the Hessian needs of them."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from service.classifier.objective import Objective
+from service.classifier.products import Floats
 from service.classifier.rows import Array
-
-Floats = npt.NDArray[np.floating[Any]]
 
 SMALLEST = 1e-7
 """Part of the largest eigenvalue below which one is taken for rounding."""

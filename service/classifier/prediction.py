@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from service.classifier.abstention import Abstention
 from service.classifier.rows import Array
-
-Label = str | int
+from service.losses.truth import Label as Label  # a class is called as a label
 
 
 class PredictionSets(tuple[tuple[Label, ...], ...]):

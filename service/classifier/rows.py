@@ -5,8 +5,7 @@ import numpy.typing as npt
 
 from service.errors import Code, InvalidInput, cell
 from service.losses.rows import finite
-
-Array = npt.NDArray[np.float64]
+from service.numerics import Array as Array  # those of this room, too
 
 
 def feature_rows(inputs: npt.ArrayLike) -> Array:

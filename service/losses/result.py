@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from service.numerics import Array as Array  # those of this room, too
+
 Reduction = Literal["mean", "sum", "none"]
 Unit = Literal["nat", "bit"]
 ZeroProbability = Literal["infinite", "clip", "reject"]
 Normalize = Literal["reject", "renormalize", "off"]
 
-Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]
 
 

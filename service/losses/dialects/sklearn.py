@@ -7,12 +7,12 @@ of the type), scikit-learn#22046 (Brier score of several classes).
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from service.losses.dialects import rules
 from service.losses.dialects.given import Given, answer, unsupported
 from service.losses.result import DialectLoss, Numbers
-from service.losses.rows import floating
+from service.losses.rows import Rows, floating
+from service.losses.truth import Indices
 
 SMALL = 1e-3
 """A probability below this loses three digits or more in 1 - p."""
@@ -20,11 +20,7 @@ SMALL = 1e-3
 
 def log_loss(given: Given) -> DialectLoss:
     """`log_loss(labels, probabilities, normalize, sample_weight, labels=range(K))`."""
-    rows = given.rows()
-    if rows.classes < 2:
-        raise unsupported(given.member, "scikit-learn's log_loss takes two classes or more")
-    _refuse(given, rows.array, rows.samples)
-    indices, _ = given.indices(rows)
+    rows, indices = _labelled(given, "log_loss")
     return _log_loss(given, rows.array, indices)
 
 
@@ -37,9 +33,7 @@ def binary_log_loss(given: Given) -> DialectLoss:
     return _log_loss(given, np.stack([1 - p, p], axis=1), indices, rounded=bool(rounded))
 
 
-def _log_loss(
-    given: Given, p: Numbers, indices: npt.NDArray[np.int64], *, rounded: bool = False
-) -> DialectLoss:
+def _log_loss(given: Given, p: Numbers, indices: Indices, *, rounded: bool = False) -> DialectLoss:
     eps = np.finfo(p.dtype).eps
     held = np.clip(p, eps, 1 - eps)
     picked = np.take_along_axis(held, indices[:, None], axis=1)[:, 0]
@@ -60,17 +54,22 @@ def _log_loss(
 
 def brier_score_loss(given: Given) -> DialectLoss:
     """`brier_score_loss(labels, probabilities, sample_weight, labels=range(K))`."""
-    rows = given.rows()
-    if rows.classes < 2:
-        raise unsupported(given.member, "scikit-learn's brier_score_loss takes two classes or more")
-    _refuse(given, rows.array, rows.samples)
-    indices, _ = given.indices(rows)
+    rows, indices = _labelled(given, "brier_score_loss")
     truth = (np.arange(rows.classes) == indices[:, None]).astype(rows.array.dtype)
     scores = np.sum((truth - rows.array) ** 2, axis=1)
     score = np.average(scores, weights=_weights(given, rows.size))
     halved = rows.classes < 3
     found = {rules.ROW_DTYPE: rows.array.dtype != np.float64, rules.SCALE_BY_HALF: halved}
     return answer(np.float64(score * 0.5 if halved else score), found)
+
+
+def _labelled(given: Given, call: str) -> tuple[Rows, Indices]:
+    rows = given.rows()
+    if rows.classes < 2:
+        text = f"scikit-learn's {call} takes two classes or more"
+        raise unsupported(given.member, text)
+    _refuse(given, rows.array, rows.samples)
+    return rows, given.indices(rows)[0]
 
 
 def _weights(given: Given, size: int) -> Any:
