@@ -43,20 +43,15 @@ def documented(
         access: the scope that a key needs for it.
         extra: members of the operation in the document, as OpenAPI has them.
     """
-    summary, description = summary_of(endpoint)
+    summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition("\n\n")
+    summary = summary.removesuffix(".")
     return {
         "summary": summary,
-        "description": description,
+        "description": description or summary,
         "operation_id": endpoint.__name__,
         "tags": [tag],
         "openapi_extra": {**extra, **needs(access)},
     }
-
-
-def summary_of(endpoint: Callable[..., Any]) -> tuple[str, str]:
-    """The first line of a docstring, and the rest of it."""
-    summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition("\n\n")
-    return summary.removesuffix("."), description or summary
 
 
 def problem_responses(takes_body: bool, *errors: int) -> dict[int | str, dict[str, Any]]:

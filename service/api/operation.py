@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
-from service.api.access import Access, Guarded, needs
+from service.api.access import Access, Guarded
 from service.api.beside import Find
 from service.api.call import Call, Content, Done, limit_of, perform
-from service.api.described import problem_responses, summary_of
+from service.api.described import documented, problem_responses
 from service.api.media import JSON, Form, check_accept, form_of
 from service.api.query import query_of
 from service.api.rates import count_rows
@@ -216,17 +216,12 @@ def add_operation(
         access: the scope that a key needs for it.
     """
     takes_body = "body" in endpoint.__annotations__
-    summary, description = summary_of(endpoint)
     router.add_api_route(
         path,
         endpoint,
         methods=["POST" if takes_body else "GET"],
         route_class_override=Operation,
         response_model=answer,
-        summary=summary,
-        description=description,
-        operation_id=endpoint.__name__,
-        tags=[tag],
         responses=problem_responses(takes_body, *errors),
-        openapi_extra=needs(access),
+        **documented(endpoint, tag, access),
     )
