@@ -44,9 +44,8 @@ def documented(
         extra: members of the operation in the document, as OpenAPI has them.
     """
     summary, _, description = inspect.cleandoc(endpoint.__doc__ or "").partition("\n\n")
-    summary = summary.removesuffix(".")
     return {
-        "summary": summary,
+        "summary": summary.removesuffix("."),
         "description": description or summary,
         "operation_id": endpoint.__name__,
         "tags": [tag],
