@@ -136,7 +136,10 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The headers are whole, and are checked where the parser is lenient."""
         self._method = self.parser.get_method().decode("ascii")
-        check_head(self._method, self.parser.get_http_version(), self.headers)
+        version = self.parser.get_http_version()
+        check_head(self._method, version, self.headers)
+        if version == "1.0":
+            self.expect_100_continue = False  # it has no such answer: RFC 9110, section 10.1.1
         if self.parser.should_upgrade():
             self._declined = True
             return
@@ -216,6 +219,8 @@ class Protocol(HttpToolsProtocol):
         """Ends the connection with a problem document, after the answers before it."""
         self._deadlines.stop_reading()
         self._refusal, self._unread = (code, text), _NOTHING
+        if self._begun and self.url:  # the method is before it, and HEAD gets no body
+            self._method = self.parser.get_method().decode("ascii")
         if not self._in_body:
             if not self._running():
                 self._answer_refusal()

@@ -254,6 +254,24 @@ def test_refused(server: Any, name: str) -> None:
     assert answer.headers["connection"] == "close"
 
 
+def test_nothing_but_an_answer_goes_to_a_client_of_1_0_that_expects(server: Any) -> None:
+    data = post(SIZE + b"Expect: 100-continue\r\n", BODY).replace(b"HTTP/1.1", b"HTTP/1.0")
+    with server.connect() as connection:
+        connection.sendall(data)
+        assert connection.recv(2**16).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize("line", [b"A", b"A: b\r\n c", b"A: " + b"b" * 50_000])
+def test_a_refused_head_gets_no_body(server: Any, line: bytes) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"HEAD /livez HTTP/1.1\r\n" + HOST + line + b"\r\n\r\n")
+        data = b""
+        while chunk := connection.recv(2**16):
+            data += chunk
+    assert data.startswith((b"HTTP/1.1 400 Bad Request\r\n", b"HTTP/1.1 431 "))
+    assert data.endswith(b"\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     ("data", "status", "code"),
     [
