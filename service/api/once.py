@@ -19,17 +19,20 @@ from service.api.call import Content
 from service.api.principal import principal_of
 from service.errors import Code, MalformedField, XentError
 from service.registry import Store
+from service.registry.attempt import Attempt
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from service.registry.idempotency import Attempt
-
+CLAIM_SECONDS = 0.1
+"""Work that takes longer claims its key; for less, writing that would take as long as the work."""
 LEASE_SECONDS = 10.0
 """How long a claim outlives a process that was killed."""
 KEEP_SECONDS = 24 * 3600.0
 """How long an answer is kept."""
 SWEEP_SECONDS = 600.0
+DIGESTED_BYTES = 64 * 1024
+"""Up to here a digest takes less than a thread."""
 
 REPLAYED = {"Idempotency-Replayed": "true"}
 
@@ -50,8 +53,8 @@ class Once:
     The answer is kept with the effect and given to every later request with the key, with
     `Idempotency-Replayed: true`. An effect that raises has not happened, and its key is free.
 
-    Work that takes longer than a moment goes inside of `claimed`, so that a second request is told
-    409 meanwhile instead of working as well:
+    Work that may take longer than a moment goes inside of `claimed`, so that a second request is
+    told 409 meanwhile instead of working as well:
 
         async with once.claimed() as kept:
             return kept or await run_sync(once.perform, effect)
@@ -61,13 +64,27 @@ class Once:
         attempt: the request; None where it came without a key.
     """
 
-    def __init__(self, store: Store, attempt: "Attempt | None") -> None:
+    def __init__(self, store: Store, attempt: Attempt | None) -> None:
         self._store = store
         self._attempt = attempt
-        self._done = False
+        self._claimed = self._done = False
+
+    def check(self, other: "Once") -> None:
+        """Refuses to have the key of another request that is at work in this process.
+
+        Raises:
+            InvalidInput, Conflict: as in `perform`.
+        """
+        own, others = self._attempt, other._attempt
+        if own is None or others is None:
+            return
+        if (own.principal, own.key) == (others.principal, others.key):
+            from service.registry import idempotency
+
+            raise idempotency.refusal(own, others.request)
 
     @property
-    def attempt(self) -> "Attempt":
+    def attempt(self) -> Attempt:
         """The request, of a call that has to have a key."""
         assert self._attempt is not None
         return self._attempt
@@ -101,6 +118,8 @@ class Once:
     async def claimed(self) -> AsyncIterator[Response | None]:
         """Holds the key while the block works, for as long as this process lives.
 
+        Other processes know of it after `CLAIM_SECONDS`.
+
         Yields:
             The answer that is kept, with which the block has nothing left to do; else None.
 
@@ -111,28 +130,39 @@ class Once:
         if attempt is None:
             yield None
             return
-        from service.registry import idempotency  # once_of has imported it, in a thread
-
-        kept = await run_sync(self._change, idempotency.claim, attempt, LEASE_SECONDS)
+        kept = await run_sync(self._kept, attempt)
         if kept is not None:
             yield _load(kept)
             return
-        renewing = asyncio.create_task(self._renew(attempt))
+        claiming = asyncio.create_task(self._claim(attempt))
         try:
             yield None
         finally:
-            renewing.cancel()
-            if not self._done:
+            claiming.cancel()
+            await asyncio.wait({claiming})  # what it has begun in a thread, it ends
+            if self._claimed and not self._done:
+                from service.registry import idempotency
+
                 with suppress(XentError):  # it ends by itself
                     await run_sync(self._change, idempotency.release, attempt)
 
-    async def _renew(self, attempt: "Attempt") -> None:
+    def _kept(self, attempt: Attempt) -> bytes | None:
         from service.registry import idempotency
 
+        if not self._store.exists:
+            return None
+        with self._store.reading() as connection:
+            return idempotency.look(connection, attempt)
+
+    async def _claim(self, attempt: Attempt) -> None:
+        from service.registry import idempotency
+
+        await asyncio.sleep(CLAIM_SECONDS)
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 3)
             with suppress(XentError):  # without a claim there may be work twice, never effects
-                await run_sync(self._change, idempotency.renew, attempt, LEASE_SECONDS)
+                self._claimed = True
+                await run_sync(self._change, idempotency.claim, attempt, LEASE_SECONDS)
+            await asyncio.sleep(LEASE_SECONDS / 3)
 
     def _change(self, change: Callable[..., Any], *arguments: Any) -> Any:
         with self._store.writing() as connection:
@@ -209,10 +239,7 @@ def _swept(store: Store) -> None:
                 rows = idempotency.sweep(connection)
 
 
-def _attempt_of(scope: Scope, body: Content, key: str) -> "Attempt":
-    """In a thread: the first import takes a third of a second, the digest of a body its while."""
-    from service.registry.idempotency import Attempt
-
+def _attempt_of(scope: Scope, body: Content, key: str) -> Attempt:
     return Attempt(principal_of(scope), key, _fingerprint(scope, body))
 
 

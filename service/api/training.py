@@ -27,6 +27,7 @@ from service.api.watch import watch
 from service.classifier.model import NAME
 from service.errors import Code, InvalidInput, NotFound, Unavailable, XentError
 from service.registry import Registry
+from service.registry.version import Version
 from service.settings import Settings
 from service.wire import TENSORS, dump_json, dump_tensors
 
@@ -55,7 +56,7 @@ class Training:
         self._admission = admission
         self._drain = drain
         self._process = Beside(settings, entry)
-        self._busy = False
+        self._working: Once | None = None
 
     def end(self) -> None:
         """Ends the process, if there is one."""
@@ -95,15 +96,15 @@ class Training:
         async with once.claimed() as kept:
             if kept is not None:
                 return kept
-            self._check_free()  # another training may have begun meanwhile
-            self._busy = True
+            self._check_free(once)  # another training may have begun meanwhile
+            self._working = once
             try:
                 made = await self._made(parameters, body, form, request.receive)
                 if made.of_file:
                     form, _ = form_of(plain)
                 return await self._registered(made, form, once)
             finally:
-                self._busy = False
+                self._working = None
 
     def _check(self, name: str) -> None:
         """What can be refused before anything is read."""
@@ -112,10 +113,12 @@ class Training:
             raise InvalidInput.at("/name", Code.INVALID_OPTION, detail)
         self._registry.check(name)
 
-    def _check_free(self) -> None:
+    def _check_free(self, once: Once | None = None) -> None:
         if self._drain.draining:
             raise Unavailable(Code.DRAINING, "the process was told to end; nothing was registered")
-        if self._busy:
+        if self._working is not None:
+            if once is not None:
+                once.check(self._working)
             raise Unavailable(Code.OVERLOADED, "another model is being trained; try again soon")
 
     async def _registered(self, made: Made, form: Form, once: Once) -> Response:
@@ -123,12 +126,19 @@ class Training:
         if made.dry_run:
             return _answer(classifier.described(model), made, form)
 
-        def effect(connection: "Connection") -> Response:
-            return _answer(self._registry.add(connection, model).card, made, form)
+        def register() -> Response:
+            added: list[Version] = []
 
-        answer = await run_sync(once.perform, effect)
-        await run_sync(self._registry.refresh)
-        return answer
+            def effect(connection: "Connection") -> Response:
+                added.append(self._registry.add(connection, model))
+                return _answer(added[0].card, made, form)
+
+            answer = once.perform(effect)
+            for version in added:
+                self._registry.learn(version)
+            return answer
+
+        return await run_sync(register)
 
     async def _made(
         self, parameters: dict[str, Any], body: Content, form: Form, receive: Receive

@@ -151,40 +151,39 @@ class Aliases:
         with self._store.writing() as connection:
             # the lock of every change, before anything is looked at
             change = queries.next_change(connection)
-            now = queries.alias_of(connection, name, alias)
-            newest = queries.newest(connection, name)
+            now, newest = queries.alias_of(connection, name, alias)
             if seen not in _changes(alias, now, newest):
                 text = f"the alias {alias} of {name} has been moved since it was looked at"
                 raise Stale(Code.STALE, text)
             number = target(now)
+            if number is None and newest is None:
+                raise unknown_model()
+            served = newest if number is None and alias == DEFAULT else number
+            file = None if served is None else self._verified(connection, name, served)
             if number is None:
-                if newest is None:
-                    raise unknown_model()
-                if alias == DEFAULT:
-                    self._verify(connection, name, newest)
                 assert now is not None  # of what is not set, no target is None
+                assert newest is not None
                 moved = unset(newest)
                 queries.unset_alias(connection, name, alias, now, change)
             else:
-                self._verify(connection, name, number)
                 to = Alias(number, None, change)
                 moved = queries.move_alias(connection, name, alias, now, to)
         with suppress(XentError):  # it is stored; the poll will see it
+            if served is not None and file is not None:
+                self._mirror.keep_file(name, served, *file)
             self._mirror.refresh()
         return moved
 
-    def _verify(self, connection: "Connection", name: str, number: int) -> None:
+    def _verified(self, connection: "Connection", name: str, number: int) -> tuple[bytes, str, int]:
         """Reads what is to be served: who has it in memory would see its damage much later."""
         from service.registry import queries
 
-        found = None
-        if queries.is_served(connection, name, number):
-            found = queries.artifact_of(connection, name, number)
+        found = queries.artifact_of(connection, name, number, served=True)
         if found is None:
             text = f"{name} has no version {number}, or it is deleted"
             raise NotFound(Code.UNKNOWN_VERSION, text)
-        artifact, digest, _ = found
-        self._mirror.checked(name, number, artifact, digest)
+        self._mirror.checked(name, number, *found[:2])
+        return found
 
     def _all(self, name: str) -> Mapping[str, Alias]:
         """What there is now, `default` also where nobody has set it."""

@@ -31,18 +31,22 @@ class Database:
         self._lock = threading.Lock()
         self._migrated = False
         self.engine = _engine(made)
+        self._reader = self.engine
+        if self.engine.dialect.name == "postgresql":
+            # each statement there sees the newest state anyway, and needs no BEGIN and COMMIT
+            self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads.
+        """Only reads; in PostgreSQL later statements may see what was committed meanwhile.
 
         Raises:
             Unavailable: the database cannot be reached, or is broken.
         """
         with _faults():
             self._prepare()
-            with _transaction(self.engine) as connection:
+            with _transaction(self._reader) as connection:
                 yield connection
 
     @contextmanager

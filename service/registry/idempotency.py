@@ -5,50 +5,35 @@ then the answer; either counts until `until`. The answer is written in the trans
 effect, so that there is one exactly where there is the other.
 """
 
-import uuid
-from dataclasses import dataclass, field
-
 from sqlalchemy import Connection, bindparam, delete, select, text, tuple_, update
 
-from service.errors import Code, Conflict, InvalidInput
+from service.errors import Code, Conflict, InvalidInput, XentError
+from service.registry.attempt import Attempt
 from service.registry.clock import now
 from service.registry.schema import attempts
 
 SWEPT = 1000
 """Rows that one call of `sweep` removes at most, so that writers do not wait for it."""
 
-_INSERT = text(
+# In one statement a key is taken that nobody has, whose row counts no more, or that is one's own.
+_CLAIM = text(
     "INSERT INTO attempts (principal, key, request, token, until) "
-    "VALUES (:principal, :key, :request, :token, :until) ON CONFLICT DO NOTHING"
+    "VALUES (:principal, :key, :request, :token, :until) ON CONFLICT (principal, key) DO UPDATE "
+    "SET request = :request, token = :token, until = :until, answer = NULL "
+    "WHERE attempts.until <= :moment OR (attempts.answer IS NULL AND attempts.token = :token) "
+    "RETURNING token"
 )
 _OWN = (attempts.c.principal == bindparam("whose")) & (attempts.c.key == bindparam("of_key"))
 _CLAIMED = _OWN & (attempts.c.token == bindparam("own_token")) & attempts.c.answer.is_(None)
-_DELETE_OLD = delete(attempts).where(_OWN, attempts.c.until <= bindparam("moment"))
-_FIND = select(attempts.c.request, attempts.c.token, attempts.c.answer).where(_OWN)
+_FIND = select(attempts.c.request, attempts.c.answer).where(
+    _OWN, attempts.c.until > bindparam("moment")
+)
 _SET = update(attempts).where(_OWN)
-_RENEW = update(attempts).where(_CLAIMED)
 _RELEASE = delete(attempts).where(_CLAIMED)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One of the requests with a key.
-
-    Attributes:
-        principal: whose key it is.
-        key: as the client sent it.
-        request: SHA-256 of what is asked, in hexadecimal digits.
-        token: of this attempt alone.
-    """
-
-    principal: str
-    key: str
-    request: str
-    token: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-
 def claim(connection: Connection, attempt: Attempt, seconds: float) -> bytes | None:
-    """Takes the key for an attempt, or gives the answer that an earlier one has left.
+    """Takes the key for an attempt, also again, or gives the answer that an earlier one has left.
 
     Of several transactions that claim a key at one time, one goes on and the others wait for it.
 
@@ -61,33 +46,49 @@ def claim(connection: Connection, attempt: Attempt, seconds: float) -> bytes | N
         InvalidInput: the key was given to another request.
         Conflict: another attempt is at work.
     """
-    own = _own(attempt)
-    connection.execute(_DELETE_OLD, {**own, "moment": now()})
-    connection.execute(
-        _INSERT,
-        {
-            "principal": attempt.principal,
-            "key": attempt.key,
-            "request": attempt.request,
-            "token": attempt.token,
-            "until": _after(seconds),
-        },
-    )
-    row = connection.execute(_FIND, own).one_or_none()
-    if row is not None and row.request != attempt.request:
+    moment = now()
+    row = {
+        "principal": attempt.principal,
+        "key": attempt.key,
+        "request": attempt.request,
+        "token": attempt.token,
+        "until": _after(seconds),
+    }
+    if connection.execute(_CLAIM, {**row, "moment": moment}).one_or_none() is not None:
+        return None
+    answer = look(connection, attempt, moment)
+    if answer is None:  # the row is gone since
+        raise refusal(attempt, attempt.request)
+    return answer
+
+
+def look(connection: Connection, attempt: Attempt, moment: int | None = None) -> bytes | None:
+    """The answer that an earlier attempt has left; None where none is at work either.
+
+    Args:
+        connection: of the transaction.
+        attempt: which has not claimed the key.
+        moment: that rows have to count for, in microseconds since 1970; now without.
+
+    Raises:
+        InvalidInput, Conflict: as in `claim`.
+    """
+    moment = now() if moment is None else moment
+    row = connection.execute(_FIND, {**_own(attempt), "moment": moment}).one_or_none()
+    if row is None:
+        return None
+    if row.answer is None or row.request != attempt.request:
+        raise refusal(attempt, row.request)
+    return bytes(row.answer)
+
+
+def refusal(attempt: Attempt, request: str) -> XentError:
+    """The error of an attempt where another one has its key, for what `request` is of."""
+    if request != attempt.request:
         detail = "this Idempotency-Key was sent with another request; take a new one for this"
-        raise InvalidInput.at("", Code.IDEMPOTENCY_KEY_REUSED, detail)
-    if row is not None and row.answer is not None:
-        return bytes(row.answer)
-    if row is None or row.token != attempt.token:
-        detail = "the first request with this Idempotency-Key is still at work; ask again soon"
-        raise Conflict(Code.ATTEMPT_RUNNING, detail)
-    return None
-
-
-def renew(connection: Connection, attempt: Attempt, seconds: float) -> None:
-    """Lets the claim of an attempt count for longer."""
-    connection.execute(_RENEW, {**_claimed(attempt), "until": _after(seconds)})
+        return InvalidInput.at("", Code.IDEMPOTENCY_KEY_REUSED, detail)
+    detail = "the first request with this Idempotency-Key is still at work; ask again soon"
+    return Conflict(Code.ATTEMPT_RUNNING, detail)
 
 
 def release(connection: Connection, attempt: Attempt) -> None:

@@ -91,6 +91,11 @@ class Mirror:
         """Keeps a version that was just stored."""
         self._recent.put(version)
 
+    def keep_file(self, name: str, number: int, artifact: bytes, digest: str, created: int) -> None:
+        """Keeps a version whose file was just read, and compared with its digest."""
+        if self._recent.get(name, number) is None:
+            self.keep(Version(from_bytes(artifact), digest, created))
+
     def checked(self, name: str, number: int, artifact: bytes, digest: str) -> bytes:
         """A stored file, which is the one that was stored.
 

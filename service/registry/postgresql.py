@@ -1,13 +1,18 @@
 """PostgreSQL through psycopg: connections that are checked, and that do not wait for ever."""
 
+from select import POLLIN, poll
+from time import monotonic
 from typing import Any
 
-from psycopg import Connection, InternalError, OperationalError
-from sqlalchemy import Engine, create_engine, event
+from psycopg import Connection, Error, InternalError, OperationalError
+from sqlalchemy import Engine, create_engine, event, exc
 from sqlalchemy.engine import URL
 
+REST_SECONDS = 1.0
+"""After so long a rest a connection of the pool is asked whether it is there."""
+
 PING_SECONDS = 1.0
-"""How long a connection of the pool may take to answer before another one is opened."""
+"""How long it may take to answer before another one is opened."""
 
 ANSWER_SECONDS = 6.0
 """How long a statement may take: a second more than the server itself allows."""
@@ -31,16 +36,28 @@ class Impatient(Connection[Any]):
 
     A server that is stopped, or a proxy that holds the line, goes on acknowledging what is sent,
     so that none of TCP's own timeouts ends the wait.
+
+    Attributes:
+        patience: seconds that it waits for an answer.
+        used: when it was given back to the pool.
     """
 
+    patience = ANSWER_SECONDS
+    used = 0.0
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """What the server answers; the pool's question whether it is there comes in autocommit."""
-        patience = PING_SECONDS if self.autocommit else ANSWER_SECONDS
+        """What the server answers."""
         try:
-            return super().wait(gen, interval, patience if timeout is None else timeout)
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
         except (OperationalError, InternalError):
             self.close()  # like a file that saw a disk fail: the pool opens another one
             raise
+
+    def has_been_ended(self) -> bool:
+        """Whether the server has said something unasked, as it does when it ends: asks nothing."""
+        line = poll()
+        line.register(self.fileno(), POLLIN)
+        return bool(line.poll(0))
 
 
 def postgresql(url: URL) -> Engine:
@@ -52,7 +69,6 @@ def postgresql(url: URL) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={key: value for key, value in ARGUMENTS.items() if key not in url.query},
-        pool_pre_ping=True,
         pool_size=4,
         max_overflow=4,
         pool_timeout=3,
@@ -63,4 +79,27 @@ def postgresql(url: URL) -> Engine:
     def connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Impatient:
         return Impatient.connect(*arguments, **options)
 
+    @event.listens_for(engine, "checkout")
+    def check(connection: Impatient, record: Any, proxy: Any) -> None:
+        if connection.used == 0:  # new
+            return
+        rested = monotonic() - connection.used > REST_SECONDS
+        if connection.has_been_ended() or (rested and not _answers(engine, connection)):
+            raise exc.InvalidatePoolError  # the pool opens another one
+
+    @event.listens_for(engine, "checkin")
+    def leave(connection: Impatient | None, record: Any) -> None:
+        if connection is not None:
+            connection.used = monotonic()
+
     return engine
+
+
+def _answers(engine: Engine, connection: Impatient) -> bool:
+    connection.patience = PING_SECONDS
+    try:
+        return engine.dialect.do_ping(connection)  # type: ignore[arg-type]
+    except Error:
+        return False
+    finally:
+        connection.patience = ANSWER_SECONDS

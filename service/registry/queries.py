@@ -47,14 +47,17 @@ _ARTIFACT = select(versions.c.artifact, versions.c.digest, versions.c.created).w
     versions.c.name == _NAME, versions.c.number == _NUMBER
 )
 _SERVED = (
-    select(cards.c.number)
+    _ARTIFACT.join(cards, (cards.c.name == versions.c.name) & (cards.c.number == versions.c.number))
     .join(models, models.c.name == cards.c.name)
-    .where(cards.c.name == _NAME, cards.c.number == _NUMBER)
     .where(cards.c.deleted.is_(None), models.c.deleted.is_(None))
 )
 
 _OWN_ALIAS = (aliases.c.name == _NAME) & (aliases.c.alias == _ALIAS)
-_STANDS_FOR = select(aliases.c.number, aliases.c.previous, aliases.c.change).where(_OWN_ALIAS)
+_STANDS_FOR = (
+    select(models.c.newest, aliases.c.number, aliases.c.previous, aliases.c.change)
+    .outerjoin(aliases, (aliases.c.name == models.c.name) & (aliases.c.alias == _ALIAS))
+    .where(models.c.name == _NAME)
+)
 _ADD_ALIAS = insert(aliases)
 _SET_ALIAS = update(aliases).where(_OWN_ALIAS)
 _UNSET_ALIAS = delete(aliases).where(_OWN_ALIAS)
@@ -124,18 +127,22 @@ def deleted_model(name: str) -> Conflict:
     return Conflict(Code.MODEL_DELETED, text)
 
 
-def artifact_of(connection: Connection, name: str, number: int) -> tuple[bytes, str, int] | None:
-    """The file of a version, its SHA-256, and when it was made; None of one that is purged."""
-    row = connection.execute(_ARTIFACT, {"a_name": name, "a_number": number}).one_or_none()
+def artifact_of(
+    connection: Connection, name: str, number: int, *, served: bool = False
+) -> tuple[bytes, str, int] | None:
+    """The file of a version, its SHA-256, and when it was made; None of one that is purged.
+
+    Args:
+        connection: of the transaction.
+        name: of the model.
+        number: of the version.
+        served: whether it is None as well where the version or its model is deleted.
+    """
+    own = {"a_name": name, "a_number": number}
+    row = connection.execute(_SERVED if served else _ARTIFACT, own).one_or_none()
     if row is None or not row.artifact:
         return None
     return bytes(row.artifact), row.digest, row.created
-
-
-def is_served(connection: Connection, name: str, number: int) -> bool:
-    """Whether there is such a version, and neither it nor its model is deleted."""
-    own = {"a_name": name, "a_number": number}
-    return connection.execute(_SERVED, own).one_or_none() is not None
 
 
 def move_alias(
@@ -171,7 +178,10 @@ def unset_alias(connection: Connection, name: str, alias: str, now: Alias, chang
     record(connection, change, "alias.delete", f"models/{name}/aliases/{alias}", before=now.number)
 
 
-def alias_of(connection: Connection, name: str, alias: str) -> Alias | None:
-    """What an alias stands for."""
+def alias_of(connection: Connection, name: str, alias: str) -> tuple[Alias | None, int | None]:
+    """What an alias stands for, and the newest version of the model that is served."""
     row = connection.execute(_STANDS_FOR, {"a_name": name, "an_alias": alias}).one_or_none()
-    return None if row is None else Alias(row.number, row.previous, row.change)
+    if row is None:
+        return None, None
+    found = None if row.number is None else Alias(row.number, row.previous, row.change)
+    return found, row.newest

@@ -109,17 +109,21 @@ class Registry:
         self.check(model.name)
         with self.store.writing() as connection:
             added = self.add(connection, model)
-        self._mirror.keep(added)
-        self.refresh()
+        self.learn(added)
         return added.model
 
     def add(self, connection: "Connection", model: Model) -> Version:
-        """`register` in a transaction of the caller's, who calls `refresh` once it has ended."""
+        """`register` in a transaction of the caller's, who calls `learn` once it has ended."""
         from service.registry import queries
 
         return queries.add_version(connection, model)
 
-    def refresh(self) -> None:
+    def learn(self, added: Version) -> None:
+        """Keeps in memory what `add` has stored, so that it is not read again."""
+        self._mirror.keep(added)
+        self._refresh()
+
+    def _refresh(self) -> None:
         """Learns what was stored, as far as the database can be used now."""
         with suppress(XentError):  # the poll will see it
             self._mirror.refresh()
@@ -198,7 +202,7 @@ class Registry:
                 of_model(connection, name)
             else:
                 of_version(connection, name, number)
-        self.refresh()
+        self._refresh()
 
     def _check_shipped(self, name: str) -> None:
         if name in self._shipped:

@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
         )
 
     def registered(self, registry: Registry, made: Model) -> int:
-        registry.refresh()  # another may have restored the model a moment ago
+        registry._mirror.refresh()  # another may have restored the model a moment ago
         return registry.register(made).version
 
     @rule(name=NAMES, alias=ALIASES, number=NUMBERS, who=WHO)

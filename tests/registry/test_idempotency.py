@@ -8,7 +8,8 @@ import pytest
 from service.errors import Code, Conflict, InvalidInput
 from service.registry import Registry, Store
 from service.registry import idempotency as room
-from service.registry.idempotency import Attempt, claim, keep, release, renew, sweep
+from service.registry.attempt import Attempt
+from service.registry.idempotency import claim, keep, look, release, sweep
 
 from .conftest import model
 
@@ -62,15 +63,32 @@ class TestClaims:
         with pytest.raises(Conflict):  # it was not dead, only slow
             kept(store, dead)
         with store.writing() as connection:
-            renew(connection, dead, 60)
             release(connection, dead)
         kept(store, heir)
         slow = Attempt("me", "slow", "asked")
         claimed(store, slow, 0)
-        with store.writing() as connection:
-            renew(connection, slow, 60)
+        assert claimed(store, slow) is None
         with pytest.raises(Conflict):
             claimed(store, Attempt("me", "slow", "asked"))
+
+    def test_a_look_tells_what_a_claim_would_and_takes_nothing(self, store: Store) -> None:
+        def looked(request: str) -> bytes | None:
+            with store.reading() as connection:
+                return look(connection, Attempt("me", "k", request))
+
+        first = Attempt("me", "k", "asked")
+        assert looked("asked") is None
+        claimed(store, first, 0)
+        assert looked("asked otherwise") is None
+        claimed(store, first)
+        with pytest.raises(Conflict):
+            looked("asked")
+        with pytest.raises(InvalidInput):
+            looked("asked otherwise")
+        kept(store, first)
+        assert looked("asked") == b"done"
+        with pytest.raises(InvalidInput):
+            looked("asked otherwise")
 
     def test_a_key_that_had_no_effect_is_free(self, store: Store) -> None:
         first = Attempt("me", "k", "asked")

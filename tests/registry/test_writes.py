@@ -17,8 +17,8 @@ from service.errors import Code, NotFound, StoreFull, Unauthenticated, Unavailab
 from service.evaluation import Options, evaluate
 from service.registry import Batch
 from service.registry import running as room
+from service.registry.attempt import Attempt
 from service.registry.audit import entries
-from service.registry.idempotency import Attempt
 from service.wire import dump_json
 
 from .conftest import Opened, model

@@ -212,3 +212,35 @@ def test_it_is_off_where_anybody_could(serve: Any, settings: dict[str, str]) -> 
         assert post(server, PATH, imported).status == 401
         assert post(server, "/v1/models/iris/predict", PREDICT).status == 200
         assert server.stop() == 0
+
+
+def keyed(body: Any) -> bytes:
+    return request(PATH, body).replace(b"Host:", b'Idempotency-Key: "one"\r\nHost:', 1)
+
+
+def told(server: Any, body: Any) -> tuple[int, str]:
+    (answer,) = server.exchange(keyed(body))
+    return answer.status, "" if answer.status == 201 else answer.problem()["code"]
+
+
+def test_while_one_trains_others_with_its_key_are_told_on_every_server(
+    serve: Any, tmp_path: Path
+) -> None:
+    shared = {"XENT_DATA_DIR": str(tmp_path)}
+    with serve(**shared) as server, serve(**shared) as other:
+        with server.connect() as connection:
+            connection.sendall(keyed(ENDLESS))
+            await_child(server)
+            assert told(server, ENDLESS) == (409, "attempt_running")
+            assert told(server, DATA) == (422, "idempotency_key_reused")
+            time.sleep(1)  # it has claimed the key
+            assert told(other, ENDLESS) == (409, "attempt_running")
+            assert told(other, DATA) == (422, "idempotency_key_reused")
+        for _ in range(100):  # it has gone; what it held is free again
+            if (found := told(other, DATA)) == (201, ""):
+                break
+            time.sleep(0.1)
+        assert found == (201, "")
+        assert told(server, DATA) == (201, "")
+        versions = orjson.loads(other.get(PATH).body)["versions"]
+        assert [version["version"] for version in versions] == [1]
