@@ -170,7 +170,7 @@ class Stream:
         rows = 0 if state is None else state.count + state.ignored
         noted: dict[str, Any] = {f"{self._cutter.unit}s": last, "rows": rows}
         if state is not None and state.count:
-            noted["log_loss"] = state.losses.mean(0.0).value
+            noted["log_loss"] = state.totals.losses.mean(0.0).value
         self.scored = noted
 
     def _reject(self, number: int, row: int, error: XentError) -> None:

@@ -46,26 +46,33 @@ def rank_numbers(p: Array) -> Indices:
     return np.where(p > 0.5, above, _steps(p, LOWEST))
 
 
-def rank_numbers_by_class(p: Array, classes: Indices) -> Indices:
-    """RANKS c + the bin of each probability in the ranking.
+def rank_numbers_by_class(p: Array, predicted: Indices, top: Indices, ranks: Indices) -> Indices:
+    """RANKS c + the bin of each probability in the ranking, in the order of `in_memory(p)`.
 
     Args:
-        p: (K, n) probabilities, of all the classes of a row hardly more than one above 1/2.
-        classes: (K, 1) their classes c.
+        p: (K, n) probabilities.
+        predicted: (n,) the classes of the largest.
+        top: (n,) where these are in `in_memory(p)`.
+        ranks: (n,) their bins in the ranking.
     """
-    numbers = _steps(p, LOWEST, RANKS * classes)
-    cells, flat = in_memory(numbers), in_memory(p)
-    above = np.flatnonzero(flat > 0.5)
-    cells[above] += (RANKS - 1) - _steps(1.0 - flat[above], HIGHEST) - _steps(flat[above], LOWEST)
+    first = RANKS * np.arange(len(p))[:, None]
+    flat, numbers = in_memory(p), in_memory(_steps(p, LOWEST, first))
+    high = flat > 0.5
+    if np.count_nonzero(high) == np.count_nonzero(flat[top] > 0.5):
+        numbers[top] = RANKS * predicted + ranks
+    else:  # rows that do not sum to 1 have more than one above 1/2
+        above = np.flatnonzero(high)
+        numbers[above] += rank_numbers(flat[above]) - _steps(flat[above], LOWEST)
     return numbers
 
 
 def _steps(p: Array, lowest: int, first: Indices | int = 0) -> Indices:
     """`first` + how many steps of the ranking a probability is above 2**lowest, 0 below it."""
     # The first bits of a float are its octave, the next ones the steps in it.
-    steps = np.maximum(p, 2.0**lowest).view(np.int64)
-    steps >>= 52 - PER_OCTAVE.bit_length() + 1
-    steps += first - (1023 + lowest) * PER_OCTAVE
+    bottom = (1023 + lowest) * PER_OCTAVE
+    steps: Indices = p.view(np.int64) >> (52 - PER_OCTAVE.bit_length() + 1)
+    np.maximum(steps, bottom, out=steps)
+    steps += first - bottom
     return steps
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from operator import sub
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,14 +33,14 @@ class Reliability(NamedSums):
         super().__init__(dict.fromkeys(NAMES, bins))
 
     def add(
-        self, numbers: Indices, confidences: Array, right: npt.NDArray[np.bool_], weights: Any
+        self, numbers: Indices, confidences: Array, right: Indices, weights: Array | None
     ) -> None:
         """Adds rows.
 
         Args:
             numbers: (n,) their bins.
             confidences: (n,) probability of the predicted class.
-            right: (n,) whether that is the true one.
+            right: which rows are predicted right.
             weights: (n,) finite and > 0, or `None` for 1.
         """
         sums = self.sums

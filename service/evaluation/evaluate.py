@@ -100,6 +100,7 @@ def assess(
         clip=clip,
         slices=slices,
         bins=bins,
+        top_k=top_k,
     )
     state = State(count, None if classes is None else tuple(classes), bins, worst, top_k)
     state.add(batch)

@@ -107,7 +107,7 @@ def equal_mass(
     inside = [values[numbers == b] for b in range(used.size)]
     edges = [(float(some[0]), float(some[-1])) for some in inside]
     reliability = Reliability(used.size)
-    reliability.add(numbers[codes], confidences, right, weights)
+    reliability.add(numbers[codes], confidences, np.flatnonzero(right), weights)
     return reliability.finish(edges, None, weights is not None)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.bins import RANKS, rank_numbers
+from service.evaluation.bins import RANKS
 from service.evaluation.named import NamedSums
 from service.evaluation.pieces import Array
 
@@ -53,19 +53,16 @@ class Histograms(NamedSums):
     def __init__(self) -> None:
         super().__init__(SIZES)
 
-    def add(
-        self, losses: Array, confidences: Array, right: npt.NDArray[np.bool_], weights: Array | None
-    ) -> None:
+    def add(self, losses: Array, ranks: Indices, right: Indices, weights: Array | None) -> None:
         """Adds rows.
 
         Args:
             losses: (n,) in nat, >= 0, `inf` allowed.
-            confidences: (n,) probability of the predicted class.
-            right: (n,) whether that is the true one.
+            ranks: (n,) bins of the confidences in the ranking.
+            right: which rows are predicted right.
             weights: (n,) finite and > 0, or `None` for 1.
         """
         bins = loss_numbers(losses)
-        ranks = rank_numbers(confidences)
         self.sums["rows"].weigh(bins, weights)
         self.sums["loss"].add(bins, losses, weights)
         self.sums["answered"].weigh(ranks, weights)

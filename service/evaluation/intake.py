@@ -42,7 +42,7 @@ class Policies:
 
     def score(self, batch: Batch) -> dict[str, Any]:
         """The arguments of `service.evaluation.score`."""
-        names = ("classes", "normalize", "zero_probability", "clip", "bins")
+        names = ("classes", "normalize", "zero_probability", "clip", "bins", "top_k")
         return {**batch, **{name: getattr(self, name) for name in names}}
 
 

@@ -10,19 +10,20 @@ from service.numerics.errorfree import two_product
 
 Array = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.integer]
+Integers = npt.NDArray[np.int64]
 Scaled = tuple[Array, npt.NDArray[np.int32]]
 """Numbers as fractions * 2**exponents."""
 
-# Values of sizes between these are cut at powers of two. As many multiples of 2**(e - piece) as are
-# added at a time, each at most 2**e, have a sum of 53 bits; the powers are multiples of STEP, so
-# that tables are few.
+# Values of sizes between these are cut at powers of two, into integers of so many bits; the powers
+# are multiples of STEP, so that tables are few.
 LARGE, SMALL = 2.0**32, 2.0**-140
 STEP = 4
+PIECE = 42
 # Above this many groups, or pairs of group and exponent, sorting costs less than a table of them.
 TABLE = 1 << 20
 
 
-def cut(groups: Groups, values: Array, most: int) -> Iterator[tuple[Groups, Array, int | None]]:
+def cut(groups: Groups, values: Array) -> Iterator[tuple[Groups, Integers | Array, int | None]]:
     """Values in whole multiples of one power of two after another.
 
     Each pass rounds them to multiples of it and goes on with what the rounding left (Rump, Ogita &
@@ -31,21 +32,20 @@ def cut(groups: Groups, values: Array, most: int) -> Iterator[tuple[Groups, Arra
     Args:
         groups: (n,) group numbers, n > 0.
         values: (n,) finite.
-        most: n at most; a power of two.
 
     Yields:
-        Groups, multiples of 2**level, the sum of which is exact in any order, and that level;
+        Groups, integers of at most 2**PIECE, and the level: they stand for integer * 2**level;
         `None` for the last, which are any numbers.
     """
-    piece = 54 - most.bit_length()
     largest = max(float(values.max()), -float(values.min()))
     while SMALL < largest < LARGE:
         # at most 2**e, e from frexp, and rounded up
-        level = -((piece - math.frexp(largest)[1]) // STEP) * STEP
-        sigma = 1.5 * 2.0 ** (52 + level)
+        level = -((PIECE - math.frexp(largest)[1]) // STEP) * STEP
+        sigma = _unit_apart(level)
         heads = values + sigma
+        units = heads.view(np.int64) - sigma.view(np.int64)
         heads -= sigma
-        yield groups, heads, level
+        yield groups, units, level
         values = values - heads
         left = values != 0.0
         count = np.count_nonzero(left)
@@ -55,6 +55,19 @@ def cut(groups: Groups, values: Array, most: int) -> Iterator[tuple[Groups, Arra
             groups, values = groups[left], values[left]
         largest = 2.0 ** (level - 1)
     yield groups, values, None
+
+
+def in_units(values: Array, level: int) -> Integers:
+    """Values of at most 2**(51 + level) as the nearest multiples of 2**level: how many."""
+    sigma = _unit_apart(level)
+    units = (values + sigma).view(np.int64)
+    units -= sigma.view(np.int64)
+    return units
+
+
+def _unit_apart(level: int) -> np.float64:
+    """A number of the octave whose floats are 2**level apart, and their bits by 1."""
+    return np.float64(1.5 * 2.0 ** (52 + level))
 
 
 def product(factors: Sequence[Scaled]) -> list[Scaled]:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from service.evaluation.parts import RowId
 from service.evaluation.slices import Factor
-from service.evaluation.tables import Tables
+from service.evaluation.tables import Block, Outcomes
+from service.evaluation.totals import Settings, Totals
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -26,10 +27,10 @@ class ScoredRows:
         losses: (n,) -log p(true class) in nat, `inf` allowed, without weights.
         probabilities: (n,) of the true class.
         confidences: (n,) probability of the predicted class, in [0, 1].
-        bins: (n,) calibration bins of the confidences.
-        brier: (n,) sum_c (p_c - onehot_c)**2.
-        ranks: (n,) how many classes are more probable than the true one.
-        tables: of the whole rows, in calibration bins; `None` for a comparison.
+        settings: of the states that can add these rows; `None` for a comparison.
+        block: these rows, if they are one block, whose tables cost less in the state than apart.
+        outcomes: of all rows but those in the totals.
+        totals: the sums over other rows, and the tables of all that are not in the block.
         ids: (n,) row numbers, or integer or string ids as objects; distinct over the evaluation.
         weights: (n,) finite and > 0, or `None` for 1.
         slices: by column, the value of each row.
@@ -46,10 +47,10 @@ class ScoredRows:
     losses: Array
     probabilities: Array
     confidences: Array
-    bins: Indices
-    brier: Array
-    ranks: Indices
-    tables: Tables | None
+    settings: Settings | None
+    block: Block | None
+    outcomes: Outcomes | None
+    totals: Totals | None
     ids: Ids
     weights: Array | None = None
     slices: Mapping[str, Factor] = field(default_factory=dict)

@@ -1,24 +1,29 @@
 """Checks predictions against labels and scores them, row by row, for the state."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.bins import bin_numbers
+from service.evaluation.bins import bin_numbers, rank_numbers
 from service.evaluation.parts import RowId
 from service.evaluation.rows import Array, Ids, Indices, ScoredRows
 from service.evaluation.slices import Columns
-from service.evaluation.tables import Tables
+from service.evaluation.tables import Block, Outcomes
+from service.evaluation.totals import Settings, Totals
 from service.evaluation.truth import Truth, read_truth
 from service.losses.categorical import Categorical
 from service.losses.options import check_shared, exactly_one, one_of
+from service.losses.reduction import Scored
 from service.losses.result import Normalize, Numbers, ZeroProbability
 from service.losses.rows import Rows, sum_tolerance
 from service.losses.truth import Label
 from service.numerics import by_class, in_memory, places, plain_sums, row_blocks
+
+# Blocks of fewer rows, of many classes, are added up together.
+TOGETHER = 1 << 12
 
 
 def score(
@@ -34,10 +39,11 @@ def score(
     clip: float = 2.0**-52,
     slices: Columns | None = None,
     bins: int | None = 15,
+    top_k: int = 5,
 ) -> tuple[ScoredRows, int]:
     """Checks and scores a batch of rows for `State.add`; the arguments are those of `evaluate`.
 
-    Without `bins` there are no tables, which a state needs and a comparison does not.
+    Without `bins` there are no totals, which a state needs and a comparison does not.
 
     Returns:
         The rows that enter, and K.
@@ -63,68 +69,99 @@ def score(
         normalize=normalize,
     )
     truth = read_truth(scorer, labels, classes, sample_weights, row_ids, slices)
-    return _score(replace(scorer, labels=truth.labels), truth, bins), rows.classes
+    settings = None if bins is None else Settings(rows.classes, bins, top_k)
+    return _score(replace(scorer, labels=truth.labels), truth, settings), rows.classes
 
 
-def _score(scorer: Categorical, truth: Truth, bins: int | None) -> ScoredRows:
-    """Scores the rows that enter, block by block, into columns and tables."""
-    count, classes = truth.entering.size, scorer.rows.classes
-    predicted, ranks, numbers = np.zeros((3, count), np.int64)
-    losses, true, confidences, brier = np.empty((4, count))
-    tables = None if bins is None else Tables(classes, bins)
-    infinite = overflowed = clipped = renormalized = 0
-    deviation = None if scorer.rows.member == "logits" else 0.0
-    tolerance = sum_tolerance(scorer.rows.array)
-    for part in row_blocks(count, classes):
-        selection = truth.entering[part] if count < scorer.rows.size else part
-        labels = truth.labels[selection]
-        block, sums = scorer.read(selection)
-        z = by_class(block)
-        own = places(z, labels)
-        ranks[part], predicted[part] = _ranks(z, labels, own)
+@dataclass(slots=True)
+class Tally:
+    """What happened to rows; the attributes are those of `ScoredRows`."""
+
+    infinite: int = 0
+    overflowed: int = 0
+    clipped: int = 0
+    renormalized: int = 0
+    max_sum_deviation: float | None = None
+
+    def add(self, scored: Scored, sums: Array | None, tolerance: float | None) -> None:
+        """Counts rows; with a tolerance those that were divided by their sums, too."""
+        lost = 0 if scored.impossible is None else int(np.count_nonzero(scored.impossible))
+        self.infinite += lost
+        self.overflowed += int(np.count_nonzero(np.isinf(scored.losses))) - lost
+        self.clipped += 0 if scored.clipped is None else int(np.count_nonzero(scored.clipped))
+        if sums is not None:
+            self.max_sum_deviation = max(self.max_sum_deviation or 0.0, scored.sum_deviation)
+            if tolerance is not None:
+                self.renormalized += int(np.count_nonzero(np.abs(sums - 1.0) > tolerance))
+
+
+def _score(scorer: Categorical, truth: Truth, settings: Settings | None) -> ScoredRows:
+    """Scores the rows that enter, block by block, into columns and sums."""
+    entering, classes = truth.entering, scorer.rows.classes
+    count = scorer.rows.size if entering is None else entering.size
+    kept = slice(None) if entering is None else entering
+    labels, weights = truth.labels[kept], truth.weights
+    if weights is not None:
+        weights = weights[kept]
+    predicted = np.empty(count, np.int64)
+    losses, true, confidences = np.empty((3, count))
+    tally = Tally(max_sum_deviation=None if scorer.rows.member == "logits" else 0.0)
+    tolerance = sum_tolerance(scorer.rows.array) if scorer.normalize == "renormalize" else None
+    parts = list(row_blocks(count, classes))
+    totals = None if settings is None or len(parts) < 2 else Totals(settings)
+    block: Block | None = None
+    waiting: list[Outcomes] = []
+    for part in parts:
+        selection = part if entering is None else entering[part]
+        rows, sums = scorer.read(selection)
+        z = by_class(rows)
+        own = places(z, labels[part])
+        predicted[part] = _first(z == z.max(axis=0))
+        top = places(z, predicted[part])
         scored, p, miss = scorer.with_probabilities(z.T, sums, selection)
         losses[part], true[part] = scored.losses, in_memory(p)[own]
-        brier[part] = _brier(p, own, miss)
-        confidences[part] = p.max(axis=0)
-        if tables is not None:
-            numbers[part] = bin_numbers(confidences[part], tables.bins)
-            weights = None if truth.weights is None else truth.weights[selection]
-            tables.add(p, labels, own, predicted[part] * tables.bins + numbers[part], weights)
-        lost = 0 if scored.impossible is None else int(np.count_nonzero(scored.impossible))
-        infinite += lost
-        overflowed += int(np.count_nonzero(np.isinf(scored.losses))) - lost
-        clipped += 0 if scored.clipped is None else int(np.count_nonzero(scored.clipped))
-        if sums is not None and deviation is not None:
-            deviation = max(deviation, scored.sum_deviation)
-            if scorer.normalize == "renormalize":
-                renormalized += int(np.count_nonzero(np.abs(sums - 1.0) > tolerance))
+        confidences[part] = in_memory(p)[top]
+        tally.add(scored, sums, tolerance)
+        if settings is None:
+            continue
+        outcomes = Outcomes(
+            labels=labels[part],
+            predicted=predicted[part],
+            losses=losses[part],
+            confidences=confidences[part],
+            bins=bin_numbers(confidences[part], settings.bins),
+            steps=rank_numbers(confidences[part]),
+            brier=_brier(p, own, miss),
+            ranks=_ranks(z, labels[part], own),
+            weights=None if weights is None else weights[part],
+        )
+        waiting.append(outcomes)
+        block = Block(p, own, top, outcomes)
+        if totals is not None:
+            totals.tables.add(block)
+            if sum(each.labels.size for each in waiting) >= TOGETHER:
+                totals.add(Outcomes.together(waiting))
+                waiting = []
     return ScoredRows(
-        labels=truth.labels[truth.entering],
+        labels=labels,
         predicted=predicted,
         losses=losses,
         probabilities=true,
         confidences=confidences,
-        bins=numbers,
-        brier=brier,
-        ranks=ranks,
-        tables=tables,
-        ids=truth.ids[truth.entering],
-        weights=None if truth.weights is None else truth.weights[truth.entering],
-        slices={name: column.among(truth.entering) for name, column in truth.slices.items()},
+        settings=settings,
+        block=block if totals is None else None,
+        outcomes=Outcomes.together(waiting) if waiting else None,
+        totals=totals,
+        ids=truth.ids[kept],
+        weights=weights,
+        slices={name: column.among(kept) for name, column in truth.slices.items()},
         ignored=scorer.rows.size - count,
-        infinite=infinite,
-        overflowed=overflowed,
-        clipped=clipped,
-        renormalized=renormalized,
-        max_sum_deviation=deviation,
+        **asdict(tally),
     )
 
 
-def _ranks(z: Array, labels: Indices, places: Indices) -> tuple[Indices, Indices]:
-    """How many classes come before the true one in each row, and which class comes first.
-
-    Of equal classes the lower one comes first.
-    """
+def _ranks(z: Array, labels: Indices, places: Indices) -> Indices:
+    """How many classes come before the true one in each row: of equal classes the lower ones."""
     own = in_memory(z)[places]
     ranks = _how_many(z > own)
     near = z >= own
@@ -132,7 +169,7 @@ def _ranks(z: Array, labels: Indices, places: Indices) -> tuple[Indices, Indices
         tied = np.flatnonzero(_how_many(near) - ranks > 1)
         lower = np.arange(len(z))[:, None] < labels[tied]
         ranks[tied] += _how_many((z[:, tied] == own[tied]) & lower)
-    return ranks, _first(z == z.max(axis=0))
+    return ranks
 
 
 def _first(which: npt.NDArray[np.bool_]) -> Indices:

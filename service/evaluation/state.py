@@ -3,24 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import numpy as np
-
 from service.errors import Code, InvalidInput
-from service.evaluation.calibration import Reliability
 from service.evaluation.grouped import Fares
-from service.evaluation.histograms import Histograms
-from service.evaluation.moments import Moments
 from service.evaluation.report import Report
 from service.evaluation.rows import BadRow, ScoredRows
 from service.evaluation.slices import Slices, admit
 from service.evaluation.stored import canonical, check_format, restored
 from service.evaluation.summary import summarize
-from service.evaluation.sums import ExactSums, chunks
-from service.evaluation.tables import Tables
+from service.evaluation.totals import Settings, Totals
 from service.losses.truth import Label
 
-# A matrix of this many classes has a million cells; nobody reads a larger one.
-CONFUSION_CLASSES = 1000
 FORMAT = 4
 SETTINGS = ("classes", "bins", "worst", "top_k")
 TALLIES = ("count", "ignored", "infinite", "overflowed", "clipped", "renormalized")
@@ -55,42 +47,30 @@ class State:
     renormalized: int = 0
     max_sum_deviation: float | None = None
     rows: list[BadRow] = field(default_factory=list)
-    losses: Moments = field(init=False)
-    reliability: Reliability = field(init=False)
-    tables: Tables = field(init=False)
-    histograms: Histograms = field(init=False)
+    totals: Totals = field(init=False)
     slices: dict[str, Slices[Fares]] = field(default_factory=dict)
-    sums: dict[str, ExactSums] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.losses = Moments(self.classes)
-        self.reliability = Reliability(self.bins)
-        self.tables = Tables(self.classes, self.bins)
-        self.histograms = Histograms()
-        sizes = {
-            "predicted": self.classes,
-            "correct": self.classes,
-            "brier": 1,
-            "ranks": min(self.top_k, self.classes),
-        }
-        if self.classes <= CONFUSION_CLASSES:
-            sizes["confusion"] = self.classes**2
-        self.sums = {name: ExactSums(size) for name, size in sizes.items()}
+        self.totals = Totals(Settings(self.classes, self.bins, self.top_k))
 
     def add(self, batch: ScoredRows) -> None:
         """Adds a batch of rows, which is trusted to be of the state's classes.
 
         Raises:
-            ValueError: the batch was scored for other bins.
+            ValueError: the batch was scored for other classes, bins or top_k.
             InvalidInput: its slices do not fit in; nothing has been added.
         """
-        if batch.tables is None or batch.tables.bins != self.bins:
-            raise ValueError("the rows were scored for another number of bins")
+        if batch.settings != (self.classes, self.bins, self.top_k):
+            raise ValueError("the rows were scored for a state of other classes, bins or top_k")
         columns = {name: factor.values for name, factor in batch.slices.items()}
         admit(self.slices, Fares, columns)
-        self.tables.merge(batch.tables)
-        for part in chunks(batch.labels.size):
-            self._add_columns(batch, part)
+        if batch.totals is not None:
+            self.totals.merge(batch.totals)
+        if batch.block is not None:
+            self.totals.tables.add(batch.block)
+        if batch.outcomes is not None:
+            self.totals.add(batch.outcomes)
+        self.totals.confuse(batch.labels, batch.predicted, batch.weights)
         right = batch.labels == batch.predicted
         for name, factor in batch.slices.items():
             if factor.values:  # none where no row of the batch enters
@@ -100,23 +80,6 @@ class State:
         self.count += batch.labels.size
         self._tally(batch)
         self._keep_worst(batch.worst(self.worst))
-
-    def _add_columns(self, batch: ScoredRows, rows: slice) -> None:
-        labels, predicted, losses = batch.labels[rows], batch.predicted[rows], batch.losses[rows]
-        confidences, ranks = batch.confidences[rows], batch.ranks[rows]
-        weights = None if batch.weights is None else batch.weights[rows]
-        right = labels == predicted
-        sums = self.sums
-        self.losses.add(labels, losses, weights)
-        self.reliability.add(batch.bins[rows], confidences, right, weights)
-        self.histograms.add(losses, confidences, right, weights)
-        sums["brier"].add(np.zeros(labels.size, np.int64), batch.brier[rows], weights)
-        sums["predicted"].weigh(predicted, weights)
-        sums["correct"].weigh(labels[right], None if weights is None else weights[right])
-        near = ranks < sums["ranks"].size
-        sums["ranks"].weigh(ranks[near], None if weights is None else weights[near])
-        if "confusion" in sums:
-            sums["confusion"].weigh(labels * self.classes + predicted, weights)
 
     def merge(self, other: "State") -> None:
         """Adds the rows that another state of the same classes and settings has seen.
@@ -129,14 +92,9 @@ class State:
             raise ValueError("the states are of different classes, bins or numbers of worst rows")
         columns = {name: tuple(slices.values) for name, slices in other.slices.items()}
         admit(self.slices, Fares, columns)
-        self.losses.merge(other.losses)
-        self.reliability.merge(other.reliability)
-        self.tables.merge(other.tables)
-        self.histograms.merge(other.histograms)
+        self.totals.merge(other.totals)
         for name, slices in other.slices.items():
             self.slices[name].merge(slices)
-        for name, sums in self.sums.items():
-            sums.merge(other.sums[name])
         self.weighted |= other.weighted
         self.count += other.count
         self._tally(other)
@@ -152,12 +110,8 @@ class State:
             "weighted": self.weighted,
             "max_sum_deviation": None if deviation is None else deviation.hex(),
             "rows": [row.to_json() for row in self.rows],
-            "losses": self.losses.to_json(),
-            "reliability": self.reliability.to_json(),
-            "tables": self.tables.to_json(),
-            "histograms": self.histograms.to_json(),
             "slices": {name: slices.to_json() for name, slices in self.slices.items()},
-            "sums": {name: sums.to_json() for name, sums in self.sums.items()},
+            **self.totals.to_json(),
         }
         return canonical(stored)
 
@@ -228,15 +182,8 @@ class State:
         state.weighted = bool(stored["weighted"])
         state.max_sum_deviation = None if deviation is None else float.fromhex(deviation)
         state._keep_worst([BadRow.from_json(row, state.classes) for row in stored["rows"]])
-        state.losses = Moments.from_json(stored["losses"], state.classes)
-        state.reliability.read_json(stored["reliability"])
-        state.tables.read_json(stored["tables"])
-        state.histograms.read_json(stored["histograms"])
+        state.totals.read_json(stored)
         state.slices = {
             name: Slices.from_json(Fares, name, slices) for name, slices in stored["slices"].items()
-        }
-        state.sums = {
-            name: ExactSums.from_json(stored["sums"][name], sums.size)
-            for name, sums in state.sums.items()
         }
         return state

@@ -27,23 +27,23 @@ def summarize(state: "State", curves: bool) -> Report:
     Raises:
         InvalidInput: their total weight exceeds float64.
     """
-    supports = _supports(state)
+    totals, supports = state.totals, _supports(state)
     weight = sum(supports.support)
     if math.isinf(ratio(weight, supports.one)):
         raise InvalidInput.at(
             "/sample_weights", Code.WEIGHT_OVERFLOW, "the total weight exceeds float64"
         )
     (brier, ranks, support), _ = in_one_unit(
-        state.sums["brier"], state.sums["ranks"], state.losses["support"]
+        totals.sums["brier"], totals.sums["ranks"], totals.losses["support"]
     )
     total = sum(support)
-    loss = state.losses.mean(low=0.0)
+    loss = totals.losses.mean(low=0.0)
     entropy = prior_baseline(supports.support)
     macro, weighted = averages(supports)
-    ranked = rank_histograms(state.tables)
-    errors = classwise_errors(state.tables)
+    ranked = rank_histograms(totals.tables)
+    errors = classwise_errors(totals.tables)
     brier_score = ratio(brier[0], total)
-    scores = decompose(state.tables, brier_score, loss.value, supports.support, entropy)
+    scores = decompose(totals.tables, brier_score, loss.value, supports.support, entropy)
     names = range(state.classes) if state.names is None else state.names
     edges = bin_edges(state.bins).tolist()
     return Report(
@@ -63,11 +63,11 @@ def summarize(state: "State", curves: bool) -> Report:
         brier=brier_score,
         brier_decomposition=None if scores is None else scores[0],
         log_loss_decomposition=None if scores is None else scores[1],
-        per_class=per_class(names, supports, state.losses.means(low=0.0), ranked, errors),
+        per_class=per_class(names, supports, totals.losses.means(low=0.0), ranked, errors),
         slices={name: _slices(state.slices[name], state.weighted) for name in sorted(state.slices)}
         or None,
         confusion_matrix=_confusion(state),
-        calibration=state.reliability.finish(
+        calibration=totals.reliability.finish(
             list(pairwise(edges)),
             None if errors is None else math.fsum(errors) / state.classes,
             state.weighted,
@@ -81,21 +81,24 @@ def summarize(state: "State", curves: bool) -> Report:
         ignored=state.ignored,
         renormalized=state.renormalized,
         max_sum_deviation=state.max_sum_deviation,
-        curves=curves_of(state.histograms, state.tables, names, state.weighted) if curves else None,
+        curves=curves_of(totals.histograms, totals.tables, names, state.weighted)
+        if curves
+        else None,
     )
 
 
 def _supports(state: "State") -> Supports:
+    totals = state.totals
     (support, predicted, correct), one = in_one_unit(
-        state.losses["support"], state.sums["predicted"], state.sums["correct"]
+        totals.losses["support"], totals.sums["predicted"], totals.sums["correct"]
     )
     return Supports(support, predicted, correct, one, state.weighted)
 
 
 def _confusion(state: "State") -> tuple[tuple[float, ...], ...] | None:
-    if "confusion" not in state.sums:
+    if "confusion" not in state.totals.sums:
         return None
-    (cells,), one = in_one_unit(state.sums["confusion"])
+    (cells,), one = in_one_unit(state.totals.sums["confusion"])
     return confusion_matrix(weights_of(cells, one, state.weighted), state.classes)
 
 

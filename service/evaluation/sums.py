@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.pending import PENDING, Pending
+from service.evaluation.pending import Pending
 from service.evaluation.pieces import (
+    PIECE,
     TABLE,
     Array,
     Groups,
+    Integers,
     Scaled,
     by_key,
     counted,
@@ -25,7 +27,7 @@ from service.evaluation.pieces import (
 )
 from service.numerics.errorfree import two_product
 
-# Rows that are added at a time: their columns stay in the cache, and the sums below in float64.
+# Rows that are added at a time: their columns stay in the cache, and their sums in int64.
 CHUNK = 1 << 15
 
 
@@ -80,7 +82,7 @@ class ExactSums:
             for group, count in zip(*counted(groups), strict=True):
                 self._integers[group] += count << -self._exponent
         elif groups.size:
-            self._tabulate(groups, None, 0)
+            np.add.at(self.table(0, groups.size), groups, 1)
 
     def weigh(self, groups: Groups, weights: Array | None) -> None:
         """Adds to the group of each row its weight, (n,), or 1 without weights."""
@@ -89,15 +91,14 @@ class ExactSums:
         else:
             self.add(groups, weights)
 
-    def add_units(self, groups: Groups, values: Array, level: int) -> None:
-        """Adds to the group of each row its value, a whole multiple of 2**level.
+    def table(self, level: int, most: int) -> Integers:
+        """(size,) sums of multiples of 2**level, for integers to be added to before anything else.
 
         Args:
-            groups: (n,) group numbers, n <= 2**18.
-            values: (n,) whose sizes add up to less than 2**(level + 53) in every group.
-            level: an exponent, at most 0.
+            level: an exponent.
+            most: what the sizes of the integers for one group add up to at most, 2**62.
         """
-        self._tabulate(groups, values, level)
+        return self._pending.table(self.size, level, most)
 
     def add(self, groups: Groups, values: Array, weights: Array | None = None) -> None:
         """Adds to the group of each row its value, times its weight where weights are given.
@@ -135,8 +136,6 @@ class ExactSums:
         """
         if groups is not None:
             other._settle()
-        elif self._pending.adds + other._pending.adds >= PENDING:
-            self._settle()
         self._pending.merge(other._pending)
         self._reach(other._exponent)
         shift = other._exponent - self._exponent
@@ -216,11 +215,16 @@ class ExactSums:
             self.add_product(groups, np.frexp(values), np.frexp(weights))
 
     def _add_levels(self, groups: Groups, values: Array) -> None:
-        for some, part, level in cut(groups, values, CHUNK):
-            if level is None or self.size > TABLE:
+        if self.size > TABLE:
+            self._add_scaled(groups, *np.frexp(values))
+            return
+        for some, part, level in cut(groups, values):
+            if level is None:
                 self._add_scaled(some, *np.frexp(part))
+            elif self.size == 1:  # adds to one cell would wait for each other
+                self.table(level, some.size << PIECE)[0] += part.sum()
             else:
-                self._tabulate(some, part, level)
+                np.add.at(self.table(level, some.size << PIECE), some, part)
 
     def _add_scaled(
         self, groups: Groups, fractions: Array, exponents: npt.NDArray[np.int32]
@@ -249,11 +253,6 @@ class ExactSums:
             shift = exponent - self._exponent
             for group, integer in zip(groups, integers, strict=True):
                 self._integers[group] += integer << shift
-
-    def _tabulate(self, groups: Groups, values: Array | None, level: int) -> None:
-        self._pending.add(self.size, groups, values, level)
-        if self._pending.adds == PENDING:
-            self._settle()
 
     def _reach(self, exponent: int) -> None:
         """Makes room for multiples of 2**exponent."""

@@ -1,13 +1,15 @@
 """What the report needs to know of whole rows of probabilities, tabulated block by block."""
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from service.evaluation.bins import RANKS, class_bins, rank_numbers_by_class
 from service.evaluation.named import NamedSums
-from service.evaluation.pieces import Array
+from service.evaluation.pieces import Array, Integers, in_units
 from service.numerics import in_memory
 
 Indices = npt.NDArray[np.int64]
@@ -20,6 +22,60 @@ PLACES = 36
 SMALL = 2.0**-12
 
 NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells_true")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What came of rows, as columns.
+
+    Attributes:
+        labels: (n,) true classes.
+        predicted: (n,) most probable classes.
+        losses: (n,) in nat, `inf` allowed.
+        confidences: (n,) probabilities of the predicted classes.
+        bins: (n,) calibration bins of the confidences.
+        steps: (n,) their bins in the ranking.
+        brier: (n,) sum_c (p_c - onehot_c)**2.
+        ranks: (n,) how many classes are more probable than the true one.
+        weights: (n,) finite and > 0, or `None` for 1.
+    """
+
+    labels: Indices
+    predicted: Indices
+    losses: Array
+    confidences: Array
+    bins: Indices
+    steps: Indices
+    brier: Array
+    ranks: Indices
+    weights: Array | None
+
+    @classmethod
+    def together(cls, parts: Sequence["Outcomes"]) -> "Outcomes":
+        """Those of some rows after each other, as one."""
+        if len(parts) == 1:
+            return parts[0]
+        columns: list[Any] = []
+        for column in fields(cls):
+            values = [getattr(part, column.name) for part in parts]
+            columns.append(None if values[0] is None else np.concatenate(values))
+        return cls(*columns)
+
+
+class Block(NamedTuple):
+    """Rows with all their probabilities.
+
+    Attributes:
+        p: (K, n) probabilities.
+        own: (n,) where the true classes are in `in_memory(p)`.
+        top: (n,) where the predicted ones are.
+        rows: what came of these rows.
+    """
+
+    p: Array
+    own: Indices
+    top: Indices
+    rows: Outcomes
 
 
 class Tables(NamedSums):
@@ -51,46 +107,40 @@ class Tables(NamedSums):
         every = {name: sizes[name.removesuffix("_true")] for name in NAMES}
         super().__init__({name: size for name, size in every.items() if size is not None})
 
-    def add(
-        self, p: Array, labels: Indices, own: Indices, cells: Indices, weights: Array | None
-    ) -> None:
-        """Adds a block of rows.
-
-        Args:
-            p: (K, n) probabilities.
-            labels: (n,) true classes.
-            own: (n,) where these are in `in_memory(p)`.
-            cells: (n,) predicted class * B + bin of the confidence.
-            weights: (n,), or `None` for 1.
-        """
+    def add(self, block: Block) -> None:
+        """Adds a block of rows."""
         if not self.sums:
             return
-        each = np.arange(self.classes)[:, None]
+        p, own, top, rows = block
+        labels, weights = rows.labels, rows.weights
         flat = in_memory(p)
+        each = np.arange(self.classes)[:, None]
         heavy = None if weights is None else _spread(weights, p)
-        heads = _rounded(flat, PLACES)
+        units = in_units(flat, -PLACES)
         if "ranked" in self.sums:
-            keys = in_memory(rank_numbers_by_class(p, each))
-            self._add("ranked", keys, None, heavy)
-            self._add("ranked_true", keys[own], None, weights)
+            keys = rank_numbers_by_class(p, rows.predicted, top, rows.steps)
+            self.sums["ranked"].weigh(keys, heavy)
+            self.sums["ranked_true"].weigh(keys[own], weights)
         if "classwise" in self.sums:
             first = each * self.bins
             if heavy is None:
-                totals = heads.reshape(p.shape, order=_order(p)).sum(axis=1)
-                self._add("classwise", first[:, 0], totals, None)
+                table = self.sums["classwise"].table(-PLACES, labels.size << PLACES)
+                table[:: self.bins] += units.reshape(p.shape, order=_order(p)).sum(axis=1)
             else:
-                self._add("classwise", _spread(first, p), heads, heavy)
+                self._add("classwise", _spread(first, p), units, heavy)
             high = np.flatnonzero(flat * self.bins > 1.0)
             keys = _spread(first, p)[high] + class_bins(flat[high], self.bins)
-            self._add("classwise", keys, heads[high], None if heavy is None else heavy[high])
+            some = None if heavy is None else heavy[high]
+            self._add("classwise", keys, units[high], some)
             keys = self.bins * labels + class_bins(flat[own], self.bins)
-            self._add("classwise_true", keys, None, weights)
+            self.sums["classwise_true"].weigh(keys, weights)
         if "cells" in self.sums:
-            keys = _spread(cells * self.classes + each, p)
-            self._add("cells", keys, heads, heavy)
-            self._add("cells_true", cells * self.classes + labels, None, weights)
+            cells = (rows.predicted * self.bins + rows.bins) * self.classes
+            keys = _spread(cells + each, p)
+            self._add("cells", keys, units, heavy)
+            self.sums["cells_true"].weigh(cells + labels, weights)
             low = np.flatnonzero(flat < SMALL)
-            tails = _rounded(flat[low] - heads[low], 2 * PLACES)
+            tails = in_units(flat[low] - units[low] * 2.0**-PLACES, -2 * PLACES)
             some = None if heavy is None else heavy[low]
             self._add("cells", keys[low], tails, some, places=2 * PLACES)
 
@@ -98,26 +148,16 @@ class Tables(NamedSums):
         self,
         name: str,
         keys: Indices,
-        values: Array | None,
+        units: Integers,
         weights: Array | None,
         places: int = PLACES,
     ) -> None:
-        """Adds values, or 1, to the sums of their keys, all (n,)."""
+        """Adds numbers in units of 2**-places, at most 2**36 of them, to the sums of their keys."""
         sums = self.sums[name]
         if weights is not None:
-            sums.add(keys, *((weights,) if values is None else (values, weights)))
-        elif values is not None:
-            sums.add_units(keys, values, -places)
+            sums.add(keys, np.multiply(units, 2.0**-places, dtype=np.float64), weights)
         else:
-            sums.count(keys)
-
-
-def _rounded(values: Array, places: int) -> Array:
-    """To so many binary places, for values of at most 2**(51 - places)."""
-    sigma = 1.5 * 2.0 ** (52 - places)
-    rounded = values + sigma
-    rounded -= sigma
-    return rounded
+            np.add.at(sums.table(-places, keys.size << PLACES), keys, units)
 
 
 def _spread(values: npt.NDArray[Any], p: Array) -> npt.NDArray[Any]:

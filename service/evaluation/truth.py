@@ -26,14 +26,14 @@ class Truth:
     Attributes:
         labels: (N,) class indices; 0 for rows that do not enter.
         weights: (N,), or `None` for 1.
-        entering: numbers of the rows of weight above 0.
+        entering: numbers of the rows of weight above 0, or `None` for all.
         ids: (N,) of the rows.
         slices: by column, the value of each row.
     """
 
     labels: Indices
     weights: Array | None
-    entering: Indices
+    entering: Indices | None
     ids: Ids
     slices: dict[str, Factor]
 
@@ -84,11 +84,11 @@ def read_truth(
         _same_shape("labels", labels, rows)
         kept = None if weights is None else weights > 0
         indices = class_indices("labels", labels, kept, rows.classes, classes)
-    entering = np.arange(rows.size) if weights is None else np.flatnonzero(weights)
+    entering = None if weights is None or weights.all() else np.flatnonzero(weights)
     if faults:  # the predictions too are looked at, so that one answer names all members
         with faults.collecting():
-            for block in row_blocks(entering.size, rows.classes):
-                scorer.read(entering[block])
+            for block in row_blocks(rows.size if entering is None else entering.size, rows.classes):
+                scorer.read(block if entering is None else entering[block])
     faults.check()
     return Truth(indices, weights, entering, ids, columns)
 

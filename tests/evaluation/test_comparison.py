@@ -251,8 +251,10 @@ def test_more_draws_than_a_call_may_take_are_refused():
     assert caught.value.code == Code.INVALID_OPTION
 
 
-def test_a_comparison_builds_no_tables_and_a_state_needs_them(noisy):
+def test_a_comparison_builds_no_totals_and_a_state_needs_those_of_its_settings(noisy):
     batch, classes = score(logits=noisy.logits, labels=noisy.labels, bins=None)
-    assert batch.tables is None
-    with pytest.raises(ValueError, match="bins"):
-        State(classes).add(batch)
+    assert batch.outcomes is None
+    for other in ({"bins": None}, {"bins": 14}, {"top_k": 4}):
+        batch, classes = score(logits=noisy.logits, labels=noisy.labels, **other)
+        with pytest.raises(ValueError, match="top_k"):
+            State(classes).add(batch)

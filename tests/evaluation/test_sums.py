@@ -132,13 +132,20 @@ def test_stored_sums_that_are_none_are_refused(change):
 
 
 def test_sums_that_wait_merge_without_overflow_however_many_they_are():
-    largest, groups = np.array([2.0**53 - 1]), np.array([1])
-    total = ExactSums(2)
-    for _ in range(3 * module.PENDING):  # int64 holds the sum of 2**10 of them
+    largest, total = 2**53 - 1, ExactSums(2)
+    for _ in range(1500):  # int64 holds the sum of 2**10 of them
         part = ExactSums(2)
-        part.add_units(groups, largest, 0)
+        part.table(0, largest)[1] += largest
         total.merge(part)
-        total.add_units(groups, largest, 0)
-    assert exact(total, 1) == 6 * module.PENDING * (2**53 - 1)
+        total.table(0, largest)[1] += largest
+    assert exact(total, 1) == 3000 * largest
     assert exact(total, 0) == 0
     assert total == ExactSums.from_json(total.to_json(), 2)
+
+
+def test_many_full_chunks_of_the_largest_pieces_are_exact():
+    sums, value = ExactSums(2), 1.0 - 2.0**-53
+    ones, values = np.ones(module.CHUNK, np.int64), np.full(module.CHUNK, value)
+    for _ in range(100):
+        sums.add(ones, values)
+    assert exact(sums, 1) == Fraction(value) * module.CHUNK * 100
