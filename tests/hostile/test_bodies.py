@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.hostile.bodies import FAMILIES, PROMOTED, Call, Case, calls, encoded, information
+from tests.hostile.extremes import extremes
 from tests.hostile.tensors import tensor_files
 
 NUMBERS = count()
@@ -43,7 +44,7 @@ def refuse(caller: Any, cases: Iterable[Case]) -> None:
     assert not wrong, "\n".join([f"{len(wrong)} answers", *wrong[:20]])
 
 
-EVERY = [*FAMILIES, tensor_files]
+EVERY = [*FAMILIES, extremes, tensor_files]
 # Every so-manieth body of a family, another one at each call, so that all kinds are sent somewhere.
 THINNED = 7
 
