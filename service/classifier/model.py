@@ -1,7 +1,7 @@
 """The multinomial logistic model: features to logits, probabilities and named labels."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -153,54 +153,38 @@ class Model:
         return rows
 
 
+def _rules(model: Model) -> Iterator[tuple[str, Code, bool, str]]:
+    """What has to hold of a member, and what is said where it does not."""
+    size, width = len(model.classes), len(model.feature_names)
+    named = NAME.fullmatch(model.name) is not None
+    yield "name", Code.INVALID_OPTION, named, f"must match {NAME.pattern}, whole"
+    counted = type(model.version) is int and model.version >= 1
+    yield "version", Code.INVALID_OPTION, counted, "must be a positive integer"
+    alike = {type(label) for label in model.classes} in ({str}, {int})
+    distinct = size >= 2 and len(set(model.classes)) == size
+    rule = "must be two or more distinct names, all strings or all integers"
+    yield "classes", Code.NOT_A_LABEL, distinct and alike, rule
+    alike = all(type(name) is str for name in model.feature_names)
+    distinct = width >= 1 and len(set(model.feature_names)) == width
+    rule = "must be one or more distinct strings"
+    yield "feature_names", Code.SHAPE_MISMATCH, distinct and alike, rule
+    rows = 1 if size == 2 and model.coefficients.shape[:1] == (1,) else size
+    fits = model.coefficients.shape == (rows, width)
+    rule = f"must have shape ({rows}, {width}): classes by features"
+    yield "coefficients", Code.SHAPE_MISMATCH, fits, rule
+    fits = model.intercepts.shape == (rows,)
+    rule = f"must have shape ({rows},), like the rows of the coefficients"
+    yield "intercepts", Code.SHAPE_MISMATCH, fits, rule
+
+
 def _faults(model: Model) -> list[Fault]:
     """Every member of a model that means nothing."""
-    size, width = len(model.classes), len(model.feature_names)
-    types = {type(label) for label in model.classes}
-    rows = 1 if size == 2 and model.coefficients.shape[:1] == (1,) else size
-    rules = (
-        (
-            "name",
-            Code.INVALID_OPTION,
-            NAME.fullmatch(model.name) is not None,
-            f"must match {NAME.pattern}, whole",
-        ),
-        (
-            "version",
-            Code.INVALID_OPTION,
-            type(model.version) is int and model.version >= 1,
-            "must be a positive integer",
-        ),
-        (
-            "classes",
-            Code.NOT_A_LABEL,
-            size >= 2 and len(set(model.classes)) == size and types in ({str}, {int}),
-            "must be two or more distinct names, all strings or all integers",
-        ),
-        (
-            "feature_names",
-            Code.SHAPE_MISMATCH,
-            width >= 1
-            and len(set(model.feature_names)) == width
-            and all(type(name) is str for name in model.feature_names),
-            "must be one or more distinct strings",
-        ),
-        (
-            "coefficients",
-            Code.SHAPE_MISMATCH,
-            model.coefficients.shape == (rows, width),
-            f"must have shape ({rows}, {width}): classes by features",
-        ),
-        (
-            "intercepts",
-            Code.SHAPE_MISMATCH,
-            model.intercepts.shape == (rows,),
-            f"must have shape ({rows},), like the rows of the coefficients",
-        ),
-    )
     faults = [
-        Fault(f"/{m}", code, f"{m} {detail}") for m, code, holds, detail in rules if not holds
+        Fault(f"/{name}", code, f"{name} {rule}")
+        for name, code, holds, rule in _rules(model)
+        if not holds
     ]
+    size, width = len(model.classes), len(model.feature_names)
     distance = None if model.held_out is None else model.held_out.distance
     if distance is not None and distance.means.shape != (size, width):
         detail = f"the means of held_out must have shape ({size}, {width})"
