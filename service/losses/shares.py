@@ -1,4 +1,4 @@
-"""Logarithms and slopes of probabilities that are given, as they are or as shares of their sum."""
+"""Logarithms of probabilities, as they are or as shares of their sum, and slopes by them."""
 
 import numpy as np
 import numpy.typing as npt
