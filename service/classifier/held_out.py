@@ -61,6 +61,13 @@ class HeldOut:
             detail = "the scores of held_out must be finite"
             raise InvalidInput.at("/held_out", Code.INFINITE_VALUE, detail)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        distance = self.distance
+        arrays = [] if distance is None else [distance.means, distance.whitening]
+        return sum(array.nbytes for array in (self.scores, self.wrong, *arrays))
+
     def of(self, method: str) -> Array:
         """The scores by a method, shape (n,)."""
         column: Array = self.scores[:, SCORES.index(method)]

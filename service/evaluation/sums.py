@@ -159,13 +159,14 @@ class ExactSums:
     def to_json(self) -> dict[str, Any]:
         """The sums in the one form that equal sums share, whatever led to them."""
         self._settle()
+        exponent, sums = self._exponent, []
+        for group, integer in sorted(self._integers.items()):  # many: no function for each
+            if integer:
+                zeros = (integer & -integer).bit_length() - 1
+                sums.append([group, f"{integer >> zeros:x}", exponent + zeros])
         return {
             "size": self.size,
-            "sums": [
-                [group, *_canonical(integer, self._exponent)]
-                for group, integer in sorted(self._integers.items())
-                if integer
-            ],
+            "sums": sums,
             "infinite": [[group, count] for group, count in sorted(self._infinite.items())],
         }
 
@@ -264,8 +265,3 @@ class ExactSums:
 
 def _is_group(group: object, size: int) -> bool:
     return type(group) is int and 0 <= group < size
-
-
-def _canonical(integer: int, exponent: int) -> tuple[str, int]:
-    zeros = (integer & -integer).bit_length() - 1
-    return format(integer >> zeros, "x"), exponent + zeros

@@ -120,4 +120,6 @@ class Recent:
 
 def bytes_of(model: Model) -> int:
     """About what a model takes; its products are prepared from a second copy of its numbers."""
-    return 2 * (model.coefficients.nbytes + model.intercepts.nbytes) + OVERHEAD_BYTES
+    numbers = 2 * (model.coefficients.nbytes + model.intercepts.nbytes)
+    held_out = 0 if model.held_out is None else model.held_out.nbytes
+    return numbers + held_out + OVERHEAD_BYTES

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import MetaData, event, update
 
-from service.classifier import from_bytes
+from service.classifier import from_bytes, to_bytes
 from service.errors import Code, Conflict, Damaged, NotFound, Stale, StoreFull, Unavailable
 from service.registry import Registry, WouldWait
 from service.registry import mirror as room
@@ -108,6 +109,43 @@ def test_memory_is_bounded_and_what_was_let_go_is_read_again(url: str, opened: O
     for number in (1, 6, 1, 3):
         assert registry.find("mine", number).coefficients.item() == number - 1
     assert len(registry._mirror._recent._versions) == 2
+
+
+def test_memory_counts_what_a_model_keeps_of_held_out_rows(url: str, opened: Open) -> None:
+    registry = opened(url, 10**6)
+    shipped = registry.find("digits")
+    size = len(to_bytes(shipped))
+    for _ in range(20):
+        registry.register(replace(shipped, name="mine"))
+    kept = registry._mirror._recent._versions
+    assert 10**6 / (size + 20_000) - 1 <= len(kept) <= 10**6 / size
+
+
+def test_what_aliases_stand_for_is_read_aside_at_the_start_while_changes_are_followed(
+    url: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "POLL_SECONDS", 0.05)
+    writer, reader = opened(url), opened(url)
+    for number in range(30):
+        writer.register(model(f"mine-{number:02}"))
+    load = reader._mirror._load
+
+    def slow(name: str, number: int) -> Any:
+        time.sleep(0.02)
+        return load(name, number)
+
+    monkeypatch.setattr(reader._mirror, "_load", slow)
+    reader.start()
+    writer.register(model("late", 7))
+    deadline = time.monotonic() + 1
+    while "late" not in reader._mirror._entries:  # nobody has asked for it
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert len(reader._mirror._recent._versions) < 30
+    deadline = time.monotonic() + 20
+    while len(reader._mirror._recent._versions) < 31:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_page_of_models_is_read_with_one_question(url: str, opened: Open) -> None:
