@@ -4,11 +4,13 @@ import numpy as np
 
 from service.numerics.arrays import Array
 
-ROWS = 64
+ROWS = 16
 COLUMNS = 16
 DEPTH = 256
 SERIAL = 1 << 18
 """Multiplications of one product: OpenBLAS uses its threads above this number."""
+BLOCK = 1 << 16
+"""Elements of the tiles of one call of NumPy, and of their products: both fit the cache."""
 
 
 class Linear:
@@ -19,7 +21,7 @@ class Linear:
     multiples of what a kernel takes in and too small to be shared among threads, leave no choice.
     """
 
-    __slots__ = ("_depth", "_intercepts", "_ordinary", "_padded", "_single", "_width")
+    __slots__ = ("_block", "_depth", "_intercepts", "_ordinary", "_padded", "_width")
 
     def __init__(self, coefficients: Array, intercepts: Array) -> None:
         """Prepares the tiles.
@@ -35,7 +37,7 @@ class Linear:
         self._padded = np.zeros((d, -(-k // self._width) * self._width))
         self._padded[:, :k] = coefficients.T
         self._intercepts = intercepts
-        self._single = d <= self._depth and k <= self._width
+        self._block = max(1, BLOCK // max(1, *self._padded.shape) // ROWS) * ROWS
         # By Cauchy and Schwarz no logit of rows below this overflows: to switch the warnings off
         # costs as much as a row.
         self._ordinary = 2.0**1000 / max(1.0, float(np.vdot(coefficients, coefficients)))
@@ -44,31 +46,31 @@ class Linear:
         """The (n, k) logits of (n, d) features; not finite where they exceed float64."""
         n, d = inputs.shape
         k = len(self._intercepts)
-        block = np.zeros((ROWS, d))
-        if n <= ROWS and self._single and np.vdot(inputs, inputs) < self._ordinary:
-            block[:n] = inputs
-            logits: Array = self._product(block)[:n, :k] + self._intercepts
+        if n <= ROWS and np.vdot(inputs, inputs) < self._ordinary:
+            tile = np.zeros((ROWS, d))
+            tile[:n] = inputs
+            logits: Array = self._products(tile)[:n, :k] + self._intercepts
             return logits
         answer = np.empty((n, k))
         with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, n, ROWS):
-                rows = inputs[start : start + ROWS]
-                block[: len(rows)] = rows
-                block[len(rows) :] = 0.0
-                sums = self._product(block)[: len(rows), :k]
-                np.add(sums, self._intercepts, out=answer[start : start + ROWS])
+            for start in range(0, n, self._block):
+                rows = inputs[start : start + self._block]
+                tiles = np.zeros((-(-len(rows) // ROWS), ROWS, d))
+                tiles.reshape(len(tiles) * ROWS, d)[: len(rows)] = rows
+                sums = self._products(tiles).reshape(len(tiles) * ROWS, -1)[: len(rows), :k]
+                np.add(sums, self._intercepts, out=answer[start : start + self._block])
         return answer
 
-    def _product(self, block: Array) -> Array:
-        if self._single:
-            product: Array = np.dot(block, self._padded)  # starts sooner than `@`
-            return product
+    def _products(self, tiles: Array) -> Array:
         d, columns = self._padded.shape
-        sums = np.zeros((ROWS, columns))
+        if d <= self._depth and columns == self._width:
+            products: Array = tiles @ self._padded
+            return products
+        products = np.zeros((*tiles.shape[:-1], columns))
         for features in (slice(a, a + self._depth) for a in range(0, d, self._depth)):
             for classes in (slice(c, c + self._width) for c in range(0, columns, self._width)):
-                sums[:, classes] += block[:, features] @ self._padded[features, classes]
-        return sums
+                products[..., classes] += tiles[..., features] @ self._padded[features, classes]
+        return products
 
 
 def linear(inputs: Array, coefficients: Array, intercepts: Array) -> Array:
