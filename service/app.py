@@ -18,8 +18,8 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from service import __version__
-from service.api.access import Guarded
 from service.api.admission import Admission
+from service.api.application import Application
 from service.api.authorize import Authorizer
 from service.api.beside import Beside, Carried, Find, Job, scoring, work
 from service.api.cors import Cors
@@ -106,18 +106,13 @@ def create_app(
         await run_sync(keys.end)
         await run_sync(registry.end)
 
-    app = FastAPI(
+    app = Application(
         title="Xent",
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        openapi_url=None,  # a route like the others serves it, and is logged like them
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
         telemetry=_telemetry(settings.opentelemetry),
     )
-    app.router.route_class = Guarded
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.store = registry.store
