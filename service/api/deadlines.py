@@ -8,6 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
+from service.errors import Code
 from service.settings import Settings
 
 # Bytes a second, over each period of XENT_BODY_TIMEOUT: a client on a slow line keeps this up, and
@@ -50,7 +51,7 @@ class Deadlines:
         settings: with `header_timeout` and `body_timeout`, in seconds.
         transport: of the connection.
         flow: tells whether the server holds the client back.
-        expire: called when the client has not sent in time.
+        refuse: is told the code and the text where the client has not sent in time.
     """
 
     def __init__(
@@ -59,13 +60,13 @@ class Deadlines:
         settings: Settings,
         transport: asyncio.Transport,
         flow: ReadAhead,
-        expire: Callable[[], None],
+        refuse: Callable[[Code, str], None],
     ) -> None:
         self._loop = loop
         self._settings = settings
         self._transport = transport
         self._flow = flow
-        self._expire = expire
+        self._refuse = refuse
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         self._waits_for: tuple[str, int] | None = None
@@ -114,7 +115,9 @@ class Deadlines:
         if self._flow.read_paused:
             self._reading = self._loop.call_later(self._settings.header_timeout, self._headers_late)
         else:
-            self._expire()
+            limit = self._settings.header_timeout
+            text = f"the headers did not come within XENT_HEADER_TIMEOUT of {limit:g} s"
+            self._refuse(Code.REQUEST_TIMEOUT, text)
 
     def _start_body(self) -> None:
         self.received = 0
@@ -127,7 +130,11 @@ class Deadlines:
         if self._flow.read_paused or self._flow.held or self.received >= enough:
             self._start_body()
         else:
-            self._expire()
+            text = (
+                f"no more of the body came within XENT_BODY_TIMEOUT of "
+                f"{self._settings.body_timeout:g} s, or it came too slowly"
+            )
+            self._refuse(Code.REQUEST_TIMEOUT, text)
 
     def _start_writing(self) -> None:
         self._unread = self._transport.get_write_buffer_size()

@@ -12,10 +12,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.deadlines import Deadlines, ReadAhead
+from service.api.exchange import Exchange
 from service.api.metrics import Metrics
-from service.api.problems import problem, scored_of
-from service.api.strict import Refused, check_head, head_without_offer, last_answer
-from service.api.tracing import log_request, name_of
+from service.api.refusal import refusal
+from service.api.strict import Refused, check_head, head_without_offer, overrun
+from service.api.tracing import name_of
 from service.errors import Code
 from service.settings import Settings
 
@@ -55,7 +56,7 @@ class Protocol(HttpToolsProtocol):
         """A client has connected, and has to say what it wants."""
         super().connection_made(transport)
         self.flow = ReadAhead(transport, self.pipeline)
-        self._deadlines = Deadlines(self.loop, self._settings, transport, self.flow, self._expire)
+        self._deadlines = Deadlines(self.loop, self._settings, transport, self.flow, self._refuse)
         self._deadlines.expect_headers(0)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,26 +104,15 @@ class Protocol(HttpToolsProtocol):
             text = str(cause) if isinstance(cause, Refused) else "the request breaks HTTP"
             self._refuse(Code.BAD_REQUEST, text)
         else:
-            self._check_overhead()
-
-    def _check_overhead(self) -> None:
-        """Headers, trailers and chunk extensions that do not end are refused as they arrive.
-
-        Those that end are measured exactly by the guard.
-        """
-        if not (self._begun or self._in_body):
-            return
-        headers, url = self._settings.max_header_bytes, self._settings.max_url_bytes
-        if self._begun and len(self.url) > url:
-            text = f"the URL does not end; the limit XENT_MAX_URL_BYTES is {url}"
-            self._refuse(Code.URL_TOO_LONG, text)
-        elif self._overhead > headers + url + SLICE:
-            text = f"the headers do not end; the limit XENT_MAX_HEADER_BYTES is {headers}"
-            self._refuse(Code.HEADERS_TOO_LARGE, text)
+            if self._begun or self._in_body:
+                url = len(self.url) if self._begun else 0
+                over = overrun(url, self._overhead - SLICE, self._settings)
+                if over is not None:
+                    self._refuse(*over)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
         self._begun = True
         self._messages += 1
         self._overhead = 0
@@ -143,20 +133,25 @@ class Protocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._declined = True
             return
-        super().on_headers_complete()
+        self._keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        # Answered before its body was asked for, a client may send that body or not: what comes
+        # next on the connection has two meanings.
+        keep_alive = self._keep_alive and not self.expect_100_continue
+        before: RequestResponseCycle | None = self.cycle
+        self._exchange = self.cycle = Exchange(self, self._method, version, keep_alive)
         self._begun, self._in_body = False, True
         self._overhead = 0
-        self._keep_alive = self.cycle.keep_alive
-        if self.expect_100_continue:
-            # Answered before its body was asked for, a client may send that body or not: what
-            # comes next on the connection has two meanings.
-            self.cycle.keep_alive = False
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self._overhead = 0
         self._deadlines.received += len(body)
-        super().on_body(body)
+        self._exchange.take(body)
 
     def on_message_complete(self) -> None:
         """The body is whole."""
@@ -166,7 +161,7 @@ class Protocol(HttpToolsProtocol):
         self._complete += 1
         if self.expect_100_continue and not self.cycle.response_started:
             self.cycle.keep_alive = self._keep_alive
-        super().on_message_complete()
+        self._exchange.end()
 
     def on_response_complete(self) -> None:
         """An answer is out: the next request, or the refusal that waited for this moment."""
@@ -203,18 +198,6 @@ class Protocol(HttpToolsProtocol):
             self._active.disconnected = True
             self._active.message_event.set()
 
-    def _expire(self) -> None:
-        """A deadline has passed while the client could have sent."""
-        if self._in_body:
-            text = (
-                f"no more of the body came within XENT_BODY_TIMEOUT of "
-                f"{self._settings.body_timeout:g} s, or it came too slowly"
-            )
-        else:
-            limit = self._settings.header_timeout
-            text = f"the headers did not come within XENT_HEADER_TIMEOUT of {limit:g} s"
-        self._refuse(Code.REQUEST_TIMEOUT, text)
-
     def _refuse(self, code: Code, text: str) -> None:
         """Ends the connection with a problem document, after the answers before it."""
         self._deadlines.stop_reading()
@@ -237,19 +220,11 @@ class Protocol(HttpToolsProtocol):
         if self._answered or self._refusal is None:
             return
         self._answered = True
-        code, text = self._refusal
-        # shared with the application, where the request has reached it
         state = self.cycle.scope["state"] if self._running() else {}
         name = state.get("request_id") or name_of(self.headers or [])
-        response, method = problem(code, text, name, scored=scored_of(state)), self._method
         default = self.server_state.default_headers
-        self.transport.write(last_answer(response, name, method, default))
-        self._metrics.rejected(code)
-        if state:
-            state["status"] = response.status_code  # the guard logs it with the request
-        else:
-            log_request(name, method, "unmatched", response.status_code)
-            self._metrics.answered(method, "unmatched", response.status_code)
+        answer = refusal(*self._refusal, name, self._method, state, default, self._metrics)
+        self.transport.write(answer)
         self._unset_keepalive_if_required()
         self.transport.write_eof()
         self.flow.resume_reading()

@@ -1,10 +1,10 @@
-"""HTTP where the parser is lenient, and the bytes of an answer without the application."""
+"""HTTP where the parser is lenient."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from starlette.responses import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from service.errors import Code
+from service.settings import Settings
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -42,6 +42,26 @@ def check_head(method: str, version: str, headers: Headers) -> None:
         raise Refused("Transfer-Encoding is chunked, in HTTP/1.1, or absent")
 
 
+def overrun(url: int, overhead: int, settings: Settings) -> tuple[Code, str] | None:
+    """What headers, trailers and chunk extensions that do not end are refused with, as they arrive.
+
+    Those that end are measured exactly by the guard.
+
+    Args:
+        url: bytes of the URL, as far as it has come.
+        overhead: bytes beside the body, as far as they have come.
+        settings: with the limits.
+    """
+    if url > settings.max_url_bytes:
+        limit = settings.max_url_bytes
+        return Code.URL_TOO_LONG, f"the URL does not end; the limit XENT_MAX_URL_BYTES is {limit}"
+    limit = settings.max_header_bytes
+    if overhead > limit + settings.max_url_bytes:
+        text = f"the headers do not end; the limit XENT_MAX_HEADER_BYTES is {limit}"
+        return Code.HEADERS_TOO_LARGE, text
+    return None
+
+
 def head_without_offer(method: str, url: bytes, headers: Headers) -> bytes:
     """The head of a request again, without the protocol that it offers to change to.
 
@@ -51,21 +71,3 @@ def head_without_offer(method: str, url: bytes, headers: Headers) -> bytes:
     lines = [b"%b %b HTTP/1.1\r\n" % (method.encode(), url)]
     lines += [b"%b: %b\r\n" % pair for pair in headers if pair[0] != b"upgrade"]
     return b"".join(lines) + b"\r\n"
-
-
-def last_answer(
-    response: Response, name: str, method: str, headers: Iterable[tuple[bytes, bytes]]
-) -> bytes:
-    """The bytes of an answer after which the connection is closed.
-
-    Args:
-        response: whose body is whole.
-        name: the id of the request.
-        method: of the request; HEAD leaves the body out.
-        headers: further ones, of the server.
-    """
-    lines = [STATUS_LINE[response.status_code]]
-    pairs = [*headers, *response.raw_headers]
-    pairs += [(b"x-request-id", name.encode()), (b"connection", b"close")]
-    lines += [b"%b: %b\r\n" % pair for pair in pairs]
-    return b"".join(lines) + b"\r\n" + (b"" if method == "HEAD" else bytes(response.body))

@@ -7,6 +7,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
 
+from service.api.exchange import Exchange
 from service.api.protocol import Protocol
 from service.api.server import Supervisor
 
@@ -25,6 +26,8 @@ def test_what_is_overridden_is_there_and_nothing_else_is_by_accident() -> None:
     inherited = {name for name in vars(HttpToolsProtocol) if not name.startswith("__")}
     ours = {name for name in vars(Protocol) if not name.startswith("__")}
     assert ours & inherited == OVERRIDDEN
+    theirs = {name for name in vars(RequestResponseCycle) if not name.startswith("__")}
+    assert set(vars(Exchange)) & theirs == {"send"}
     own = {name for name in vars(Supervisor) if not name.startswith("__")}
     assert own & set(vars(Multiprocess)) == {
         "init_processes",
@@ -46,7 +49,9 @@ def test_the_fields_that_are_read_are_set() -> None:
     for field in (
         "pipeline", "cycle", "flow", "loop", "scope", "headers", "url", "parser", "app_state",
         "server_state", "expect_100_continue", "disconnected", "keep_alive", "message_event",
-        "response_started", "response_complete",
+        "response_started", "response_complete", "asgi_version", "server", "client", "scheme",
+        "transport", "logger", "access_logger", "body", "more_body", "default_headers",
+        "waiting_for_100_continue", "chunked_encoding", "expected_content_length",
     ):  # fmt: skip
         assert f"self.{field} = " in source or f"self.{field}: " in source, field
     assert "self.read_paused = " in inspect.getsource(FlowControl)
