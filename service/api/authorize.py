@@ -129,7 +129,15 @@ def _token_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 def _host_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The name in the Host header, in small letters, without port and brackets."""
-    host = next((value for name, value in headers if name == b"host"), b"").decode("latin-1")
+    for name, value in headers:
+        if name == b"host":
+            return _name_in(value)
+    return ""
+
+
+@lru_cache(256)
+def _name_in(value: bytes) -> str:
+    host = value.decode("latin-1")
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()

@@ -103,18 +103,18 @@ class Guard:
                 log_request(name, method, route, status, milliseconds=milliseconds, **who, **trace)
 
     def _refuse(self, scope: Scope, name: str) -> Response | None:
-        size = len(scope["raw_path"] or b"") + len(scope["query_string"])
-        if size > self._settings.max_url_bytes:
-            limit = self._settings.max_url_bytes
+        path, query = scope["raw_path"] or b"", scope["query_string"]
+        size, limit = len(path) + len(query), self._settings.max_url_bytes
+        if size > limit:
             text = f"the URL has {size} bytes; the limit XENT_MAX_URL_BYTES is {limit}"
             return self._refused(Code.URL_TOO_LONG, text, name)
-        if b"%00" in (scope["raw_path"] or b"") or b"%00" in scope["query_string"]:
+        if b"%00" in path or b"%00" in query:
             # SQLite finds nothing under such a name, and PostgreSQL takes none
             text = "the URL contains %00, which is in no name, number or option"
             return self._refused(Code.BAD_REQUEST, text, name)
+        limit = self._settings.max_header_bytes
         size = sum([len(key) + len(value) + 4 for key, value in scope["headers"]])
-        if size > self._settings.max_header_bytes:
-            limit = self._settings.max_header_bytes
+        if size > limit:
             text = f"the headers have {size} bytes; the limit XENT_MAX_HEADER_BYTES is {limit}"
             return self._refused(Code.HEADERS_TOO_LARGE, text, name)
         return None

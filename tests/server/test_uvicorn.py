@@ -1,8 +1,13 @@
 """What our connections take from uvicorn: another minor version has to be read before use."""
 
+import asyncio
 import inspect
+from functools import partial
 from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
@@ -55,3 +60,48 @@ def test_the_fields_that_are_read_are_set() -> None:
     ):  # fmt: skip
         assert f"self.{field} = " in source or f"self.{field}: " in source, field
     assert "self.read_paused = " in inspect.getsource(FlowControl)
+
+
+LENGTH = (b"content-length", b"2")
+HEADS = [
+    ([LENGTH, (b"content-type", b"application/json")], True),
+    ([LENGTH, (b"x", b"caf\xe9\t;")], False),
+    ([(b"Content-Length", b"2"), (b"ETag", b'"1"')], True),
+    ([LENGTH, (b"connection", b"close")], True),
+    ([(b"transfer-encoding", b"chunked")], True),
+    ([(b"content-type", b"text/plain")], True),
+    ([LENGTH, (b"x", b"1\r\ny: 2")], True),
+    ([LENGTH, (b"x y", b"1")], True),
+    ([LENGTH, (b"x", b"1\x00")], True),
+]
+
+
+@pytest.mark.parametrize(("headers", "keep_alive"), HEADS)
+def test_an_answer_is_written_as_uvicorn_does(
+    headers: list[tuple[bytes, bytes]], keep_alive: bool
+) -> None:
+    assert written(True, headers, keep_alive) == written(False, headers, keep_alive)
+
+
+def written(ours: bool, headers: list[tuple[bytes, bytes]], keep_alive: bool) -> bytes | str:
+    """What is written of an answer, or why it is not."""
+    sent = bytearray()
+    line = SimpleNamespace(write=sent.extend, close=lambda: None)
+    connection: Any = SimpleNamespace(
+        url=b"/", asgi_version="3.0", server=None, client=None, scheme="http", headers=[],
+        app_state={}, transport=line, flow=SimpleNamespace(write_paused=False), logger=None,
+        access_logger=None, server_state=SimpleNamespace(default_headers=[(b"date", b"now")]),
+        expect_100_continue=False, on_response_complete=lambda: None,
+    )  # fmt: skip
+    cycle: RequestResponseCycle = Exchange(connection, "GET", "1.1", keep_alive)
+    send = cycle.send if ours else partial(RequestResponseCycle.send, cycle)
+
+    async def answer() -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    try:
+        asyncio.run(answer())
+    except RuntimeError as error:
+        return str(error)
+    return bytes(sent)
