@@ -106,8 +106,7 @@ class Protocol(HttpToolsProtocol):
         else:
             if self._begun or self._in_body:
                 url = len(self.url) if self._begun else 0
-                over = overrun(url, self._overhead - SLICE, self._settings)
-                if over is not None:
+                if over := overrun(url, self._overhead - SLICE, self._settings):
                     self._refuse(*over)
 
     def on_message_begin(self) -> None:
@@ -223,8 +222,8 @@ class Protocol(HttpToolsProtocol):
         state = self.cycle.scope["state"] if self._running() else {}
         name = state.get("request_id") or name_of(self.headers or [])
         default = self.server_state.default_headers
-        answer = refusal(*self._refusal, name, self._method, state, default, self._metrics)
-        self.transport.write(answer)
+        text = refusal(*self._refusal, name, self._method, state, default, self._metrics)
+        self.transport.write(text)
         self._unset_keepalive_if_required()
         self.transport.write_eof()
         self.flow.resume_reading()
