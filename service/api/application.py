@@ -4,10 +4,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.access import Guarded
+from service.api.guard import Guard
 
 
 class Application(FastAPI):
@@ -31,10 +31,12 @@ class Application(FastAPI):
         self._traced = telemetry["tracing"]
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Leaves out the outermost layer: the guard, which is the next, answers every fault."""
-        outermost = super().build_middleware_stack()
-        assert isinstance(outermost, ServerErrorMiddleware)
-        return outermost.app
+        """Leaves out what the framework has before the guard, which answers every fault."""
+        layers: Any = super().build_middleware_stack()
+        while not (self._traced or isinstance(layers, Guard)):
+            layers = layers.app
+        stack: ASGIApp = layers
+        return stack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection of ASGI."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from service.classifier.abstention import Abstain, decide
 from service.classifier.held_out import HeldOut
 from service.classifier.prediction import Label, Prediction, PredictionSets
-from service.classifier.rows import Array, feature_rows
+from service.classifier.rows import Array, check_cells, rows_of_numbers
 from service.errors import Code, Fault, InvalidInput, cell, listed
 from service.losses.rows import finite
 from service.numerics import Linear, softmax
@@ -79,9 +79,10 @@ class Model:
             InvalidInput: a wrong shape, a cell that is not finite, or a row whose logits exceed
                 float64.
         """
-        rows = self._checked(inputs)
+        rows = self._shaped(inputs)
         logits = self._linear(rows)
         if not finite(logits) and not np.isfinite(logits).all():
+            check_cells(rows)  # one that is not finite makes every logit of its row so
             beyond = np.flatnonzero(~np.isfinite(logits).all(axis=1))
             pointer, place = cell("inputs", int(beyond[0]))
             detail = f"{place} has numbers so large that its logits exceed float64"
@@ -129,7 +130,7 @@ class Model:
             )
         if abstain is None:
             return prediction
-        rows = self._checked(inputs)
+        rows = self._shaped(inputs)
         abstained, members, abstention = decide(abstain, logits, rows, self.held_out)
         sets = None
         if members is not None:
@@ -141,8 +142,8 @@ class Model:
     def _names(self, indices: npt.NDArray[np.intp]) -> tuple[Label, ...]:
         return tuple([self.classes[index] for index in indices.tolist()])
 
-    def _checked(self, inputs: npt.ArrayLike) -> Array:
-        rows, width = feature_rows(inputs), len(self.feature_names)
+    def _shaped(self, inputs: npt.ArrayLike) -> Array:
+        rows, width = rows_of_numbers(inputs), len(self.feature_names)
         if len(rows) == 0:
             return np.empty((0, width))
         if rows.shape[1] != width:

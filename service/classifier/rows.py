@@ -9,7 +9,15 @@ from service.numerics import Array as Array  # those of this room, too
 
 
 def feature_rows(inputs: npt.ArrayLike) -> Array:
-    """Rows of finite numbers, in float64.
+    """Rows of finite numbers, in float64; as `rows_of_numbers` and `check_cells`."""
+    rows = rows_of_numbers(inputs)
+    if not finite(rows):
+        check_cells(rows)
+    return rows
+
+
+def rows_of_numbers(inputs: npt.ArrayLike) -> Array:
+    """Rows of numbers, in float64, whose cells are not looked at.
 
     Args:
         inputs: shape (N, D); `[]` is no rows.
@@ -18,7 +26,7 @@ def feature_rows(inputs: npt.ArrayLike) -> Array:
         Shape (N, D), or (0, 0) for `[]`.
 
     Raises:
-        InvalidInput: not numbers, not two-dimensional, or a cell that is NaN or infinite.
+        InvalidInput: not numbers, or not two-dimensional.
     """
     try:
         rows = np.asarray(inputs)
@@ -32,14 +40,22 @@ def feature_rows(inputs: npt.ArrayLike) -> Array:
     if rows.ndim != 2:
         detail = f"inputs must be rows of numbers, shape (N, D); it has {rows.ndim} dimensions"
         raise InvalidInput.at("/inputs", Code.SHAPE_MISMATCH, detail)
-    rows = rows.astype(np.float64, copy=False)
-    if not finite(rows) and not np.isfinite(rows).all():
-        row, column = (int(index) for index in np.argwhere(~np.isfinite(rows))[0])
+    return rows.astype(np.float64, copy=False)
+
+
+def check_cells(rows: Array) -> None:
+    """Looks at every cell.
+
+    Raises:
+        InvalidInput: the first that is NaN or infinite.
+    """
+    bad = np.argwhere(~np.isfinite(rows))
+    if bad.size:
+        row, column = (int(index) for index in bad[0])
         nan = bool(np.isnan(rows[row, column]))
         pointer, place = cell("inputs", row, column)
         detail = f"{place} is {'NaN' if nan else 'infinite'}; features are finite numbers"
         raise InvalidInput.at(pointer, Code.NAN_VALUE if nan else Code.INFINITE_VALUE, detail)
-    return rows
 
 
 def without_unread(inputs: npt.ArrayLike, kept: npt.NDArray[np.bool_]) -> npt.ArrayLike:
