@@ -1,6 +1,5 @@
 """Pictures over HTTP: what is drawn, for whom, and what is told where nothing is."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -176,7 +175,7 @@ def test_one_is_drawn_at_a_time_and_those_without_a_place_are_told(client: TestC
     app: Any = client.app
     given, app.state.drawing = app.state.drawing, Admission(1, 0, 1.0)
     try:
-        asyncio.run(app.state.drawing.take(1))
+        assert app.state.drawing.take(1)
         answer = client.get(TRAINING)
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
         assert answer.headers["retry-after"]
