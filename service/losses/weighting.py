@@ -54,5 +54,6 @@ def _target_shares(scorer: Predictions, targets: Rows, selection: Selection) -> 
 
 
 def _product(factors: Array | None, values: Array) -> Array:
-    with np.errstate(over="ignore"):  # an infinite total weight is refused by the reduction
+    # an infinite total weight is refused by the reduction; 0 * inf is a sample that is left out
+    with np.errstate(over="ignore", invalid="ignore"):
         return values if factors is None else factors * values

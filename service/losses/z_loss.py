@@ -41,7 +41,8 @@ class WithZLoss(Categorical):
         multiples = Categorical.uniform(self, selection)
         if multiples is None:
             multiples = np.ones(np.arange(self.rows.size)[selection].size)
-        return multiples * nats + self.z_loss * nats * nats
+        with np.errstate(over="ignore"):
+            return multiples * nats + self.z_loss * nats * nats
 
     def score(self, block: Block, scale: Array | None) -> Scored:
         """See `Predictions.score`."""

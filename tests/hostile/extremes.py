@@ -38,7 +38,7 @@ OPTIONS: dict[str, list[Any]] = {
     "zero_probability": ["clip", "reject"],
     "clip": [5e-324, 1e-15, 0.999],
     "normalize": ["off", "renormalize"],
-    "z_loss": [1e-4, 1e308],
+    "z_loss": [1e-4, 1.7e308],
     "gamma": [0, 5e-324, 0.5, 1e6],
     "epsilon": [-1, 1e308, -1e308],
     "positive_weight": [0, 5e-324, 1e308],

@@ -247,6 +247,15 @@ class TestOverflow:
             sample_weights=array([1e200]),
         ) == [("", Code.WEIGHT_OVERFLOW)]
 
+    def test_a_baseline_beyond_float64_is_infinite_whoever_is_left_out(self) -> None:
+        found = cross_entropy(
+            logits=np.zeros((2, 4)),
+            labels=array([0, 1], int),
+            sample_weights=array([1.0, 0.0]),
+            z_loss=1.7e308,
+        )
+        assert (found.uniform_baseline, found.overflowed) == (INF, 1)
+
     def test_answers_of_a_small_dtype_overflow_quietly(self) -> None:
         half = softmax(array([65504, -65504], np.float16), log=True)
         assert half.dtype == np.float16
