@@ -27,7 +27,8 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Sends every logger's lines, the server's too, through the JSON formatter."""
+    """Sends every logger's lines, the server's too, and warnings through the JSON formatter."""
+    logging.captureWarnings(True)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

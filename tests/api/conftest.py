@@ -111,6 +111,7 @@ def server(serve: Serve) -> Iterator[Server]:
         text = running.log_text()
         assert SECRET not in text
         assert "traceback" not in text
+        assert "py.warnings" not in text
         assert {line["level"] for line in running.lines()} <= {"info", "warning"}
         assert running.stop() == 0
 
