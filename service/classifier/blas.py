@@ -2,6 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 @contextmanager
@@ -12,10 +17,16 @@ def one_blas_thread() -> Iterator[None]:
     work is going on, and how they divide a product changes its last digits; a fit divides its rows
     itself. A fit that begins in another thread before this one has ended leaves BLAS as it is.
     """
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller() -> "ThreadpoolController":
+    """Found once: to look for libraries takes longer than a step of a descent."""
     # Only needed to train: serving pays for neither import. SciPy brings a BLAS of its own, which
     # has to be there to be held.
     import scipy.linalg  # noqa: F401
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import ThreadpoolController
 
-    with threadpool_limits(1, user_api="blas"):
-        yield
+    return ThreadpoolController()
