@@ -32,7 +32,7 @@ class Mirror:
     def __init__(self, store: Store, capacity: int) -> None:
         self._store = store
         self._recent = Recent(capacity)
-        self._entries: Mapping[str, Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._seen = -1  # the last change that the entries know of
         self._refreshing = threading.Lock()
         self._damaged: set[tuple[str, int]] = set()
@@ -145,7 +145,7 @@ class Mirror:
             if self._seen >= 0:  # at the start nobody waits for all of them
                 for name, number in self._missing(changed):
                     self._read(name, number)
-            self._entries = {**self._entries, **changed}
+            self._entries.update(changed)  # a copy of thousands would take longer than the rest
             for name, entry in changed.items():
                 if entry.gone or entry.newest is None:
                     self._recent.drop(name, entry)
@@ -188,7 +188,7 @@ class Mirror:
     def _read_all(self) -> None:
         """Reads ahead what there was at the start, and rests as long as it works: requests wait."""
         looked = monotonic()
-        for name, number in self._missing(self._entries):
+        for name, number in self._missing(dict(self._entries)):
             begun = monotonic()
             self._read(name, number)
             if begun - looked > POLL_SECONDS:

@@ -54,7 +54,9 @@ class Impatient(Connection[Any]):
             raise
 
     def has_been_ended(self) -> bool:
-        """Whether the server has said something unasked, as it does when it ends: asks nothing."""
+        """Whether it is closed, or the server has spoken unasked, as it does when it ends it."""
+        if self.closed:
+            return True
         line = poll()
         line.register(self.fileno(), POLLIN)
         return bool(line.poll(0))
@@ -73,6 +75,7 @@ def postgresql(url: URL) -> Engine:
         max_overflow=4,
         pool_timeout=3,
         pool_recycle=1800,
+        pool_use_lifo=True,  # the one that has the statements prepared, and need not be asked
     )
 
     @event.listens_for(engine, "do_connect")
