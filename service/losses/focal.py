@@ -80,8 +80,7 @@ class OfTruth(Predictions):
         impossible = None
         if np.isinf(losses).any():
             sent = np.take_along_axis(block.values, columns, axis=1)
-            dead = sent == 0 if self.rows.member == "probabilities" else np.isneginf(sent)
-            impossible = np.any(dead & (active > 0), axis=1)
+            impossible = np.any(self.impossible(sent) & (active > 0), axis=1)
         gradient = None
         if scale is not None:
             if (active > HUGE).any():  # inf - inf of slopes would be NaN

@@ -144,15 +144,15 @@ class Predictions(Reader, ABC):
         """(n,) which of the selected rows, logits or probabilities, `read` or `judge` refuse."""
         block = self.block_of(selection)
         if self.rows.member == "logits":
-            bad, impossible = bad_logits(block), -np.inf
+            bad = bad_logits(block)
         else:
             block = block.astype(np.float64, copy=False)
             with np.errstate(over="ignore", invalid="ignore"):
                 sums = block.sum(axis=1)
             tolerance = sum_tolerance(self.rows.array)
-            bad, impossible = bad_probabilities(block, sums, self.normalize, tolerance), 0.0
+            bad = bad_probabilities(block, sums, self.normalize, tolerance)
         if self.zero_probability == "reject" and self.labels is not None:
-            bad = bad | (block[np.arange(len(block)), self.labels[selection]] == impossible)
+            bad = bad | self.impossible(block[np.arange(len(block)), self.labels[selection]])
         return bad
 
     def coefficients(self, selection: Selection) -> Array:

@@ -78,6 +78,10 @@ class Reader:
         wide = block.dtype in (np.float64, np.float32)
         return block if wide else block.astype(np.float64)
 
+    def impossible(self, values: Array) -> npt.NDArray[np.bool_]:
+        """Which values, as they are read, say that a class is impossible."""
+        return np.asarray(values == 0 if self.rows.member == "probabilities" else values == -np.inf)
+
     def chances(self, block: Array, sums: Array | None) -> Chances:
         """(n, K) probabilities, their logarithms and complements, with the digits beyond float64.
 

@@ -97,9 +97,8 @@ class WholeRows(Predictions):
             gradient = self._gradient(found, c.p, block, (scale * self.unit)[:, None])
         impossible = None
         if np.isinf(losses).any():
-            sent = block.values
-            dead = sent == 0 if self.rows.member == "probabilities" else np.isneginf(sent)
-            impossible = np.isinf(losses) & np.any(dead & (truth > 0), axis=1)
+            dead = self.impossible(block.values) & (truth > 0)
+            impossible = np.isinf(losses) & np.any(dead, axis=1)
         return Scored(losses, gradient, impossible)
 
     def by_logits(self, found: RowLosses, p: Pair) -> Pair:
