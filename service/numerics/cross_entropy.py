@@ -144,9 +144,9 @@ def soft_cross_entropy(
         losses[rows] = _expected(distances(z, top, temperature), rest, u, bits)
         overflowed = np.flatnonzero(np.isposinf(losses[rows]))
         if overflowed.size:  # a distance beyond float64 may have a coefficient that brings it back
-            z_far, u_far, top_far = z[overflowed] * SHRINK, u[:, overflowed], top[overflowed]
-            gaps = distances(z_far, top_far, temperature)
-            losses[rows][overflowed] = _expected(gaps, 0.0, u_far, bits) / SHRINK
+            z_far = z[overflowed].astype(np.float64) * SHRINK  # which is 0 in a narrower type
+            gaps = distances(z_far, top[overflowed], temperature)
+            losses[rows][overflowed] = _expected(gaps, 0.0, u[:, overflowed], bits) / SHRINK
         if scale is not None and gradient is not None:
             out, columns = gradient[rows], np.arange(top.size)
             factors, exponents = _gradient_factors(scale[rows], unit)

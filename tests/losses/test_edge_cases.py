@@ -206,6 +206,19 @@ class TestOverflow:
         weights = np.full(4, 1e10)
         assert cross_entropy(logits=logits, labels=labels, sample_weights=weights).loss == 1.5e308
 
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_soft_targets_of_impossible_and_distant_classes_are_alike_in_every_dtype(
+        self, dtype: type[np.floating[Any]]
+    ) -> None:
+        impossible = array([[0.0, -INF, 1.0]], dtype)
+        assert cross_entropy(logits=impossible, targets=array([[0.3, 0.4, 0.3]])).loss == INF
+        far: dict[str, Any] = {"logits": array([[0.0, 1e4]], dtype), "targets": array([[1.0, 0.0]])}
+        assert cross_entropy(**far, temperature=1e-306).loss == INF
+        light = cross_entropy(
+            **far, temperature=1e-306, class_weights=array([1e-10, 1.0]), reduction="sum"
+        )
+        assert light.loss == pytest.approx(1e300, rel=1e-15)
+
     def test_tiny_weights_lose_no_digits_of_the_mean_and_its_gradient(self) -> None:
         given: dict[str, Any] = {"logits": array([[0.0, -40.0]]), "gradient": True}
         exact = cross_entropy(**given, labels=array([0], int))
