@@ -1,6 +1,6 @@
 """A report of 1,000,000 rows: what it costs beside the loss alone, and its bytes in parts.
 
-    python benchmarks/merging.py [--rows 1000000] [--classes 10] [--rounds 5] [--sum]
+    python benchmarks/merging.py [--rows 1000000] [--classes 10] [--rounds 5] [--compiled] [--sum]
 
 The runs of report and loss alternate, in processor time, and the median of the ratios is printed.
 Then the rows are shuffled, cut into parts and merged as a tree. Exit status 1 if the bytes differ.
@@ -75,8 +75,11 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--compiled", action="store_true", help="with the loops of the extra fast")
     parser.add_argument("--sum", action="store_true", help="the exact sum alone")
     options = parser.parse_args()
+    if options.compiled:
+        numerics.compile_loops()
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(options.rows, options.classes)) * 2
     labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)

@@ -15,6 +15,9 @@ Indices = npt.NDArray[np.int64]
 RANKS = 1024
 LOWEST, HIGHEST = -40, -25
 PER_OCTAVE = 16
+# The first bits of a float are its octave, the next ones the steps in it.
+SHIFT = 52 - PER_OCTAVE.bit_length() + 1
+RANKING = (SHIFT, (1023 + LOWEST) * PER_OCTAVE, (1023 + HIGHEST) * PER_OCTAVE, RANKS)
 
 
 def bin_edges(bins: int) -> Array:
@@ -68,9 +71,8 @@ def rank_numbers_by_class(p: Array, predicted: Indices, top: Indices, ranks: Ind
 
 def _steps(p: Array, lowest: int, first: Indices | int = 0) -> Indices:
     """`first` + how many steps of the ranking a probability is above 2**lowest, 0 below it."""
-    # The first bits of a float are its octave, the next ones the steps in it.
     bottom = (1023 + lowest) * PER_OCTAVE
-    steps: Indices = p.view(np.int64) >> (52 - PER_OCTAVE.bit_length() + 1)
+    steps: Indices = p.view(np.int64) >> SHIFT
     np.maximum(steps, bottom, out=steps)
     steps += first - bottom
     return steps

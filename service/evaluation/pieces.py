@@ -37,10 +37,8 @@ def cut(groups: Groups, values: Array) -> Iterator[tuple[Groups, Integers | Arra
         Groups, integers of at most 2**PIECE, and the level: they stand for integer * 2**level;
         `None` for the last, which are any numbers.
     """
-    largest = max(float(values.max()), -float(values.min()))
-    while SMALL < largest < LARGE:
-        # at most 2**e, e from frexp, and rounded up
-        level = -((PIECE - math.frexp(largest)[1]) // STEP) * STEP
+    level = level_of(values)
+    while level is not None:
         sigma = _unit_apart(level)
         heads = values + sigma
         units = heads.view(np.int64) - sigma.view(np.int64)
@@ -53,8 +51,17 @@ def cut(groups: Groups, values: Array) -> Iterator[tuple[Groups, Integers | Arra
             return
         if count < values.size // 2:
             groups, values = groups[left], values[left]
-        largest = 2.0 ** (level - 1)
+        level = level_of(values)
     yield groups, values, None
+
+
+def level_of(values: Array) -> int | None:
+    """The lowest level of which some values have a piece; `None` if they are not cut."""
+    largest = max(float(values.max()), -float(values.min()))
+    if not SMALL < largest < LARGE:
+        return None
+    # at most 2**e, e from frexp, and rounded up
+    return -((PIECE - math.frexp(largest)[1]) // STEP) * STEP
 
 
 def in_units(values: Array, level: int) -> Integers:

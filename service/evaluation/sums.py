@@ -6,6 +6,7 @@ integers of equal group and power, Python's integers take over from there.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,19 @@ from service.evaluation.pieces import (
     by_key,
     counted,
     cut,
+    level_of,
     moderate,
     product,
 )
+from service.numerics import engine
 from service.numerics.errorfree import two_product
 
 # Rows that are added at a time: their columns stay in the cache, and their sums in int64.
 CHUNK = 1 << 15
+
+
+# How far below the level of the largest values the pieces are that machine code adds at once.
+LEVELS = (0, 40, 80)
 
 
 def chunks(count: int) -> Iterator[slice]:
@@ -219,6 +226,10 @@ class ExactSums:
         if self.size > TABLE:
             self._add_scaled(groups, *np.frexp(values))
             return
+        if engine.machine_code:
+            groups, values = self._add_compiled(engine.machine_code, groups, values)
+            if groups.size == 0:
+                return
         for some, part, level in cut(groups, values):
             if level is None:
                 self._add_scaled(some, *np.frexp(part))
@@ -226,6 +237,21 @@ class ExactSums:
                 self.table(level, some.size << PIECE)[0] += part.sum()
             else:
                 np.add.at(self.table(level, some.size << PIECE), some, part)
+
+    def _add_compiled(
+        self, compiled: ModuleType, groups: Groups, values: Array
+    ) -> tuple[Groups, Array]:
+        """Adds LEVELS pieces of each value in one pass, and gives what is left."""
+        level = level_of(values)
+        if level is None:
+            return groups, values
+        levels = [level - apart for apart in LEVELS]
+        tables = [self.table(each, groups.size << PIECE) for each in levels]
+        left = compiled.add_levels(groups, values, tuple(2.0**each for each in levels), tables)
+        if left is None:
+            return groups[:0], values[:0]
+        some = np.flatnonzero(left)
+        return groups[some], left[some]
 
     def _add_scaled(
         self, groups: Groups, fractions: Array, exponents: npt.NDArray[np.int32]

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.bins import RANKS, class_bins, rank_numbers_by_class
+from service.evaluation.bins import RANKING, RANKS, class_bins, rank_numbers_by_class
 from service.evaluation.named import NamedSums
 from service.evaluation.pieces import Array, Integers, in_units
-from service.numerics import in_memory
+from service.numerics import engine, in_memory
 
 Indices = npt.NDArray[np.int64]
 
@@ -22,6 +23,7 @@ PLACES = 36
 SMALL = 2.0**-12
 
 NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells_true")
+COUNTS = ("ranked", "ranked_true", "classwise_true", "cells_true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ class Tables(NamedSums):
             return
         p, own, top, rows = block
         labels, weights = rows.labels, rows.weights
+        if engine.machine_code and weights is None:
+            self._add_compiled(engine.machine_code, p, rows)
+            return
         flat = in_memory(p)
         each = np.arange(self.classes)[:, None]
         heavy = None if weights is None else _spread(weights, p)
@@ -143,6 +148,29 @@ class Tables(NamedSums):
             tails = in_units(flat[low] - units[low] * 2.0**-PLACES, -2 * PLACES)
             some = None if heavy is None else heavy[low]
             self._add("cells", keys[low], tails, some, places=2 * PLACES)
+
+    def _add_compiled(self, compiled: ModuleType, p: Array, rows: Outcomes) -> None:
+        """Adds the same integers in one pass."""
+        count = rows.labels.size
+        nothing = np.empty(0, np.int64)
+        tables = {
+            name: sums.table(*((0, count) if name in COUNTS else (-PLACES, count << PLACES)))
+            for name, sums in self.sums.items()
+        }
+        if "cells" in self.sums:
+            tables["tails"] = self.sums["cells"].table(-2 * PLACES, count << PLACES)
+        compiled.tabulate(
+            p,
+            rows.labels,
+            (rows.predicted * self.bins + rows.bins) * self.classes,
+            bins=self.bins,
+            unit=2.0**-PLACES,
+            small=SMALL,
+            ranking=compiled.Ranking(*RANKING),
+            tables=compiled.Tables(
+                *(tables.get(name, nothing) for name in compiled.Tables._fields)
+            ),
+        )
 
     def _add(
         self,

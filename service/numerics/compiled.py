@@ -7,20 +7,30 @@ thread and on every processor.
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba import types
-from numba.core.caching import FunctionCache
 
 from service.numerics import elementary, errorfree
 from service.numerics.arrays import NARROW, Array, Floats, Integers
+from service.numerics.compiled_sums import Ranking, Tables, add_levels, tabulate
 from service.numerics.errorfree import Pair
 from service.numerics.exponentials import Exponentials
+from service.numerics.machine import NAME, machine_code
 
-NAME = f"numba {numba.__version__}"
+__all__ = [
+    "NAME",
+    "Ranking",
+    "Tables",
+    "add_levels",
+    "log_one_plus",
+    "loops",
+    "spread",
+    "tabulate",
+    "weigh",
+]
 
 STRIP = 256
 """Rows of few classes that are worked on together: their exponentials stay in the L1 cache."""
@@ -162,29 +172,7 @@ def loops() -> Loops:
         (_log_one_plus, [types.void(vector, vector)]),
     )
 
-    def build(**options: Any) -> Loops:
-        return Loops(
-            *(numba.njit(of, nogil=True, error_model="numpy", **options)(f) for f, of in sources)
-        )
-
-    try:
-        _forget_older([function for function, _ in sources])
-        return build(cache=True)
-    except RuntimeError:  # no directory to keep them in
-        return build()
-
-
-def _forget_older(functions: list[Any]) -> None:
-    """Removes kept machine code that is older than what is compiled into it.
-
-    Numba looks at the file of the loops alone, and not at those that they call.
-    """
-    newest = max(Path(str(module.__file__)).stat().st_mtime for module in (elementary, errorfree))
-    for function in functions:
-        folder = Path(FunctionCache(function).cache_path)
-        for kept in folder.glob(f"{Path(__file__).stem}.{function.__name__}-*.nbi"):
-            if kept.stat().st_mtime <= newest:
-                kept.unlink(missing_ok=True)
+    return Loops(*machine_code(sources))
 
 
 def weigh(logits: Floats, classes: Integers, weights: Array) -> tuple[Array, Pair]:

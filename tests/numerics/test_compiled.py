@@ -20,7 +20,7 @@ if not importlib.util.find_spec("numba"):
 
 from numba.core.caching import FunctionCache
 
-from service.numerics import compiled
+from service.numerics import compiled, machine
 from service.numerics.arrays import class_first
 from service.numerics.categorical import logsumexp
 
@@ -184,11 +184,11 @@ def test_what_was_kept_of_older_sources_is_compiled_anew(fast):
     folder, name = Path(FunctionCache(function).cache_path), f"compiled.{function.__name__}-*.nbi"
     kept = list(folder.glob(name))
     assert kept
-    compiled._forget_older([function])
+    machine.forget_older([function])
     assert list(folder.glob(name)) == kept
     for index in kept:
         os.utime(index, (0, 0))
-    compiled._forget_older([function])
+    machine.forget_older([function])
     assert not list(folder.glob(name))
     compiled.loops.__wrapped__()
     assert list(folder.glob(name))
