@@ -1,24 +1,20 @@
 """Exact sums of float64 values, one for each group, that merge in any order to the same value.
 
-A float64 is an integer times a power of two, and integers add without rounding. NumPy adds the
-integers of equal group and power, Python's integers take over from there.
+A float64 is an integer times a power of two, and integers add without rounding.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.pending import Pending
+from service.evaluation.integers import GroupedIntegers
 from service.evaluation.pieces import (
     PIECE,
     TABLE,
     Array,
     Groups,
-    Integers,
     Scaled,
     by_key,
     counted,
@@ -32,8 +28,6 @@ from service.numerics.errorfree import two_product
 
 # Rows that are added at a time: their columns stay in the cache, and their sums in int64.
 CHUNK = 1 << 15
-
-
 # How far below the level of the largest values the pieces are that machine code adds at once.
 LEVELS = (0, 40, 80)
 
@@ -43,41 +37,14 @@ def chunks(count: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
 
 
-class ExactSums:
-    """The exact sums of `size` groups.
-
-        value of group g = integers[g] * 2**exponent, and infinite if an infinity was added to it
+class ExactSums(GroupedIntegers):
+    """The exact sums of `size` groups of float64 values.
 
     Args:
         size: the number of groups; groups are numbered from 0.
     """
 
-    __slots__ = ("_exponent", "_infinite", "_integers", "_pending", "size")
-    __hash__ = None  # type: ignore[assignment]  # a sum changes
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._exponent = 0
-        self._integers: defaultdict[int, int] = defaultdict(int)
-        self._infinite: defaultdict[int, int] = defaultdict(int)
-        self._pending = Pending()
-
-    @property
-    def exponent(self) -> int:
-        """All sums are multiples of 2 to this power."""
-        self._settle()
-        return self._exponent
-
-    @property
-    def integers(self) -> dict[int, int]:
-        """The finite parts of the sums, by group, in that unit."""
-        self._settle()
-        return self._integers
-
-    @property
-    def infinite(self) -> dict[int, int]:
-        """How many infinities were added, by group."""
-        return self._infinite
+    __slots__ = ()
 
     def count(self, groups: Groups) -> None:
         """Adds 1 to the group of each row.
@@ -97,15 +64,6 @@ class ExactSums:
             self.count(groups)
         else:
             self.add(groups, weights)
-
-    def table(self, level: int, most: int) -> Integers:
-        """(size,) sums of multiples of 2**level, for integers to be added to before anything else.
-
-        Args:
-            level: an exponent.
-            most: what the sizes of the integers for one group add up to at most, 2**62.
-        """
-        return self._pending.table(self.size, level, most)
 
     def add(self, groups: Groups, values: Array, weights: Array | None = None) -> None:
         """Adds to the group of each row its value, times its weight where weights are given.
@@ -128,81 +86,6 @@ class ExactSums:
         """
         for term in product(factors):
             self._add_scaled(groups, *term)
-
-    def grow(self, size: int) -> None:
-        """Makes room for more groups."""
-        self._settle()
-        self.size = size
-
-    def merge(self, other: "ExactSums", groups: Sequence[int] | None = None) -> None:
-        """Adds the sums of another object.
-
-        Args:
-            other: of the same groups.
-            groups: the numbers here of the groups there; the same ones without.
-        """
-        if groups is not None:
-            other._settle()
-        self._pending.merge(other._pending)
-        self._reach(other._exponent)
-        shift = other._exponent - self._exponent
-        for group, integer in other._integers.items():
-            self._integers[group if groups is None else groups[group]] += integer << shift
-        for group, count in other._infinite.items():
-            self._infinite[group if groups is None else groups[group]] += count
-
-    def scaled(self, exponent: int) -> list[int]:
-        """The finite parts of all groups as integers: the sums divided by 2**exponent.
-
-        Args:
-            exponent: at most that of these sums.
-        """
-        shift = self.exponent - exponent
-        totals = [0] * self.size
-        for group, integer in self._integers.items():
-            totals[group] = integer << shift
-        return totals
-
-    def to_json(self) -> dict[str, Any]:
-        """The sums in the one form that equal sums share, whatever led to them."""
-        self._settle()
-        exponent, sums = self._exponent, []
-        for group, integer in sorted(self._integers.items()):  # many: no function for each
-            if integer:
-                zeros = (integer & -integer).bit_length() - 1
-                sums.append([group, f"{integer >> zeros:x}", exponent + zeros])
-        return {
-            "size": self.size,
-            "sums": sums,
-            "infinite": [[group, count] for group, count in sorted(self._infinite.items())],
-        }
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any], size: int) -> "ExactSums":
-        """Reads back what `to_json` gave.
-
-        Raises:
-            ValueError: the form is not of sums of that size.
-        """
-        sums = cls(size)
-        if stored.keys() != {"size", "sums", "infinite"} or stored["size"] != size:
-            raise ValueError(f"sums of {size} groups are expected")
-        for group, digits, exponent in stored["sums"]:
-            if not (_is_group(group, size) and type(exponent) is int and -8192 < exponent < 8192):
-                raise ValueError("a sum has no group, or no exponent")
-            integer = int(digits, 16)
-            if integer == 0:
-                raise ValueError("a sum of 0 is not stored")
-            sums._reach(exponent)
-            sums._integers[group] = integer << (exponent - sums._exponent)
-        for group, count in stored["infinite"]:
-            if not (_is_group(group, size) and type(count) is int and count > 0):
-                raise ValueError("an infinite sum has no group, or no count")
-            sums._infinite[group] = count
-        return sums
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ExactSums) and self.to_json() == other.to_json()
 
     def _add_chunk(self, groups: Groups, values: Array, weights: Array | None) -> None:
         infinite = np.isinf(values)
@@ -272,22 +155,3 @@ class ExactSums:
         for key, high, low in zip(found, highs, lows, strict=True):
             group, above = divmod(key, span)
             self._integers[group] += ((high << 26) + low) << (lowest - 53 - self._exponent + above)
-
-    def _settle(self) -> None:
-        """Hands what is pending to Python's integers."""
-        for exponent, groups, integers in self._pending.drain():
-            self._reach(exponent)
-            shift = exponent - self._exponent
-            for group, integer in zip(groups, integers, strict=True):
-                self._integers[group] += integer << shift
-
-    def _reach(self, exponent: int) -> None:
-        """Makes room for multiples of 2**exponent."""
-        if exponent < self._exponent:
-            for group in self._integers:
-                self._integers[group] <<= self._exponent - exponent
-            self._exponent = exponent
-
-
-def _is_group(group: object, size: int) -> bool:
-    return type(group) is int and 0 <= group < size
