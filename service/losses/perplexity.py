@@ -29,6 +29,10 @@ def perplexity(**members: Unpack[ClassMembers]) -> LossResult:
     check_members("perplexity", members)
     # in bits, so that the baseline of K = 2^n classes is K to the digit
     in_bits: ClassMembers = {**members, "unit": "bit"}
+    logits, narrow = members.get("logits"), None
+    if logits is not None and logits.dtype in (np.float16, np.float32):
+        # a slope in its type would be rounded, or 0, before it is multiplied by the perplexity
+        narrow, in_bits["logits"] = logits.dtype, logits.astype(np.float64)
     result = class_loss(Categorical, **in_bits)
     assert isinstance(result.loss, float)
     value = _exp2(result.loss)
@@ -36,7 +40,7 @@ def perplexity(**members: Unpack[ClassMembers]) -> LossResult:
     if gradient is not None:
         with np.errstate(over="ignore", invalid="ignore"):
             steps = gradient.astype(np.float64) * (value * math.log(2.0))
-            gradient = np.where(gradient == 0, 0.0, steps).astype(gradient.dtype)
+            gradient = np.where(gradient == 0, 0.0, steps).astype(narrow or gradient.dtype)
     return replace(
         result,
         loss=value,

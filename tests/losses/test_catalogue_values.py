@@ -418,6 +418,17 @@ def test_perplexity_is_the_exponential_of_the_mean() -> None:
                 assert ulps(float(result.gradient[i, c]), entry, entry) <= bound + 8
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_slope_of_a_perplexity_is_rounded_once_to_a_narrow_type(dtype: Any) -> None:
+    logits = np.random.default_rng(3).normal(0.0, 4.0, (50, 200)).astype(dtype)
+    labels = np.arange(50)
+    found = losses.perplexity(logits=logits, labels=labels, gradient=True)
+    wide = losses.perplexity(logits=logits.astype(np.float64), labels=labels, gradient=True)
+    assert found.loss == wide.loss
+    assert found.gradient.dtype == dtype
+    np.testing.assert_array_equal(found.gradient, wide.gradient.astype(dtype))
+
+
 @pytest.mark.parametrize("k", [1, 2, 3, 7, 8, 1000])
 def test_the_perplexity_of_a_uniform_prediction_is_the_number_of_classes(k: int) -> None:
     result = losses.perplexity(logits=np.zeros((3, k)), labels=np.arange(3) % k)
