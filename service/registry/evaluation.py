@@ -104,7 +104,7 @@ class Batch:
     """Rows of a running evaluation, ready to be stored.
 
     Attributes:
-        rows: what has seen them, which is merged with others once it is stored.
+        rows: what has seen them; it is given away when they are stored, so push a batch once.
         state: the same as bytes.
         values: of the columns of slices.
         count: rows that enter.

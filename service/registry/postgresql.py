@@ -53,6 +53,10 @@ class Impatient(Connection[Any]):
             self.close()  # like a file that saw a disk fail: the pool opens another one
             raise
 
+    def cursor(self, *arguments: Any, **options: Any) -> Any:
+        """One whose results come as they are: files would come as hexadecimal digits."""
+        return super().cursor(*arguments, **{"binary": True, **options})
+
     def has_been_ended(self) -> bool:
         """Whether it is closed, or the server has spoken unasked, as it does when it ends it."""
         if self.closed:
