@@ -22,7 +22,10 @@ if options.text is not None:
     data = options.text.encode()
 if options.file is not None:
     named = options.file.startswith("@")
-    data = Path(options.file[1:]).read_bytes() if named else options.file.encode()
+    if options.file == "@-":
+        data = sys.stdin.buffer.read()
+    else:
+        data = Path(options.file[1:]).read_bytes() if named else options.file.encode()
 
 # what curl sends with a body unless -H says otherwise
 headers = (
