@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -77,65 +77,76 @@ def create_app(
     settings = Settings() if settings is None else settings
     if settings.compiled:
         compile_loops()
-    metrics, drain = Metrics(), Drain(settings.drain_seconds)
+    drain = Drain(settings.drain_seconds)
     registry = Registry(shipped_models(), settings.max_registry_bytes, settings.database)
-
     keys = Keys(registry.store)
-    authorizer = Authorizer(settings, keys)
     evaluations = Evaluations(
         registry.store, settings.max_open_evaluations, settings.max_evaluation_bytes
     )
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        # One large request at a time: NumPy and the parser share the cores of this process.
-        app.state.limiter = CapacityLimiter(1)
-        app.state.beside = Beside(settings, "service.app:work_beside")
-        if take_signals:
-            drain.take_signals()
-        await run_sync(registry.start)
-        sweeping = asyncio.create_task(sweep(registry.store))
-        await run_sync(keys.start)
-        evaluations.running.start()
-        authorizer.announce()
-        yield {"settings": settings, "metrics": metrics}  # for the connections
-        sweeping.cancel()
-        app.state.beside.end()
-        app.state.training.end()
-        await run_sync(evaluations.running.end)
-        await run_sync(keys.end)
-        await run_sync(registry.end)
-
     app = Application(
         title="Xent",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=_lifespan(registry, keys, evaluations, drain if take_signals else None),
         telemetry=_telemetry(settings.opentelemetry),
     )
-    app.state.settings = settings
-    app.state.metrics = metrics
-    app.state.store = registry.store
-    app.state.authorizer = authorizer
-    app.state.admission = Admission(
-        settings.max_inflight_bytes, settings.max_waiting, settings.queue_seconds
-    )
-    app.state.drawing = Admission(1, settings.max_waiting, settings.queue_seconds)
-    app.state.find = find or registry.find
-    app.state.training = Training(
-        settings, registry, app.state.admission, drain, "service.api.trainer:work_beside"
+    state, queue = app.state, (settings.max_waiting, settings.queue_seconds)
+    state.settings = settings
+    state.metrics = Metrics()
+    state.store = registry.store
+    state.authorizer = Authorizer(settings, keys)
+    state.admission = Admission(settings.max_inflight_bytes, *queue)
+    state.drawing = Admission(1, *queue)
+    state.find = find or registry.find
+    state.training = Training(
+        settings, registry, state.admission, drain, "service.api.trainer:work_beside"
     )
     _add_routes(app, registry, keys, evaluations, drain)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     app.add_exception_handler(XentError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
+    _add_layers(app, drain)
+    return app
+
+
+def _lifespan(
+    registry: Registry, keys: Keys, evaluations: Evaluations, drain: Drain | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]:
+    """What begins and ends with the server; a drain takes its signals."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        state = app.state
+        # One large request at a time: NumPy and the parser share the cores of this process.
+        state.limiter = CapacityLimiter(1)
+        state.beside = Beside(state.settings, "service.app:work_beside")
+        if drain is not None:
+            drain.take_signals()
+        await run_sync(registry.start)
+        sweeping = asyncio.create_task(sweep(registry.store))
+        await run_sync(keys.start)
+        evaluations.running.start()
+        state.authorizer.announce()
+        yield {"settings": state.settings, "metrics": state.metrics}  # for the connections
+        sweeping.cancel()
+        state.beside.end()
+        state.training.end()
+        await run_sync(evaluations.running.end)
+        await run_sync(keys.end)
+        await run_sync(registry.end)
+
+    return lifespan
+
+
+def _add_layers(app: FastAPI, drain: Drain) -> None:
+    """Adds what is around the framework's own way, from the inside to the outside."""
+    settings: Settings = app.state.settings
     if not settings.opentelemetry:  # which hooks into the framework's own way
         operations = [route for route in app.routes if isinstance(route, Operation)]
         app.add_middleware(Dispatch, operations=operations, state=app.state, refuse=_refused)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(Guard, settings=settings, metrics=metrics, drain=drain)
-    return app
+    app.add_middleware(Guard, settings=settings, metrics=app.state.metrics, drain=drain)
 
 
 def _add_routes(
