@@ -48,8 +48,7 @@ class Protocol(HttpToolsProtocol):
         self._begun = False  # between the first byte of a request and the end of its headers
         self._in_body = False  # between the end of its headers and the end of its body
         self._method = ""  # of the request that arrives, once it is known
-        self._messages = 0
-        self._complete = 0
+        self._messages = self._complete = 0  # begun, and whole
         self._overhead = 0  # bytes since the request began, or since the last byte of its body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -112,15 +111,16 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         self.url, self.headers, self.expect_100_continue = b"", [], False
-        self._begun = True
+        self._begun, self._overhead, self._method = True, 0, ""
         self._messages += 1
-        self._overhead = 0
-        self._method = ""
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; trailers come this way as well and must not join the headers."""
         if self._begun:
-            super().on_header(name, value)
+            name = name.lower()
+            self.headers.append((name, value))
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         """The headers are whole, and are checked where the parser is lenient."""

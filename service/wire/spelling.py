@@ -94,20 +94,17 @@ def _spelled_array(array: npt.NDArray[Any]) -> Any:
         return _spelled(array.tolist())
     if array.ndim == 0:
         return _spelled(array[()])
-    if array.dtype.kind == "f" and not _finite(array):
-        return _spelled_cells(array)
     if not (array.flags.c_contiguous and array.dtype.isnative):
         array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    if array.size <= SMALL:
+        text = orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)
+        # written in place of what is not finite; to look for that first takes longer
+        return _spelled_cells(array) if b"null" in text else orjson.Fragment(text)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return _spelled_cells(array)
     if array.ndim > 2 or array.size > BLOCK:
         return _in_blocks(array)
     return array
-
-
-def _finite(array: npt.NDArray[np.floating[Any]]) -> bool:
-    # a product with itself tells most small arrays finite at a fifth of the price
-    if array.size <= SMALL and array.dtype == np.float64 and math.isfinite(np.vdot(array, array)):
-        return True
-    return bool(np.isfinite(array).all())
 
 
 def _in_blocks(array: npt.NDArray[Any]) -> orjson.Fragment:
