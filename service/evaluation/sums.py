@@ -129,8 +129,10 @@ class ExactSums(GroupedIntegers):
         if level is None:
             return groups, values
         levels = [level - apart for apart in LEVELS]
-        tables = [self.table(each, groups.size << PIECE) for each in levels]
-        left = compiled.add_levels(groups, values, tuple(2.0**each for each in levels), tables)
+        # the lowest first: a full table hands its upper bits on to one above
+        tables = [self.table(each, groups.size << PIECE) for each in reversed(levels)]
+        units = tuple(2.0**each for each in levels)
+        left = compiled.add_levels(groups, values, units, tables[::-1])
         if left is None:
             return groups[:0], values[:0]
         some = np.flatnonzero(left)

@@ -31,9 +31,11 @@ def expected(groups, values, weights=None):
     return totals
 
 
+@pytest.mark.parametrize("arithmetic", ["numpy", "compiled"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("size", [4, 3_000_000], ids=["table", "sorted"])
-def test_sums_and_products_are_exact_over_the_whole_range(weighted, size):
+def test_sums_and_products_are_exact_over_the_whole_range(size, weighted, arithmetic, computing):
+    computing(arithmetic)
     rng = np.random.default_rng(1)
     groups = rng.integers(0, 4, 300) * (size // 4)
     values = wild(rng, 300)
@@ -143,9 +145,25 @@ def test_sums_that_wait_merge_without_overflow_however_many_they_are():
     assert total == ExactSums.from_json(total.to_json(), 2)
 
 
-def test_many_full_chunks_of_the_largest_pieces_are_exact():
+@pytest.mark.parametrize("arithmetic", ["numpy", "compiled"])
+def test_many_full_chunks_of_the_largest_pieces_are_exact(arithmetic, computing):
+    computing(arithmetic)
     sums, value = ExactSums(2), 1.0 - 2.0**-53
     ones, values = np.ones(module.CHUNK, np.int64), np.full(module.CHUNK, value)
     for _ in range(100):
         sums.add(ones, values)
     assert exact(sums, 1) == Fraction(value) * module.CHUNK * 100
+
+
+@pytest.mark.parametrize("arithmetic", ["numpy", "compiled"])
+@pytest.mark.parametrize("size", [1, 5])
+def test_ordinary_values_beside_faint_ones_are_exact(size, arithmetic, computing):
+    computing(arithmetic)
+    rng = np.random.default_rng(6)
+    groups = rng.integers(0, size, 3000)
+    values = rng.normal(size=3000) * 2.0 ** rng.integers(-130, 30, 3000)
+    sums = ExactSums(size)
+    sums.add(groups, values)
+    sums.add(groups, values, values)
+    once, squares = expected(groups, values), expected(groups, values, values)
+    assert {g: exact(sums, g) for g in once} == {g: once[g] + squares[g] for g in once}
