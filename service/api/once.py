@@ -134,12 +134,13 @@ class Once:
         if kept is not None:
             yield _load(kept)
             return
-        claiming = asyncio.create_task(self._claim(attempt))
+        over = asyncio.Event()
+        claiming = asyncio.create_task(self._claim(attempt, over))
         try:
             yield None
         finally:
-            claiming.cancel()
-            await asyncio.wait({claiming})  # what it has begun in a thread, it ends
+            over.set()
+            await claiming  # cancelled, it would leave a claim that its thread is still writing
             if self._claimed and not self._done:
                 from service.registry import idempotency
 
@@ -154,15 +155,20 @@ class Once:
         with self._store.reading() as connection:
             return idempotency.look(connection, attempt)
 
-    async def _claim(self, attempt: Attempt) -> None:
+    async def _claim(self, attempt: Attempt, over: asyncio.Event) -> None:
+        """Claims the key again and again until the work is over."""
         from service.registry import idempotency
 
-        await asyncio.sleep(CLAIM_SECONDS)
+        seconds = CLAIM_SECONDS
         while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), seconds)
+            if over.is_set():
+                return
             with suppress(XentError):  # without a claim there may be work twice, never effects
                 self._claimed = True
                 await run_sync(self._change, idempotency.claim, attempt, LEASE_SECONDS)
-            await asyncio.sleep(LEASE_SECONDS / 3)
+            seconds = LEASE_SECONDS / 3
 
     def _change(self, change: Callable[..., Any], *arguments: Any) -> Any:
         with self._store.writing() as connection:

@@ -1,12 +1,18 @@
 """Idempotency-Key over HTTP: what it has to look like, and what a second request is told."""
 
+import asyncio
+import threading
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from service.api.once import key_of
+from service.api import once
+from service.api.once import Once, key_of
+from service.registry import Store, idempotency
+from service.registry.attempt import Attempt
 
 FRESH = count()
 BODY = {"coefficients": [[1.5, -0.5]], "intercepts": [0.25], "classes": ["rose", "tulip"]}
@@ -65,6 +71,38 @@ def test_a_request_without_effect_leaves_its_key_free(caller: Any, path: str, ke
         assert answer.status_code == 200
         assert "idempotency-replayed" not in answer.headers
     assert create(caller, path, key).status_code == 201
+
+
+def test_a_request_that_fails_while_its_key_is_claimed_leaves_it_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim is written in a thread, which goes on when the request has ended."""
+    begun, failed = threading.Event(), threading.Event()
+    store = Store(f"sqlite:///{tmp_path}/xent.db")
+    writing = store.writing
+
+    def slow() -> Any:
+        if not begun.is_set():
+            begun.set()
+            failed.wait(10)
+        return writing()
+
+    monkeypatch.setattr(once, "CLAIM_SECONDS", 0.0)
+    monkeypatch.setattr(store, "writing", slow)
+
+    async def request() -> None:
+        with pytest.raises(ValueError):
+            async with Once(store, Attempt("anonymous", "key", "digest")).claimed() as kept:
+                assert kept is None
+                await asyncio.to_thread(begun.wait, 10)
+                asyncio.get_running_loop().call_later(0.2, failed.set)
+                raise ValueError
+        await asyncio.sleep(0.5)  # for a thread that nobody has waited for
+
+    asyncio.run(request())
+    with store.reading() as connection:
+        assert idempotency.look(connection, Attempt("anonymous", "key", "digest")) is None
+    store.end()
 
 
 @pytest.mark.parametrize(
