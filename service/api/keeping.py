@@ -12,10 +12,11 @@ from starlette.datastructures import State
 from starlette.types import Receive, Scope
 
 from service.api.access import Access
+from service.api.attempts import key_of
 from service.api.call import Call, Content, Kept
 from service.api.described import documented, problem_responses
 from service.api.media import check_accept
-from service.api.once import Once, key_of, once_of
+from service.api.once import Once, once_of
 from service.api.operation import Operation, Reply
 from service.api.schemas.types import array_members
 from service.registry import WouldWait

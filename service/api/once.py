@@ -4,8 +4,6 @@ Source: draft-ietf-httpapi-idempotency-key-header-07.
 """
 
 import asyncio
-import hashlib
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,9 +13,9 @@ from anyio.to_thread import run_sync
 from fastapi import Depends, Header, Response
 from starlette.types import Scope
 
+from service.api.attempts import attempt_of, key_of
 from service.api.call import Content
-from service.api.principal import principal_of
-from service.errors import Code, MalformedField, XentError
+from service.errors import XentError
 from service.registry import Store
 from service.registry.attempt import Attempt
 
@@ -31,14 +29,9 @@ LEASE_SECONDS = 10.0
 KEEP_SECONDS = 24 * 3600.0
 """How long an answer is kept."""
 SWEEP_SECONDS = 600.0
-DIGESTED_BYTES = 64 * 1024
-"""Up to here a digest takes less than a thread."""
 
 REPLAYED = {"Idempotency-Replayed": "true"}
 
-_KEY = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"', re.ASCII)
-_ESCAPED = re.compile(r"\\(.)")
-_OF_FINGERPRINT = (b"content-type", b"content-encoding")
 _OF_THE_REQUEST = ("content-length", "server-timing")
 
 
@@ -202,29 +195,7 @@ async def once_of(scope: Scope, body: Content, store: Store) -> Once:
         MalformedField: its Idempotency-Key is none.
     """
     key = key_of(scope)
-    return Once(store, None if key is None else await run_sync(_attempt_of, scope, body, key))
-
-
-def key_of(scope: Scope, *, required: bool = False) -> str | None:
-    """The value of Idempotency-Key, a string as RFC 9651 has it.
-
-    Raises:
-        MalformedField: it is missing though required, sent twice, or no such string.
-    """
-    values = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-    if not values:
-        if required:
-            text = 'this call needs an Idempotency-Key, such as "2f6a1c9e", made for this request'
-            raise MalformedField(Code.IDEMPOTENCY_KEY_MISSING, text)
-        return None
-    found = _KEY.fullmatch(values[0].decode("latin-1").strip(" ")) if len(values) == 1 else None
-    if found is None:
-        text = (
-            "Idempotency-Key must be sent once, as 1 to 255 printable ASCII characters between "
-            'double quotes, such as "2f6a1c9e"'
-        )
-        raise MalformedField(Code.INVALID_IDEMPOTENCY_KEY, text)
-    return _ESCAPED.sub(r"\1", found[1])
+    return Once(store, None if key is None else await run_sync(attempt_of, scope, body, key))
 
 
 async def sweep(store: Store) -> None:
@@ -243,21 +214,6 @@ def _swept(store: Store) -> None:
         while rows == idempotency.SWEPT:
             with store.writing() as connection:
                 rows = idempotency.sweep(connection)
-
-
-def _attempt_of(scope: Scope, body: Content, key: str) -> Attempt:
-    return Attempt(principal_of(scope), key, _fingerprint(scope, body))
-
-
-def _fingerprint(scope: Scope, body: Content) -> str:
-    """SHA-256 of what makes two requests the same."""
-    headers = dict(scope["headers"])
-    line = (scope["method"].encode(), scope["path"].encode(), scope["query_string"])
-    found = hashlib.sha256()
-    for part in (*line, *(headers.get(name, b"") for name in _OF_FINGERPRINT), body):
-        found.update(len(part).to_bytes(8))
-        found.update(part)
-    return found.hexdigest()
 
 
 def _dump(answer: Response) -> bytes:

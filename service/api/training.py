@@ -13,12 +13,13 @@ from starlette.types import Receive
 
 from service import classifier
 from service.api.admission import Admission
+from service.api.attempts import key_of
 from service.api.beside import Beside
 from service.api.call import Content
 from service.api.digest import check_digest, declared
 from service.api.drain import Drain
 from service.api.media import JSON, Form, form_of
-from service.api.once import Once, key_of, once_of
+from service.api.once import Once, once_of
 from service.api.request import read_body, too_large
 from service.api.routes.models import MODEL
 from service.api.trainer import InitialVersion, Made

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from service.api import once
-from service.api.once import Once, key_of
+from service.api.attempts import key_of
+from service.api.once import Once
 from service.registry import Store, idempotency
 from service.registry.attempt import Attempt
 
@@ -91,15 +92,18 @@ def test_a_request_that_fails_while_its_key_is_claimed_leaves_it_free(
     monkeypatch.setattr(store, "writing", slow)
 
     async def request() -> None:
-        with pytest.raises(ValueError):
-            async with Once(store, Attempt("anonymous", "key", "digest")).claimed() as kept:
-                assert kept is None
-                await asyncio.to_thread(begun.wait, 10)
-                asyncio.get_running_loop().call_later(0.2, failed.set)
-                raise ValueError
+        async with Once(store, Attempt("anonymous", "key", "digest")).claimed() as kept:
+            assert kept is None
+            await asyncio.to_thread(begun.wait, 10)
+            asyncio.get_running_loop().call_later(0.2, failed.set)
+            raise ValueError("no effect")
+
+    async def run() -> None:
+        with pytest.raises(ValueError, match="no effect"):
+            await request()
         await asyncio.sleep(0.5)  # for a thread that nobody has waited for
 
-    asyncio.run(request())
+    asyncio.run(run())
     with store.reading() as connection:
         assert idempotency.look(connection, Attempt("anonymous", "key", "digest")) is None
     store.end()
