@@ -90,7 +90,8 @@ class Settings(BaseSettings):
         1.0, ge=0, le=600, description="Seconds of service after SIGTERM, with /readyz at 503"
     )
     compiled: bool = Field(
-        False, description="Loss and gradient by compiled loops; needs the extra fast"
+        False,
+        description="Loss, gradient and sums of a report by compiled loops; needs the extra fast",
     )
     opentelemetry: bool = Field(
         False, description="Traces and metrics by OpenTelemetry; needs the extra otel"
