@@ -43,15 +43,18 @@ class Store:
             return not isinstance(error, FileNotFoundError | NotADirectoryError)
         return True
 
-    def reading(self) -> "AbstractContextManager[Connection]":
+    def reading(self, *, snapshot: bool = False) -> "AbstractContextManager[Connection]":
         """A transaction that only reads.
+
+        Args:
+            snapshot: whether what belongs together is read by several statements.
 
         Raises:
             Unavailable: the database cannot be used now.
             WouldWait: in the thread of a server's loop.
         """
         not_in_a_loop()
-        return self._database.reading()
+        return self._database.reading(snapshot=snapshot)
 
     def writing(self) -> "AbstractContextManager[Connection]":
         """A transaction that writes; what it did lasts when the block has ended without an error.

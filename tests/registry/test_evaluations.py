@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from service.errors import Code, Conflict, InvalidInput, NotFound, TooLarge, XentError
 from service.evaluation import Options, State, assess, evaluate
@@ -340,3 +341,26 @@ class TestRunning:
             assert error.value.code == Code.OUTDATED_STATE
         assert [e.id for e in evaluations.page(None, 5).evaluations] == [id]
         evaluations.delete(id)
+
+
+def test_an_evaluation_that_is_closed_while_it_is_read_counts_what_its_report_does(
+    make: Callable[..., Evaluations], url: str
+) -> None:
+    """PostgreSQL lets others commit between two statements; SQLite does not."""
+    evaluations, other = make(), make()
+    id = open_one(evaluations)
+    push(evaluations, id, 0)
+    read: list[None] = []
+
+    def close(*arguments: object) -> None:
+        if "FROM parts" in str(arguments[2]) and not read:
+            read.append(None)
+            push(other, id, 1)
+            other.running.close(id)
+
+    engine = evaluations._store._database.engine
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "after_cursor_execute", close)
+    found = evaluations.find(id)
+    assert found.batches is not None
+    assert found.report == whole(3 * found.batches)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
+from sqlalchemy import event
 
 from service.errors import Code, Conflict, NotFound
 from service.registry import Page, Registry, cards
@@ -116,3 +117,25 @@ def test_postgresql_reads_no_more_of_a_list_than_is_shown(
             before = connection.exec_driver_sql(read).scalar_one()
             assert len(cards.defaults_after(connection, after, 100)) == 100
             assert connection.exec_driver_sql(read).scalar_one() - before <= 300
+
+
+def test_what_others_change_while_it_looks_is_not_seen_in_part(
+    fresh_url: Callable[[str], str], opened: Callable[..., Registry]
+) -> None:
+    """PostgreSQL lets them: a promoted model must not be served by its newest version."""
+    url = fresh_url("postgresql")
+    registry, other = opened(url), opened(url)
+    for value in (1, 2):
+        registry.register(model("mine", value))
+    registry.aliases.move("mine", "default", 1, None)
+    other.register(model("another"))
+    changed: list[int] = []
+
+    def change(*arguments: object) -> None:
+        if "FROM aliases" in str(arguments[2]) and not changed:
+            changed.append(0)
+            changed[0] = other.register(model("mine", 3)).version
+
+    event.listen(registry.store._database.engine, "after_cursor_execute", change)
+    assert registry.find("mine").version == 1
+    assert changed == [3]
