@@ -108,7 +108,9 @@ class Merging:
         """
         with suppress(XentError):  # whoever reads it is told
             known = None if first else self._take(id)
-            if known is not None:
+            # it may have been read since; within another part, its id is none that is stored, and
+            # what has it is thrown away by whoever reads next
+            if known is not None and part.id not in known.parts:
                 known.state.merge(rows)
                 known.parts.add(part.id)
                 known.size += len(part.state)

@@ -364,3 +364,21 @@ def test_an_evaluation_that_is_closed_while_it_is_read_counts_what_its_report_do
     found = evaluations.find(id)
     assert found.batches is not None
     assert found.report == whole(3 * found.batches)
+
+
+@pytest.mark.parametrize("read", ["find", "fold"])
+def test_a_batch_that_is_read_before_its_push_has_ended_counts_once(
+    read: str, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its commit and its way into memory another thread may have read it."""
+    add = merging.Merging.add
+
+    def read_first(self: merging.Merging, id: str, *arguments: Any, **options: Any) -> None:
+        getattr(self, read)(id)
+        add(self, id, *arguments, **options)
+
+    monkeypatch.setattr(merging.Merging, "add", read_first)
+    id = open_one(evaluations)
+    for number in range(3):
+        push(evaluations, id, number)
+    assert evaluations.find(id).report == whole(9)
