@@ -58,7 +58,8 @@ def write_uses(connection: Connection, used: Mapping[str, int]) -> None:
         .where(or_(keys.c.used.is_(None), keys.c.used < bindparam("at")))
         .values(used=bindparam("at"))
     )
-    connection.execute(statement, [{"key_id": id, "at": at} for id, at in used.items()])
+    # in one order, or two replicas would wait for each other
+    connection.execute(statement, [{"key_id": id, "at": at} for id, at in sorted(used.items())])
 
 
 def _key(row: Row[Any]) -> Key:

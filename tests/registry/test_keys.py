@@ -278,3 +278,26 @@ class TestAudit:
 
 def _fail(*args: Any, **more: Any) -> str:
     raise RuntimeError("a fault")
+
+
+def test_replicas_that_write_uses_at_one_time_do_not_wait_for_each_other(
+    fresh_url: Callable[[str], str], open_keys: Open
+) -> None:
+    url = fresh_url("postgresql")
+    keys, other = open_keys(url), open_keys(url)
+    tokens = {key.id: token for key, token in (keys.create(n, ["score"]) for n in ("a", "b"))}
+    first, last = sorted(tokens)
+    for id in (last, first):
+        assert keys.find(tokens[id]).id == id
+    hold = "UPDATE keys SET used = 1 WHERE id = '{}'"
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with ThreadPoolExecutor(1) as pool:
+        with other._store.writing() as connection:
+            connection.exec_driver_sql(hold.format(first))
+            ended = pool.submit(keys.end)
+            while not connection.exec_driver_sql(waiting).scalar_one():
+                time.sleep(0.01)
+            connection.exec_driver_sql(hold.format(last))
+        ended.result()
+    found = keys.page(None, 2).keys
+    assert all(key.used is not None and key.used > 1 for key in found)
