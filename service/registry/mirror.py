@@ -142,11 +142,13 @@ class Mirror:
                 changed = queries.entries_since(connection, -1 if behind else self._seen)
             if behind:
                 self._recent.clear()
-                self._entries = {}
             if self._seen >= 0:  # at the start nobody waits for all of them
                 for name, number in self._missing(changed):
                     self._read(name, number)
-            self._entries.update(changed)  # a copy of thousands would take longer than the rest
+            if behind:
+                self._entries = changed
+            else:
+                self._entries.update(changed)  # a copy of thousands would take longer than the rest
             for name, entry in changed.items():
                 if entry.gone or entry.newest is None:
                     self._recent.drop(name, entry)

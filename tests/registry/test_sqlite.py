@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,3 +87,30 @@ def test_a_copy_that_has_come_by_as_many_changes_is_not_taken_for_the_file(
     with registry.store.reading() as connection:
         card = connection.exec_driver_sql("SELECT card FROM cards WHERE number = 2").scalar_one()
     assert b'"objective":2' in card
+
+
+def test_models_are_served_while_a_copy_that_is_behind_is_read(
+    url: str, opened: Open, tmp_path: Path
+) -> None:
+    file, copy = Path(url.removeprefix("sqlite:///")), tmp_path / "copy.db"
+    registry = opened(url)
+    registry.register(model("mine"))
+    shutil.copyfile(file, copy)
+    registry.register(model("another"))
+    registry.start()
+    served: list[int] = []
+
+    def ask(*arguments: object) -> None:
+        if "artifact" in str(arguments[2]) and not served:
+            served.append(0)
+            served[0] = registry.find("mine").version
+
+    event.listen(registry.store._database.engine, "before_cursor_execute", ask)
+    os.replace(copy, file)
+    deadline = time.monotonic() + 10
+    while not served and time.monotonic() < deadline:
+        time.sleep(0.01)
+    registry.end()
+    assert served == [1]
+    with pytest.raises(NotFound):
+        registry.find("another")
