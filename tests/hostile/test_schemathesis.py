@@ -18,7 +18,7 @@ ROOM = Path(__file__).parent
 ALL = "examples,coverage,fuzzing"
 FEW = 4  # fuzzed cases of each operation
 SHORT = 10  # the same, beside about 4,400 systematic ones
-LONG = 5_500
+LONG = 1_900
 
 
 def nullable(document: dict[str, Any]) -> dict[str, Any]:
