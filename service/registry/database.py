@@ -31,26 +31,21 @@ class Database:
         self._lock = threading.Lock()
         self._migrated = False
         self.engine = _engine(made)
-        self._reader = self._still = self.engine
-        if self.engine.dialect.name == "postgresql":
-            # each statement there sees the newest state anyway, and needs no BEGIN and COMMIT
-            self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-            self._still = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._reader = self.engine
+        if self.engine.dialect.name == "postgresql":  # those of SQLite are so anyway
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
 
     @contextmanager
-    def reading(self, *, snapshot: bool = False) -> Iterator[Connection]:
-        """Only reads; in PostgreSQL later statements may see what was committed meanwhile.
-
-        Args:
-            snapshot: whether all statements see the state that the first one saw.
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads; all its statements see the state that the first one saw.
 
         Raises:
             Unavailable: the database cannot be reached, or is broken.
         """
         with _faults():
             self._prepare()
-            with _transaction(self._still if snapshot else self._reader) as connection:
+            with _transaction(self._reader) as connection:
                 yield connection
 
     @contextmanager

@@ -126,7 +126,7 @@ class Merging:
         """The states of parts are left out that are merged already."""
         from service.registry import evaluation_queries as queries
 
-        with self._store.reading(snapshot=True) as connection:
+        with self._store.reading() as connection:
             known = self._take(id)  # before the first statement, which sees what it has merged
             parts = queries.parts_of(connection, id, () if known is None else known.parts)
             if known is not None and not known.parts <= {part.id for part in parts}:

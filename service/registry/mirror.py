@@ -133,10 +133,9 @@ class Mirror:
 
         with self._turn():
             with self._store.reading() as connection:
-                if queries.last_change(connection) == self._seen:
-                    return
-            with self._store.reading(snapshot=True) as connection:
                 change = queries.last_change(connection)
+                if change == self._seen:
+                    return
                 # a copy that was put back, or a replica that took over before it had all
                 behind = change < self._seen
                 changed = queries.entries_since(connection, -1 if behind else self._seen)

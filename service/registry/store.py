@@ -43,18 +43,15 @@ class Store:
             return not isinstance(error, FileNotFoundError | NotADirectoryError)
         return True
 
-    def reading(self, *, snapshot: bool = False) -> "AbstractContextManager[Connection]":
-        """A transaction that only reads.
-
-        Args:
-            snapshot: whether what belongs together is read by several statements.
+    def reading(self) -> "AbstractContextManager[Connection]":
+        """A transaction that only reads; all its statements see the state that the first one saw.
 
         Raises:
             Unavailable: the database cannot be used now.
             WouldWait: in the thread of a server's loop.
         """
         not_in_a_loop()
-        return self._database.reading(snapshot=snapshot)
+        return self._database.reading()
 
     def writing(self) -> "AbstractContextManager[Connection]":
         """A transaction that writes; what it did lasts when the block has ended without an error.
