@@ -1,6 +1,7 @@
 """Assembly, and nothing else."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -122,7 +123,8 @@ def _lifespan(
         state.beside = Beside(state.settings, "service.app:work_beside")
         if drain is not None:
             drain.take_signals()
-        await run_sync(registry.start)
+        # What was read stays, and each full collection of garbage would look through all of it.
+        await run_sync(registry.start, gc.freeze)
         sweeping = asyncio.create_task(sweep(registry.store))
         await run_sync(keys.start)
         evaluations.running.start()

@@ -1,9 +1,8 @@
 """What one process knows of the registered models, kept in step with the database."""
 
-import gc
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from time import monotonic
 
@@ -40,13 +39,18 @@ class Mirror:
         self._poller: threading.Thread | None = None
         self._lost = False  # whether the log has been told that the database cannot be used
 
-    def start(self) -> None:
+    def start(self, ready: Callable[[], object]) -> None:
         """Reads what there is, and from then on looks for changes in a thread of its own.
 
         A database that cannot be used now is no error: it is looked for again and again.
+
+        Args:
+            ready: is called in that thread once what aliases stand for is in memory.
         """
         self._follow()
-        self._poller = threading.Thread(target=self._poll, name="registry", daemon=True)
+        self._poller = threading.Thread(
+            target=self._poll, args=(ready,), name="registry", daemon=True
+        )
         self._poller.start()
 
     def end(self) -> None:
@@ -181,9 +185,9 @@ class Mirror:
         with suppress(XentError):  # whoever asks for it is told
             self._load(name, number)
 
-    def _poll(self) -> None:
+    def _poll(self, ready: Callable[[], object]) -> None:
         self._read_all()
-        gc.freeze()  # it stays, and each full collection would look through all of it
+        ready()
         while not self._ending.wait(POLL_SECONDS):
             self._follow()
 

@@ -37,12 +37,15 @@ class Registry:
         self.aliases = Aliases(self.store, self._mirror, self._check_shipped)
         self.lists = Lists(self.store, self._mirror, self._shipped)
 
-    def start(self) -> None:
+    def start(self, ready: Callable[[], object] = lambda: None) -> None:
         """Reads what there is, and from then on follows what other processes change.
 
         A database that cannot be used now is no error: the models that ship are served.
+
+        Args:
+            ready: is called, in another thread, once what aliases stand for is in memory.
         """
-        self._mirror.start()
+        self._mirror.start(ready)
 
     def end(self) -> None:
         """Looks no more and gives the connections back."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -135,17 +136,17 @@ def test_what_aliases_stand_for_is_read_aside_at_the_start_while_changes_are_fol
         return load(name, number)
 
     monkeypatch.setattr(reader._mirror, "_load", slow)
-    reader.start()
+    ready = threading.Event()
+    reader.start(ready.set)
     writer.register(model("late", 7))
     deadline = time.monotonic() + 1
     while "late" not in reader._mirror._entries:  # nobody has asked for it
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert len(reader._mirror._recent._versions) < 30
-    deadline = time.monotonic() + 20
-    while len(reader._mirror._recent._versions) < 31:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert not ready.is_set()
+    assert ready.wait(20)
+    assert len(reader._mirror._recent._versions) == 31
 
 
 def test_a_page_of_models_is_read_with_one_question(url: str, opened: Open) -> None:
