@@ -1,6 +1,6 @@
 """PostgreSQL through psycopg: connections that are checked, and that do not wait for ever."""
 
-from select import POLLIN, poll
+from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
 from typing import Any
 
@@ -61,9 +61,9 @@ class Impatient(Connection[Any]):
         """Whether it is closed, or the server has spoken unasked, as it does when it ends it."""
         if self.closed:
             return True
-        line = poll()
-        line.register(self.fileno(), POLLIN)
-        return bool(line.poll(0))
+        with DefaultSelector() as line:
+            line.register(self.fileno(), EVENT_READ)
+            return bool(line.select(0))
 
 
 def postgresql(url: URL) -> Engine:
