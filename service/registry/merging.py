@@ -89,13 +89,13 @@ class Merging:
         known = _with(known, parts)
         if known is None or len(parts) < 2:
             return
-        folded = whole(parts, known.state)
+        folded, size = whole(parts, known.state), known.size
         self._keep(id, known)  # whoever reads meanwhile need not add all up again
         with self._store.writing() as connection:
             queries.lock(connection, id)
             replaced = queries.replace_parts(connection, id, parts, folded)
         if replaced:
-            self._replace(id, {part.id for part in parts}, folded)
+            self._replace(id, {part.id for part in parts}, folded, len(folded.state) - size)
 
     def add(self, id: str, part: Part, rows: State, *, first: bool) -> None:
         """Merges a part that was just stored, if those before it are in memory.
@@ -134,12 +134,12 @@ class Merging:
                 known, parts = None, queries.parts_of(connection, id)
             return queries.find(connection, id), parts, known
 
-    def _replace(self, id: str, old: set[str], folded: Part) -> None:
+    def _replace(self, id: str, old: set[str], folded: Part, growth: int) -> None:
         with self._lock:
             known = self._kept.get(id)
             if known is not None and known.parts >= old:
                 known.parts = known.parts - old | {folded.id}
-                known.size = len(folded.state)
+                known.size += growth
 
     def _take(self, id: str) -> Merged | None:
         with self._lock:
