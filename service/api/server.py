@@ -86,15 +86,15 @@ class Supervisor(Multiprocess):
     uvicorn looks at its signals twice a second, and not while it waits for a busy worker.
     """
 
-    def init_processes(self) -> None:
-        """Starts the workers."""
-        super().init_processes()
-        self._let_go()
-
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)
+
+    def init_processes(self) -> None:
+        """Starts the workers."""
+        super().init_processes()
+        self._let_go()
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         self.signal_queue.append(number)

@@ -1,4 +1,4 @@
-"""What computes the exponentials of cross-entropy: NumPy or, where asked for, compiled loops."""
+"""What computes: NumPy or, where asked for, compiled loops."""
 
 from types import ModuleType
 

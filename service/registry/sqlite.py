@@ -35,9 +35,9 @@ class Kept(sqlite3.Connection):
 def sqlite(url: URL, wait: float) -> Engine:
     """The engine of a SQLite file.
 
-    A connection is used again only after a success,
-    and only while nobody else has written to the file or put another in its place: SQLite tells a
-    changed file by a counter, which in a copy that was put back comes by the same numbers again.
+    A connection is used again only after a success, and only while nobody else has written to the
+    file or put another in its place: SQLite tells a changed file by a counter, which in a copy that
+    was put back comes by the same numbers again.
 
     Args:
         url: of the file.
@@ -77,7 +77,7 @@ def sqlite(url: URL, wait: float) -> Engine:
 
 
 def _state(file: str) -> tuple[int, ...]:
-    """Device, number and last change of a file; all 0 of one that is not there."""
+    """Device, number, last change and size of a file; all 0 of one that is not there."""
     try:
         found = os.stat(file)
     except OSError:
