@@ -119,6 +119,16 @@ def test_inputs_that_mean_nothing_are_refused_at_their_cell(model, inputs, point
     assert refused(wider.predict, inputs) == [(pointer, code)]
 
 
+@pytest.mark.parametrize("rows", [1, 16, 17, 3000])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_feature_that_no_class_weighs_is_finite_as_well(model, rows, value):
+    """Cells are looked at where a logit is not finite: none may be left out of the product."""
+    without = remade(model, coefficients=np.zeros((3, 2)))
+    inputs = np.zeros((rows, 2))
+    inputs[rows // 2, 1] = value
+    assert refused(without.predict, inputs)[0][0] == f"/inputs/{rows // 2}/1"
+
+
 def test_a_wrong_feature_count_is_told_with_the_feature_names(model):
     with pytest.raises(InvalidInput, match=r"rows of 1 numbers; small takes 2: height, width$"):
         model.logits([[1.0]])

@@ -22,6 +22,25 @@ def url(fresh_url: Callable[[str], str]) -> str:
     return fresh_url("sqlite")
 
 
+@pytest.fixture
+def file(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def registry(url: str, opened: Open) -> Registry:
+    """With a version, so that there is a file."""
+    found = opened(url)
+    found.register(model("mine"))
+    return found
+
+
+@pytest.fixture
+def copy(registry: Registry, file: Path, tmp_path: Path) -> Path:
+    """Of the file as it was then."""
+    return Path(shutil.copyfile(file, tmp_path / "copy.db"))
+
+
 def counted(registry: Registry) -> list[None]:
     """Grows by one for each connection that is opened from now on."""
     opened: list[None] = []
@@ -30,9 +49,7 @@ def counted(registry: Registry) -> list[None]:
     return opened
 
 
-def test_one_connection_serves_a_process_that_alone_writes(url: str, opened: Open) -> None:
-    registry = opened(url)
-    registry.register(model("mine"))
+def test_one_connection_serves_a_process_that_alone_writes(registry: Registry) -> None:
     connections = counted(registry)
     for value in range(5):
         registry.register(model("mine", value))
@@ -40,9 +57,7 @@ def test_one_connection_serves_a_process_that_alone_writes(url: str, opened: Ope
     assert len(connections) <= 1
 
 
-def test_one_that_saw_an_error_is_not_used_again(url: str, opened: Open) -> None:
-    registry = opened(url)
-    registry.register(model("mine"))
+def test_one_that_saw_an_error_is_not_used_again(registry: Registry) -> None:
     registry.register(model("mine"))
     connections = counted(registry)
     for times in range(1, 4):
@@ -52,21 +67,20 @@ def test_one_that_saw_an_error_is_not_used_again(url: str, opened: Open) -> None
         assert len(connections) == times
 
 
-def test_one_to_a_file_that_others_wrote_to_is_not_used_again(url: str, opened: Open) -> None:
-    registry, other = opened(url), opened(url)
-    for times in range(3):
+def test_one_to_a_file_that_others_wrote_to_is_not_used_again(
+    url: str, registry: Registry, opened: Open
+) -> None:
+    other, connections = opened(url), counted(registry)
+    for times in range(1, 4):
         other.register(model("mine"))
-        assert registry.register(model("mine")).version == 2 * times + 2
+        assert registry.register(model("mine")).version == 2 * times + 1
+        assert len(connections) == times
 
 
 @pytest.mark.parametrize("put", [shutil.copyfile, os.replace])
 def test_a_file_that_is_put_in_its_place_is_noticed_at_once(
-    put: Callable[[Path, Path], None], url: str, opened: Open, tmp_path: Path
+    put: Callable[[Path, Path], None], registry: Registry, file: Path, copy: Path
 ) -> None:
-    file, copy = Path(url.removeprefix("sqlite:///")), tmp_path / "copy.db"
-    registry = opened(url)
-    registry.register(model("mine"))
-    shutil.copyfile(file, copy)
     for _ in range(3):
         registry.register(model("mine"))
     put(copy, file)
@@ -75,12 +89,8 @@ def test_a_file_that_is_put_in_its_place_is_noticed_at_once(
 
 
 def test_a_copy_that_has_come_by_as_many_changes_is_not_taken_for_the_file(
-    url: str, opened: Open, tmp_path: Path
+    registry: Registry, file: Path, copy: Path, url: str, opened: Open
 ) -> None:
-    file, copy = Path(url.removeprefix("sqlite:///")), tmp_path / "copy.db"
-    registry = opened(url)
-    registry.register(model("mine"))
-    shutil.copyfile(file, copy)
     registry.register(model("mine", 1))
     shutil.copyfile(copy, file)  # in its place, so that the file is the same by its number
     opened(url).register(model("mine", 2))
@@ -90,12 +100,8 @@ def test_a_copy_that_has_come_by_as_many_changes_is_not_taken_for_the_file(
 
 
 def test_models_are_served_while_a_copy_that_is_behind_is_read(
-    url: str, opened: Open, tmp_path: Path
+    registry: Registry, file: Path, copy: Path
 ) -> None:
-    file, copy = Path(url.removeprefix("sqlite:///")), tmp_path / "copy.db"
-    registry = opened(url)
-    registry.register(model("mine"))
-    shutil.copyfile(file, copy)
     registry.register(model("another"))
     registry.start()
     served: list[int] = []
