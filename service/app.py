@@ -112,11 +112,11 @@ def create_app(
 
 def _lifespan(
     registry: Registry, keys: Keys, evaluations: Evaluations, drain: Drain | None
-) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]:
+) -> Callable[[Application], AbstractAsyncContextManager[dict[str, Any]]]:
     """What begins and ends with the server; a drain takes its signals."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(app: Application) -> AsyncIterator[dict[str, Any]]:
         state = app.state
         # One large request at a time: NumPy and the parser share the cores of this process.
         state.limiter = CapacityLimiter(1)
@@ -129,7 +129,8 @@ def _lifespan(
         await run_sync(keys.start)
         evaluations.running.start()
         state.authorizer.announce()
-        yield {"settings": state.settings, "metrics": state.metrics}  # for the connections
+        # for the connections
+        yield {"settings": state.settings, "metrics": state.metrics, "at_once": app.at_once}
         sweeping.cancel()
         state.beside.end()
         state.training.end()

@@ -41,10 +41,14 @@ class Admission:
 
     def take(self, cost: int) -> bool:
         """Takes the bytes if there is room for them now; `enter` waits otherwise."""
-        fits = self._fits(cost) and (cost <= SMALL or not self._queue)
+        fits = self.has_room(cost)
         if fits:
             self._free -= cost
         return fits
+
+    def has_room(self, cost: int) -> bool:
+        """Whether `enter` would not wait: all that is asked of work that is done before others."""
+        return self._fits(cost) and (cost <= SMALL or not self._queue)
 
     def give_back(self, cost: int) -> None:
         """Gives the bytes to those who wait; the end of `enter` does this."""

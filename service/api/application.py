@@ -7,6 +7,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.access import Guarded
+from service.api.dispatch import Answer
 from service.api.guard import Guard
 
 
@@ -37,6 +38,16 @@ class Application(FastAPI):
             layers = layers.app
         stack: ASGIApp = layers
         return stack
+
+    def at_once(self, scope: Scope, body: bytes) -> Answer | None:
+        """The answer to a request that has come whole; None where it is for `__call__`.
+
+        Args:
+            scope: of the request.
+            body: all of it.
+        """
+        guard = self.middleware_stack
+        return guard.at_once(scope, body) if isinstance(guard, Guard) else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection of ASGI."""

@@ -64,7 +64,7 @@ class Authorizer:
                 raise Forbidden(access)
             state["principal"] = key.id
             rate = self._rates.of(key)
-            if rate is not None:
+            if rate is not None and "rate" not in state:  # asked again, it has been let in
                 state["rate"] = rate
                 rate.enter()
         if access in ("train", "admin"):  # what changes is written down

@@ -7,13 +7,18 @@ from starlette.datastructures import State
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.api.call import Content
 from service.api.operation import Operation
 from service.errors import XentError
+from service.registry import WouldWait
 
 # An answer is sent in pieces of this size, each when the client has read the ones before.
 PIECE = 2**20
 
 Refuse = Callable[[Scope, State, XentError], Response]
+Found = tuple[Operation, dict[str, Any]]
+Answer = tuple[int, list[tuple[bytes, bytes]], Content]
+"""The status, the headers and the content."""
 
 
 class Dispatch:
@@ -35,17 +40,47 @@ class Dispatch:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serves one connection of ASGI."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
+        found = self._find(scope)
+        if found is None:
             return self._app(scope, receive, send)
+        return self._serve(*found, scope, receive, send)
+
+    def at_once(self, scope: Scope, body: bytes) -> Answer | None:
+        """The answer to a request that has come whole; None where it is for `__call__`.
+
+        Only of calls that score: what changes something is written down with who did it, which is
+        kept in the context of a task.
+        """
+        found = self._find(scope)
+        if found is None or found[0].access != "score":
+            return None
+        operation, parameters = found
+        scope["route"] = operation
+        try:
+            self._state.authorizer.authorize(scope, operation.access)
+            reply = operation.at_once(scope, body, parameters, self._state)
+        except WouldWait:
+            return None
+        except XentError as error:
+            refused = self._refuse(scope, self._state, error)
+            return refused.status_code, refused.raw_headers, refused.body
+        if reply is None:
+            return None
+        content, headers = reply
+        return operation.status, _with_length(headers, content), content
+
+    def _find(self, scope: Scope) -> Found | None:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
+            return None
         path = scope["path"]
         operation = self._exact.get(path)
         if operation is not None:
-            return self._serve(operation, {}, scope, receive, send)
+            return operation, {}
         for match, operation in self._patterns:
             found = match(path)
             if found:
-                return self._serve(operation, found.groupdict(), scope, receive, send)
-        return self._app(scope, receive, send)
+                return operation, found.groupdict()
+        return None
 
     async def _serve(
         self,
@@ -62,7 +97,7 @@ class Dispatch:
         except XentError as error:
             await self._refuse(scope, self._state, error)(scope, receive, send)
             return
-        headers = [(b"content-length", b"%d" % len(content)), *headers]
+        headers = _with_length(headers, content)
         start = {"type": "http.response.start", "status": operation.status, "headers": headers}
         await send(start)
         size = len(content)
@@ -71,3 +106,7 @@ class Dispatch:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         last = content[(size - 1) // PIECE * PIECE :] if size > PIECE else content
         await send({"type": "http.response.body", "body": last})
+
+
+def _with_length(headers: list[tuple[bytes, bytes]], content: Content) -> list[tuple[bytes, bytes]]:
+    return [(b"content-length", b"%d" % len(content)), *headers]

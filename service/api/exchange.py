@@ -1,7 +1,7 @@
 """A request and its answer, as uvicorn's connection has them, with a shorter way to send."""
 
 import asyncio
-import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,17 +13,14 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-# Fields that uvicorn would write as they are: names in small letters, values without controls.
-_FIELDS = re.compile(rb"(?:[a-z0-9-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)+")
-# They change how the body is sent, or what comes after it.
-_FRAMING = frozenset({b"connection", b"transfer-encoding"})
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Exchange(RequestResponseCycle):
     """A request and its answer.
 
-    uvicorn looks at each name and each value of a head by itself, which takes as long as a tenth of
-    a small prediction.
+    An answer that is there at once needs no task, no messages, and none of the looks that uvicorn
+    has at each name and value of a head; they take as long as a small prediction.
 
     Args:
         connection: that it came on, its headers whole.
@@ -80,24 +77,19 @@ class Exchange(RequestResponseCycle):
             self.more_body = False
             self.message_event.set()
 
-    async def send(self, message: Any) -> None:
-        """Sends a part of the answer: the head of one of known length at once."""
-        if self.response_started or self.disconnected or not self._sent_plainly(message):
-            await super().send(message)
+    def answer(self, status: int, headers: Headers, content: bytes | memoryview) -> None:
+        """Sends the whole answer.
 
-    def _sent_plainly(self, head: Any) -> bool:
-        headers = [*self.default_headers, *head["headers"]]
-        fields = dict(headers)
-        length = fields.get(b"content-length")
-        text = b"".join([b"%b: %b\r\n" % field for field in headers])
-        plain = _FIELDS.fullmatch(text) and text.count(b"\n") == len(headers)
-        if length is None or not plain or not _FRAMING.isdisjoint(fields):
-            return False
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        self.chunked_encoding = False
-        self.expected_content_length = int(length)
+        Args:
+            status: of it.
+            headers: that say how long the content is; written as they are.
+            content: of it.
+        """
+        lines = [b"%b: %b\r\n" % field for field in (*self.default_headers, *headers)]
         if not self.keep_alive:
-            text += b"connection: close\r\n"
-        self.transport.write(b"%b%b\r\n" % (STATUS_LINE[head["status"]], text))
-        return True
+            lines.append(b"connection: close\r\n")
+        self.response_started = self.response_complete = True
+        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", content)))
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()

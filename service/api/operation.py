@@ -102,12 +102,28 @@ class Operation(Guarded):
             except WouldWait:
                 found = await run_sync(work)
             return dump_json(found), JSON_HEADER
-        done, form = await self.done(scope, receive, parameters, state)
-        headers = [(b"server-timing", done.timing)]
-        headers += _TENSORS_HEADER if form.tensors_out else JSON_HEADER
-        if done.encoding is not None:
-            headers.append((b"content-encoding", done.encoding.encode()))
-        return done.content, headers
+        return _reply(*await self.done(scope, receive, parameters, state))
+
+    def at_once(
+        self, scope: Scope, body: bytes, parameters: dict[str, Any], state: State
+    ) -> Reply | None:
+        """What `reply` gives, of a body that is there, where nothing has to be waited for.
+
+        Raises:
+            WouldWait: that cannot be told before the work has begun; nothing was done.
+            XentError: whatever is wrong with the request.
+        """
+        assert self.call is not None
+        settings: Settings = state.settings
+        form, _ = form_of(scope["headers"])
+        size = len(body)
+        if size > limit_of(form, settings)[0] or not _is_small(size, form):
+            return None
+        if not state.admission.has_room(size):
+            return None
+        done = perform(self.call, parameters, body, form, settings)
+        self._count(scope, parameters, done, state)
+        return _reply(done, form)
 
     async def done(
         self,
@@ -139,7 +155,7 @@ class Operation(Guarded):
             body = await read_body(receive, limit, setting, announced)
             if seen is not None:
                 await seen(body)
-            if len(body) <= INLINE_BYTES and form.encoding is None:
+            if _is_small(len(body), form):
                 small = partial(perform, self.call, parameters, body, form, settings)
                 try:
                     done = small()
@@ -153,9 +169,12 @@ class Operation(Guarded):
                     raise error.with_traceback(None) from None
                 finally:
                     del body
+        self._count(scope, parameters, done, state)
+        return done, form
+
+    def _count(self, scope: Scope, parameters: dict[str, Any], done: Done, state: State) -> None:
         state.metrics.scored(self.path, parameters.get("name"), done.rows)
         count_rows(scope, done.rows)
-        return done, form
 
     async def _large(
         self, parameters: dict[str, Any], body: Content, form: Form, state: State
@@ -171,6 +190,19 @@ class Operation(Guarded):
         if _is_much_json(body, form):
             work = partial(state.beside.perform, self.path, parameters, body, form, model)
         return await run_sync(work, limiter=state.limiter)
+
+
+def _is_small(size: int, form: Form) -> bool:
+    """Whether the loop does it itself; a compressed body may expand to any size."""
+    return size <= INLINE_BYTES and form.encoding is None
+
+
+def _reply(done: Done, form: Form) -> Reply:
+    headers = [(b"server-timing", done.timing)]
+    headers += _TENSORS_HEADER if form.tensors_out else JSON_HEADER
+    if done.encoding is not None:
+        headers.append((b"content-encoding", done.encoding.encode()))
+    return done.content, headers
 
 
 async def _found(find: Find, parameters: dict[str, Any]) -> Model:

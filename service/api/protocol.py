@@ -6,12 +6,14 @@ of one minor version of uvicorn, which the dependency is pinned to and a test ho
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.deadlines import Deadlines, ReadAhead
+from service.api.dispatch import Answer
 from service.api.exchange import Exchange
 from service.api.metrics import Metrics
 from service.api.refusal import refusal
@@ -28,6 +30,8 @@ LINGER_SECONDS = 1.0
 
 _NOTHING = memoryview(b"")
 
+AtOnce = Callable[[Any, bytes], Answer | None]
+
 
 class Protocol(HttpToolsProtocol):
     """A connection with deadlines, for `uvicorn.run(http=...)`; its settings come by the lifespan.
@@ -40,10 +44,12 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._settings: Settings = self.app_state["settings"]
         self._metrics: Metrics = self.app_state["metrics"]
+        self._at_once: AtOnce = self.app_state["at_once"]
         self._unread = _NOTHING
         self._refusal: tuple[Code, str] | None = None
         self._answered = False  # the refusal is out; what still arrives is dropped
         self._active: RequestResponseCycle | None = None  # the request whose answer is next
+        self._ready: Exchange | None = None  # its headers have come just now
         self._declined = False  # the request offers another protocol and is parsed again
         self._begun = False  # between the first byte of a request and the end of its headers
         self._in_body = False  # between the end of its headers and the end of its body
@@ -93,7 +99,7 @@ class Protocol(HttpToolsProtocol):
         self._unread = whole[SLICE:]
         self._overhead += len(piece)
         try:
-            self.parser.feed_data(piece)
+            self._feed(piece)
         except httptools.HttpParserUpgrade as offer:
             self._declined = False
             head = head_without_offer(self._method, self.url, self.headers)
@@ -107,6 +113,23 @@ class Protocol(HttpToolsProtocol):
                 url = len(self.url) if self._begun else 0
                 if over := overrun(url, self._overhead - SLICE, self._settings):
                     self._refuse(*over)
+
+    def _feed(self, piece: memoryview) -> None:
+        try:
+            self.parser.feed_data(piece)
+        finally:
+            ready, self._ready = self._ready, None
+            if ready is not None:
+                self._serve(ready)
+
+    def _serve(self, ready: Exchange) -> None:
+        """Answers a request that has come whole, or starts a task that does."""
+        if not (ready.more_body or self.flow.write_paused):
+            answer = self._at_once(ready.scope, bytes(ready.body))
+            if answer is not None:
+                ready.answer(*answer)
+                return
+        self._start_asgi_task(ready, self.app)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -141,7 +164,7 @@ class Protocol(HttpToolsProtocol):
         self._begun, self._in_body = False, True
         self._overhead = 0
         if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self._ready = self._exchange
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
