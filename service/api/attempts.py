@@ -9,6 +9,7 @@ import re
 from starlette.types import Scope
 
 from service.api.call import Content
+from service.api.fields import fields_of
 from service.api.principal import principal_of
 from service.errors import Code, MalformedField
 from service.registry.attempt import Attempt
@@ -24,13 +25,13 @@ def key_of(scope: Scope, *, required: bool = False) -> str | None:
     Raises:
         MalformedField: it is missing though required, sent twice, or no such string.
     """
-    values = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-    if not values:
+    sent = fields_of(scope).get(b"idempotency-key")
+    if sent is None:
         if required:
             text = 'this call needs an Idempotency-Key, such as "2f6a1c9e", made for this request'
             raise MalformedField(Code.IDEMPOTENCY_KEY_MISSING, text)
         return None
-    found = _KEY.fullmatch(values[0].decode("latin-1").strip(" ")) if len(values) == 1 else None
+    found = _KEY.fullmatch(sent.decode("latin-1").strip(" "))
     if found is None:
         text = (
             "Idempotency-Key must be sent once, as 1 to 255 printable ASCII characters between "
@@ -47,10 +48,10 @@ def attempt_of(scope: Scope, body: Content, key: str) -> Attempt:
 
 def _fingerprint(scope: Scope, body: Content) -> str:
     """SHA-256 of what makes two requests the same."""
-    headers = dict(scope["headers"])
+    fields = fields_of(scope)
     line = (scope["method"].encode(), scope["path"].encode(), scope["query_string"])
     found = hashlib.sha256()
-    for part in (*line, *(headers.get(name, b"") for name in _OF_FINGERPRINT), body):
+    for part in (*line, *(fields.get(name, b"") for name in _OF_FINGERPRINT), body):
         found.update(len(part).to_bytes(8))
         found.update(part)
     return found.hexdigest()

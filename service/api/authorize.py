@@ -2,13 +2,13 @@
 
 import ipaddress
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 
 from starlette.types import Scope
 
 from service.api.access import Access
+from service.api.fields import Fields, fields_of
 from service.api.guard import request_id
 from service.api.principal import principal_of
 from service.api.rates import Rates
@@ -55,7 +55,7 @@ class Authorizer:
         if access == "public":
             return
         state = scope["state"]
-        token = _token_of(scope["headers"])
+        token = _token_of(fields_of(scope))
         if token is None:
             self._check_open(scope, access)
         else:
@@ -99,7 +99,7 @@ class Authorizer:
 
     def _check_host(self, scope: Scope) -> None:
         """A web page whose name leads to this machine must not find an open server here."""
-        name = _host_of(scope["headers"])
+        name = _name_in(fields_of(scope).get(b"host", b""))
         if not (is_loopback(name) or name in self._hosts or "*" in self._hosts):
             text = (
                 "without keys this server answers under localhost and loopback addresses only; "
@@ -116,27 +116,20 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
-def _token_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    found = [value for name, value in headers if name == b"authorization"]
-    if not found:
+def _token_of(fields: Fields) -> str | None:
+    sent = fields.get(b"authorization")
+    if sent is None:
         return None
-    scheme, _, token = found[0].decode("latin-1").partition(" ")
-    if len(found) > 1 or scheme.lower() != "bearer":
+    scheme, _, token = sent.decode("latin-1").partition(" ")
+    if "," in token or scheme.lower() != "bearer":
         text = "a key is sent once, as Authorization: Bearer <key>"
         raise Unauthenticated(Code.KEY_INVALID, text)
     return token.strip(" ")
 
 
-def _host_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The name in the Host header, in small letters, without port and brackets."""
-    for name, value in headers:
-        if name == b"host":
-            return _name_in(value)
-    return ""
-
-
 @lru_cache(256)
 def _name_in(value: bytes) -> str:
+    """The name in a Host header, in small letters, without port and brackets."""
     host = value.decode("latin-1")
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()

@@ -8,26 +8,24 @@ import hashlib
 import re
 
 from service.api.call import Content
-from service.api.media import Headers
+from service.api.fields import Fields
 from service.errors import Code, MalformedBody, MalformedField
 
-FIELDS = (b"content-digest", b"repr-digest")
+FIELDS = frozenset({b"content-digest", b"repr-digest"})
 ALGORITHMS = {"sha-256": 32, "sha-512": 64}
 
 _MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):\s*", re.ASCII)
 
 
-def declared(headers: Headers) -> dict[str, bytes]:
+def declared(fields: Fields) -> dict[str, bytes]:
     """The digests that a request gives of its body, by algorithm; of others than ours none.
 
     Raises:
         MalformedField: a header is no dictionary of byte sequences.
     """
     found: dict[str, bytes] = {}
-    for name, value in headers:
-        if name not in FIELDS:
-            continue
-        for member in value.decode("latin-1").split(","):
+    for name in FIELDS.intersection(fields):
+        for member in fields[name].decode("latin-1").split(","):
             match = _MEMBER.fullmatch(member)
             size = None if match is None else ALGORITHMS.get(match[1])
             digest = b"" if match is None else _decoded(match[2])

@@ -13,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from service.api.fields import Fields
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -27,10 +29,16 @@ class Exchange(RequestResponseCycle):
         method: of the request.
         version: of HTTP.
         keep_alive: whether the connection stays open after it.
+        fields: its headers.
     """
 
     def __init__(
-        self, connection: HttpToolsProtocol, method: str, version: str, keep_alive: bool
+        self,
+        connection: HttpToolsProtocol,
+        method: str,
+        version: str,
+        keep_alive: bool,
+        fields: Fields,
     ) -> None:
         url = httptools.parse_url(connection.url)
         path = url.path.decode("ascii")
@@ -47,7 +55,7 @@ class Exchange(RequestResponseCycle):
             "raw_path": url.path,
             "query_string": url.query or b"",
             "headers": connection.headers,
-            "state": connection.app_state.copy(),
+            "state": {**connection.app_state, "fields": fields},
         }
         super().__init__(
             scope=scope,

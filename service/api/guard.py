@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import time
+from itertools import chain
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.dispatch import Answer
 from service.api.drain import Drain
+from service.api.fields import fields_of
 from service.api.metrics import Metrics
 from service.api.problems import problem, problem_of, scored_of
 from service.api.tracing import log_request, name_of, redact_span, trace_of
@@ -112,8 +114,8 @@ class Guard:
         return status, [*headers, *self._headers(scope, name)], content
 
     def _named(self, scope: Scope) -> str:
-        name = name_of(scope["headers"])
-        scope.setdefault("state", {})["request_id"] = name
+        name = name_of(fields_of(scope))
+        scope["state"]["request_id"] = name
         return name
 
     def _headers(self, scope: Scope, name: str) -> list[tuple[bytes, bytes]]:
@@ -142,7 +144,7 @@ class Guard:
         self._metrics.answered(method, route, status, seconds, received, sent)
         if _log.isEnabledFor(logging.INFO):
             milliseconds = round(1e3 * seconds, 3)
-            trace = trace_of(scope["headers"])
+            trace = trace_of(fields_of(scope))
             principal = scope["state"].get("principal")
             who = {} if principal is None else {"principal": principal}
             log_request(name, method, route, status, milliseconds=milliseconds, **who, **trace)
@@ -165,7 +167,7 @@ class Guard:
             # SQLite finds nothing under such a name, and PostgreSQL takes none
             return Code.BAD_REQUEST, "the URL contains %00, which is in no name, number or option"
         limit = self._settings.max_header_bytes
-        size = sum([len(key) + len(value) + 4 for key, value in scope["headers"]])
+        size = sum(map(len, chain.from_iterable(scope["headers"]))) + 4 * len(scope["headers"])
         if size > limit:
             text = f"the headers have {size} bytes; the limit XENT_MAX_HEADER_BYTES is {limit}"
             return Code.HEADERS_TOO_LARGE, text

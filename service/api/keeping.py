@@ -15,6 +15,7 @@ from service.api.access import Access
 from service.api.attempts import key_of
 from service.api.call import Call, Content, Kept
 from service.api.described import documented, problem_responses
+from service.api.fields import fields_of
 from service.api.media import check_accept
 from service.api.once import Once, once_of
 from service.api.operation import Operation, Reply
@@ -57,7 +58,7 @@ class Keeping(Operation):
         self, scope: Scope, receive: Receive, parameters: dict[str, Any], state: State
     ) -> Reply:
         """Looks, computes, keeps and writes."""
-        check_accept(scope["headers"])
+        check_accept(fields_of(scope))
         steps, once = self._steps, Once(state.store, None)
         key = key_of(scope, required=steps.keyed)
         look = partial(steps.look, **parameters)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from service.api.fields import Fields
 from service.errors import Code, XentError
 from service.wire import ENCODINGS, LINES, PARTS, TENSORS
 
@@ -12,8 +13,6 @@ OCTETS = "application/octet-stream"
 ONNX = "application/onnx"
 
 _QUALITY = re.compile(r"(?:^|;)\s*[qQ]\s*=\s*([01](?:\.\d*)?)\s*(?:;|$)")
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class NotServed(XentError):
@@ -37,55 +36,46 @@ class Form:
     encoding_out: str | None
 
 
-def form_of(headers: Headers) -> tuple[Form, int | None]:
+def form_of(fields: Fields) -> tuple[Form, int | None]:
     """The form of a request with a body, and the announced length of that, if there is one.
 
     Raises:
         NotServed: Content-Type or Content-Encoding is none that is read, or Accept rules out both
             forms of an answer.
     """
-    length, *rest = _values(
-        headers, b"content-length", b"content-type", b"content-encoding", *_ACCEPT
+    length = fields.get(b"content-length", b"")
+    form = _form(
+        fields.get(b"content-type", b""),
+        fields.get(b"content-encoding", b""),
+        fields.get(b"accept", b""),
+        fields.get(b"accept-encoding", b""),
     )
-    return _form(*rest), int(length) if length.isdigit() else None
+    return form, int(length) if length.isdigit() else None
 
 
-def stream_form(headers: Headers) -> tuple[str, str | None]:
+def stream_form(fields: Fields) -> tuple[str, str | None]:
     """The media type of a stream, and its encoding, or `None`.
 
     Raises:
         NotServed: none that is read.
     """
-    content_type, encoding = _values(headers, b"content-type", b"content-encoding")
-    kind, _, parameters = content_type.decode("latin-1").lower().partition(";")
+    kind, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
     charset = parameters.replace(" ", "").replace('"', "")
     if kind.strip() not in (LINES, PARTS) or charset not in ("", "charset=utf-8"):
         text = f"send the stream as Content-Type: {LINES}, in UTF-8, or {PARTS}"
         raise NotServed(Code.UNSUPPORTED_MEDIA_TYPE, text)
-    return kind.strip(), _encoding_in(encoding)
+    return kind.strip(), _encoding_in(fields.get(b"content-encoding", b""))
 
 
-def check_accept(headers: Headers, kind: str = JSON) -> None:
+def check_accept(fields: Fields, kind: str = JSON) -> None:
     """Refuses a request that would not take the media type of its answer.
 
     Raises:
         NotServed: `Accept` rules it out.
     """
-    accept, _ = _values(headers, *_ACCEPT)
+    accept = fields.get(b"accept", b"")
     if accept and not _quality(accept.decode("latin-1"), kind):
         raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {kind}; Accept rules it out")
-
-
-_ACCEPT = (b"accept", b"accept-encoding")
-
-
-def _values(headers: Headers, *names: bytes) -> list[bytes]:
-    """The values of some headers; of a repeated one they are joined by commas."""
-    found = dict.fromkeys(names, b"")
-    for key, value in headers:
-        if key in found:
-            found[key] = found[key] + b"," + value if found[key] else value
-    return list(found.values())
 
 
 @lru_cache(maxsize=256)  # clients send the same few headers again and again

@@ -18,6 +18,7 @@ from service.api.access import Access, Guarded
 from service.api.beside import Find
 from service.api.call import Call, Content, Done, limit_of, perform
 from service.api.described import documented, problem_responses
+from service.api.fields import fields_of
 from service.api.media import JSON, Form, check_accept, form_of
 from service.api.query import query_of
 from service.api.rates import count_rows
@@ -95,7 +96,7 @@ class Operation(Guarded):
             XentError: whatever is wrong with the request.
         """
         if self.call is None:
-            check_accept(scope["headers"])
+            check_accept(fields_of(scope))
             work = partial(self.endpoint, **parameters)
             try:
                 found = work()
@@ -115,7 +116,7 @@ class Operation(Guarded):
         """
         assert self.call is not None
         settings: Settings = state.settings
-        form, _ = form_of(scope["headers"])
+        form, _ = form_of(fields_of(scope))
         size = len(body)
         if size > limit_of(form, settings)[0] or not _is_small(size, form):
             return None
@@ -147,7 +148,7 @@ class Operation(Guarded):
         """
         assert self.call is not None
         settings: Settings = state.settings
-        form, announced = form_of(scope["headers"])
+        form, announced = form_of(fields_of(scope))
         limit, setting = limit_of(form, settings)
         if announced is not None and announced > limit:
             raise too_large(limit, setting)

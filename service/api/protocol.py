@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from service.api.deadlines import Deadlines, ReadAhead
 from service.api.dispatch import Answer
 from service.api.exchange import Exchange
+from service.api.fields import joined
 from service.api.metrics import Metrics
 from service.api.refusal import refusal
 from service.api.strict import Refused, check_head, head_without_offer, overrun
@@ -140,18 +141,17 @@ class Protocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; trailers come this way as well and must not join the headers."""
         if self._begun:
-            name = name.lower()
-            self.headers.append((name, value))
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The headers are whole, and are checked where the parser is lenient."""
         self._method = self.parser.get_method().decode("ascii")
         version = self.parser.get_http_version()
-        check_head(self._method, version, self.headers)
-        if version == "1.0":
-            self.expect_100_continue = False  # it has no such answer: RFC 9110, section 10.1.1
+        fields = joined(self.headers)
+        check_head(self._method, version, fields)
+        # HTTP/1.0 has no such answer: RFC 9110, section 10.1.1
+        expected = fields.get(b"expect", b"").lower()
+        self.expect_100_continue = version != "1.0" and expected == b"100-continue"
         if self.parser.should_upgrade():
             self._declined = True
             return
@@ -160,7 +160,7 @@ class Protocol(HttpToolsProtocol):
         # next on the connection has two meanings.
         keep_alive = self._keep_alive and not self.expect_100_continue
         before: RequestResponseCycle | None = self.cycle
-        self._exchange = self.cycle = Exchange(self, self._method, version, keep_alive)
+        self._exchange = self.cycle = Exchange(self, self._method, version, keep_alive, fields)
         self._begun, self._in_body = False, True
         self._overhead = 0
         if before is None or before.response_complete:
@@ -243,7 +243,7 @@ class Protocol(HttpToolsProtocol):
             return
         self._answered = True
         state = self.cycle.scope["state"] if self._running() else {}
-        name = state.get("request_id") or name_of(self.headers or [])
+        name = state.get("request_id") or name_of(joined(self.headers or ()))
         default = self.server_state.default_headers
         text = refusal(*self._refusal, name, self._method, state, default, self._metrics)
         self.transport.write(text)

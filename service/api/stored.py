@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from service.api.access import Access, Guarded
 from service.api.described import documented, problem_responses
-from service.api.media import JSON, Headers, NotServed, check_accept, form_of
+from service.api.fields import Fields, fields_of
+from service.api.media import JSON, NotServed, check_accept, form_of
 from service.api.once import once_of
 from service.api.query import query_of
 from service.api.request import read_body, too_large, validate
@@ -43,12 +44,12 @@ class Stored(Guarded):
         content = self.responses.get(200, {}).get("content", {JSON: {}})
 
         async def answer(request: Request) -> Response:
-            headers = request.scope["headers"]
-            check_accept(headers, next(iter(content)))
+            fields = fields_of(request.scope)
+            check_accept(fields, next(iter(content)))
             values = {name: _joined(request, alias) for name, alias in declared}
             values |= query_of(self, request)
             work = partial(self.endpoint, **request.path_params, **values)
-            body = b"" if model is None else await _body(request, headers)
+            body = b"" if model is None else await _body(request, fields)
             if "once" in self.endpoint.__annotations__:
                 once = await once_of(request.scope, body, request.app.state.store)
                 work = partial(work, once=once)
@@ -137,8 +138,8 @@ def _joined(request: Request, name: str) -> str | None:
     return ", ".join(values) if values else None
 
 
-async def _body(request: Request, headers: Headers) -> bytes:
-    form, announced = form_of(headers)
+async def _body(request: Request, fields: Fields) -> bytes:
+    form, announced = form_of(fields)
     if form.tensors_in or form.encoding is not None:
         raise NotServed(Code.UNSUPPORTED_MEDIA_TYPE, f"this call takes {JSON}, not compressed")
     limit: int = request.app.state.settings.max_json_bytes

@@ -1,12 +1,11 @@
 """HTTP where the parser is lenient."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
+from service.api.fields import Fields
 from service.errors import Code
 from service.settings import Settings
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
@@ -15,13 +14,13 @@ class Refused(Exception):
     """A request that breaks HTTP."""
 
 
-def check_head(method: str, version: str, headers: Headers) -> None:
+def check_head(method: str, version: str, fields: Fields) -> None:
     """Refuses what could be understood in two ways, or is no HTTP/1.
 
     Args:
         method: of the request.
         version: such as `1.1`.
-        headers: their names in small letters.
+        fields: its headers.
 
     Raises:
         Refused: with a sentence for the client.
@@ -32,13 +31,13 @@ def check_head(method: str, version: str, headers: Headers) -> None:
         raise Refused("this is no proxy")
     if version not in ("1.0", "1.1"):
         raise Refused("the request is not HTTP/1.1")
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) > 1 or (not hosts and version == "1.1"):
-        raise Refused(f"the request has {len(hosts)} Host headers; one is needed")
-    if hosts and not _HOST.fullmatch(hosts[0]):
-        raise Refused("the Host header is not the name of a host")
-    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
-    if codings and (version == "1.0" or codings != [b"chunked"]):
+    host = fields.get(b"host")
+    if host is None and version == "1.1":
+        raise Refused("the request has no Host header; one is needed")
+    if host and not _HOST.fullmatch(host):
+        raise Refused("the Host header is not the name of one host")
+    coding = fields.get(b"transfer-encoding")
+    if coding is not None and (version == "1.0" or coding.lower() != b"chunked"):
         raise Refused("Transfer-Encoding is chunked, in HTTP/1.1, or absent")
 
 
@@ -62,7 +61,7 @@ def overrun(url: int, overhead: int, settings: Settings) -> tuple[Code, str] | N
     return None
 
 
-def head_without_offer(method: str, url: bytes, headers: Headers) -> bytes:
+def head_without_offer(method: str, url: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The head of a request again, without the protocol that it offers to change to.
 
     The parser takes what follows such an offer for the other protocol, the body included, where a

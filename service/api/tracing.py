@@ -1,42 +1,35 @@
 """What ties an answer, its log line and the caller's own trace together."""
 
 import logging
-import os
+import random
 import re
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_plus
 
 from opentelemetry.trace import get_current_span
 from starlette.types import Scope
 
+from service.api.fields import Fields
 from service.registry.key import redacted
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
+_random = random.Random()  # noqa: S311 an id is no secret, and asking the system takes longer
 _log = logging.getLogger("xent.request")
 
-Headers = Iterable[tuple[bytes, bytes]]
 
-
-def name_of(headers: Headers) -> str:
+def name_of(fields: Fields) -> str:
     """The id of a request: the caller's `X-Request-Id` where it is a plain word, or a new one."""
-    for key, value in headers:
-        if key == b"x-request-id":
-            given = value.decode("latin-1")
-            if _REQUEST_ID.fullmatch(given):
-                return given
-            break
-    return os.urandom(16).hex()
+    given = fields.get(b"x-request-id", b"").decode("latin-1")
+    return given if _REQUEST_ID.fullmatch(given) else f"{_random.getrandbits(128):032x}"
 
 
-def trace_of(headers: Headers) -> dict[str, str]:
+def trace_of(fields: Fields) -> dict[str, str]:
     """The caller's trace, for the log: `trace_id` and `span_id` of a valid `traceparent`.
 
     Source: W3C Trace Context, version 00.
     """
-    found = [value for key, value in headers if key == b"traceparent"]
-    match = _TRACEPARENT.fullmatch(found[0]) if len(found) == 1 else None
+    match = _TRACEPARENT.fullmatch(fields.get(b"traceparent", b""))
     return {"trace_id": match[1].decode(), "span_id": match[2].decode()} if match else {}
 
 

@@ -18,6 +18,7 @@ from service.api.beside import Beside
 from service.api.call import Content
 from service.api.digest import check_digest, declared
 from service.api.drain import Drain
+from service.api.fields import fields_of
 from service.api.media import JSON, Form, form_of
 from service.api.once import Once, once_of
 from service.api.request import read_body, too_large
@@ -72,13 +73,12 @@ class Training:
         self._check(name)
         if key_of(request.scope) is None:  # with a key, what is done already is answered
             self._check_free()
-        headers = request.scope["headers"]
-        digests = declared(headers)
+        fields = fields_of(request.scope)
+        digests = declared(fields)
         table = is_table(request.headers.get("content-type", ""), query)
         # a table or a file comes and its answer goes as JSON does
-        plain = [(b"content-type", JSON.encode())]
-        plain += [entry for entry in headers if entry[0] != b"content-type"]
-        form, announced = form_of(plain if table or query else headers)
+        plain = {**fields, b"content-type": JSON.encode()}
+        form, announced = form_of(plain if table or query else fields)
         kind = "tensor" if form.tensors_in else "json"
         limit: int = getattr(self._settings, f"max_{kind}_bytes")
         setting = f"XENT_MAX_{kind.upper()}_BYTES"

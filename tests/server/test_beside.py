@@ -23,7 +23,7 @@ from service.settings import Settings
 from service.wire import TENSORS, parse_tensors
 from service.wire.tensorfile import write_file
 
-FORM, _ = form_of([(b"content-type", b"application/json")])
+FORM, _ = form_of({b"content-type": b"application/json"})
 ENTRY = "service.app:work_beside"
 
 

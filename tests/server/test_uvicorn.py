@@ -79,7 +79,7 @@ def written(ours: bool, keep_alive: bool) -> tuple[bytes, list[str]]:
         access_logger=None, server_state=SimpleNamespace(default_headers=[(b"date", b"now")]),
         expect_100_continue=False, on_response_complete=lambda: done.append("told"),
     )  # fmt: skip
-    cycle = Exchange(connection, "POST", "1.1", keep_alive)
+    cycle = Exchange(connection, "POST", "1.1", keep_alive, {})
 
     async def send() -> None:
         await cycle.send({"type": "http.response.start", "status": 200, "headers": HEADERS})

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from service.api.access import Guarded
 from service.api.beside import Find
 from service.api.described import documented, problem_responses
+from service.api.fields import fields_of
 from service.api.media import JSON, OCTETS, check_accept
 from service.api.query import query_of
 from service.api.routes.models import VERSION
@@ -34,7 +35,7 @@ class ExportRoute(Guarded):
 
         async def answer(request: Request) -> Response:
             form: Format = query_of(self, request).get("format", "json")
-            check_accept(request.scope["headers"], MEDIA_TYPES[form])
+            check_accept(fields_of(request.scope), MEDIA_TYPES[form])
             work = partial(self.endpoint, **request.path_params, format=form)
             return Response(await run_sync(work), media_type=MEDIA_TYPES[form])
 

@@ -15,6 +15,7 @@ from service.api.access import Guarded
 from service.api.admission import Admission
 from service.api.beside import Find
 from service.api.described import documented, problem_responses
+from service.api.fields import fields_of
 from service.api.media import check_accept
 from service.api.query import query_of
 from service.api.routes.evaluations import ONE
@@ -46,7 +47,7 @@ class Plot(Guarded):
 
         async def answer(request: Request) -> Response:
             theme = query_of(self, request).get("theme", "auto")
-            check_accept(request.scope["headers"], SVG)
+            check_accept(fields_of(request.scope), SVG)
             seen = ", ".join(request.headers.getlist("if-none-match")) or None
             work = partial(self.endpoint, **request.path_params, theme=theme, if_none_match=seen)
             drawing: Admission = request.app.state.drawing

@@ -10,6 +10,7 @@ from starlette.types import Receive
 
 from service.api.access import Guarded
 from service.api.described import documented, problem_responses
+from service.api.fields import fields_of
 from service.api.media import JSON, check_accept, stream_form
 from service.api.rates import count_rows
 from service.api.request import Incomplete
@@ -33,8 +34,8 @@ class Streamed(Guarded):
         async def answer(request: Request) -> Response:
             state = request.app.state
             settings: Settings = state.settings
-            check_accept(request.scope["headers"])
-            kind, encoding = stream_form(request.scope["headers"])
+            check_accept(fields_of(request.scope))
+            kind, encoding = stream_form(fields_of(request.scope))
             limit = settings.max_line_bytes if kind == LINES else settings.max_part_bytes
             cutter = Lines(limit) if kind == LINES else Parts(limit)
             stream = Stream(cutter, encoding, settings)
