@@ -1,4 +1,4 @@
-"""The deadlines of one connection: headers, body, and an answer that is not read."""
+"""The deadlines of one connection: the next request, headers, body, an answer that is not read."""
 
 import asyncio
 import socket
@@ -40,7 +40,7 @@ class ReadAhead(FlowControl):
 
 
 class Deadlines:
-    """Two timers, one for what the client sends and one for what it reads.
+    """Three timers: for what the client sends, for what it reads, and for its next request.
 
     A request that comes whole in one packet starts no timer. A period in which the server has held
     the client back, as it does with every stream that comes faster than it is scored, does not
@@ -69,6 +69,8 @@ class Deadlines:
         self._refuse = refuse
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.TimerHandle | None = None
+        self._patience: tuple[float, float] | None = None
         self._waits_for: tuple[str, int] | None = None
         self.received = 0
 
@@ -105,10 +107,25 @@ class Deadlines:
             self._writing.cancel()
             self._writing = None
 
+    def expect_request(self, seconds: float) -> None:
+        """The next request has to come within so many seconds.
+
+        The timer of the answer before stands: to set one takes longer than to look at the clock.
+        """
+        self._patience = self._loop.time(), seconds
+        if self._waiting is None:
+            self._waiting = self._loop.call_later(seconds, self._check_patience)
+
+    def stop_waiting(self) -> None:
+        """It has come, or none will be taken."""
+        self._patience = None
+
     def cancel(self) -> None:
         """The connection is gone."""
         self.stop_reading()
         self.stop_writing()
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def _headers_late(self) -> None:
         self._reading = None
@@ -135,6 +152,18 @@ class Deadlines:
                 f"{self._settings.body_timeout:g} s, or it came too slowly"
             )
             self._refuse(Code.REQUEST_TIMEOUT, text)
+
+    def _check_patience(self) -> None:
+        self._waiting = None
+        if self._patience is None:
+            return
+        since, seconds = self._patience
+        left = since + seconds - self._loop.time()
+        if left > 0:
+            self._waiting = self._loop.call_later(left, self._check_patience)
+        elif not self._transport.is_closing():
+            self._transport.close()
+            self.expect_reader()
 
     def _start_writing(self) -> None:
         self._unread = self._transport.get_write_buffer_size()

@@ -93,11 +93,12 @@ class Exchange(RequestResponseCycle):
             headers: that say how long the content is; written as they are.
             content: of it.
         """
-        lines = [b"%b: %b\r\n" % field for field in (*self.default_headers, *headers)]
+        fields = [*self.default_headers, *headers]
         if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
+            fields.append((b"connection", b"close"))
+        lines = b"\r\n".join(map(b": ".join, fields))
         self.response_started = self.response_complete = True
-        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", content)))
+        self.transport.write(b"".join((STATUS_LINE[status], lines, b"\r\n\r\n", content)))
         if not self.keep_alive:
             self.transport.close()
         self.on_response()

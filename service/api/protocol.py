@@ -81,7 +81,7 @@ class Protocol(HttpToolsProtocol):
 
     def _parse(self) -> None:
         """Parses what is unread, until a request has to wait for the one before it."""
-        self._unset_keepalive_if_required()
+        self._deadlines.stop_waiting()
         before = self._complete
         while self._unread and not self.pipeline and self._refusal is None:
             self._parse_slice()
@@ -187,14 +187,15 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """An answer is out: the next request, or the refusal that waited for this moment."""
-        super().on_response_complete()
+        self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._deadlines.expect_reader()
             return
-        if self._begun:
-            self._unset_keepalive_if_required()
         if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
             return
+        if not self._begun:
+            self._deadlines.expect_request(self.timeout_keep_alive)
         if self._refusal is not None and not self._running():
             self._answer_refusal()
         elif self._unread:
@@ -247,7 +248,7 @@ class Protocol(HttpToolsProtocol):
         default = self.server_state.default_headers
         text = refusal(*self._refusal, name, self._method, state, default, self._metrics)
         self.transport.write(text)
-        self._unset_keepalive_if_required()
+        self._deadlines.stop_waiting()
         self.transport.write_eof()
         self.flow.resume_reading()
         self.loop.call_later(LINGER_SECONDS, self._end)
@@ -266,8 +267,3 @@ class Protocol(HttpToolsProtocol):
         super().resume_writing()
         if not self.transport.is_closing():
             self._deadlines.stop_writing()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """The client has asked for nothing more."""
-        super().timeout_keep_alive_handler()
-        self._deadlines.expect_reader()

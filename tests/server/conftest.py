@@ -135,8 +135,8 @@ class Local(uvicorn.Server):
 
 
 @contextmanager
-def hosted(app: FastAPI) -> Iterator[Local]:
-    """Serves an application that a test has got its hands on."""
+def hosted(app: FastAPI, **options: Any) -> Iterator[Local]:
+    """Serves an application that a test has got its hands on; with options of uvicorn."""
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -145,6 +145,7 @@ def hosted(app: FastAPI) -> Iterator[Local]:
         ws="none",
         log_config=None,
         timeout_graceful_shutdown=0,
+        **options,
     )
     server = Local(config)
     thread = threading.Thread(target=server.run)

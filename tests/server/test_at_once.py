@@ -188,6 +188,21 @@ def test_what_has_to_wait_is_let_in_once(
     assert answer.headers["ratelimit"].startswith('"requests";r=59;')
 
 
+def test_a_connection_is_kept_for_a_while_after_each_answer(app: FastAPI, receive: Receive) -> None:
+    packet = b"".join(request(IRIS, json.dumps(ROW).encode(), {}))
+    with (
+        hosted(app, timeout_keep_alive=1) as server,
+        socket.create_connection(("127.0.0.1", server.port()), timeout=10) as connection,
+    ):
+        for _ in range(4):
+            connection.sendall(packet)
+            time.sleep(0.7)
+        last = time.monotonic()
+        answers = receive(connection)
+    assert [answer.status for answer in answers] == [200] * 4
+    assert 0.1 < time.monotonic() - last < 5
+
+
 def test_what_has_no_room_waits_for_it(
     app: FastAPI, local: Local, receive: Receive, taken: list[bool], monkeypatch: Any
 ) -> None:

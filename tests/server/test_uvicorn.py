@@ -18,7 +18,7 @@ from service.api.server import Supervisor
 OVERRIDDEN = {
     "connection_made", "connection_lost", "data_received", "on_message_begin", "on_header",
     "on_headers_complete", "on_body", "on_message_complete", "on_response_complete",
-    "pause_writing", "resume_writing", "timeout_keep_alive_handler", "_start_asgi_task",
+    "pause_writing", "resume_writing", "_start_asgi_task",
 }  # fmt: skip
 
 
@@ -51,8 +51,9 @@ def test_the_signatures_are_the_same() -> None:
 def test_the_fields_that_are_read_are_set() -> None:
     source = inspect.getsource(HttpToolsProtocol) + inspect.getsource(RequestResponseCycle)
     for field in (
-        "pipeline", "cycle", "flow", "loop", "scope", "headers", "url", "parser", "app_state",
-        "server_state", "expect_100_continue", "disconnected", "keep_alive", "message_event",
+        "pipeline", "cycle", "timeout_keep_alive", "flow", "loop", "scope", "headers", "url",
+        "parser", "app_state", "server_state", "expect_100_continue", "disconnected",
+        "keep_alive", "message_event",
         "response_started", "response_complete", "asgi_version", "server", "client", "scheme",
         "transport", "logger", "access_logger", "body", "more_body", "default_headers",
         "waiting_for_100_continue", "chunked_encoding", "expected_content_length",
