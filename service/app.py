@@ -125,13 +125,15 @@ def _lifespan(
             drain.take_signals()
         # What was read stays, and each full collection of garbage would look through all of it.
         await run_sync(registry.start, gc.freeze)
-        sweeping = asyncio.create_task(sweep(registry.store))
+        tasks = [asyncio.create_task(sweep(registry.store))]
+        tasks.append(asyncio.create_task(state.metrics.share()))
         await run_sync(keys.start)
         evaluations.running.start()
         state.authorizer.announce()
         # for the connections
         yield {"settings": state.settings, "metrics": state.metrics, "at_once": app.at_once}
-        sweeping.cancel()
+        for task in tasks:
+            task.cancel()
         state.beside.end()
         state.training.end()
         await run_sync(evaluations.running.end)

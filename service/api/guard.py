@@ -67,7 +67,7 @@ class Guard:
                 sent += len(message.get("body", b""))
             await send(message)
 
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         try:
             await (self._refusal(scope, name) or self._app)(inner, hear, answer)
         except asyncio.CancelledError:
@@ -82,7 +82,7 @@ class Guard:
                 raise  # the answer is half sent; only the server can break the connection
             await _fault(name)(inner, hear, answer)
         finally:
-            self._metrics.in_flight.dec()
+            self._metrics.in_flight -= 1
             # the server has answered in place of the application where the body came too late
             status = scope["state"].get("status", status)
             self._told(inner, scope["method"], name, status, started, received, sent)
@@ -98,7 +98,7 @@ class Guard:
             return None
         started = time.perf_counter()
         name = self._named(scope)
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         try:
             found: Answer | None = within(scope, body)
         except Exception:  # noqa: BLE001 (a fault is answered, and ends no connection)
@@ -106,7 +106,7 @@ class Guard:
             fault = _fault(name)
             found = fault.status_code, fault.raw_headers, bytes(fault.body)
         finally:
-            self._metrics.in_flight.dec()
+            self._metrics.in_flight -= 1
         if found is None:
             return None
         status, headers, content = found

@@ -3,16 +3,19 @@
 import asyncio
 import random
 import string
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry, Histogram
 from starlette.testclient import TestClient
 
 from service.api.metrics import MAX_NAMES, Metrics, rows_of
 from service.api.schemas.losses import request_model
 from service.api.schemas.models import PredictRequest
+from service.api.tally import SECONDS, Observed, SummedHistogram
 from service.app import create_app
 from service.errors import Code
 from service.losses import CATALOGUE
@@ -143,3 +146,43 @@ def test_every_name_is_documented() -> None:
     names = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     assert len(names) == 9
     assert {name for name in names if f"| `{name}` |" not in page} == set()
+
+
+def test_counted_apart_is_what_the_library_counts() -> None:
+    """Amounts at the bounds and between, told now and then, against the library's own way."""
+    rng, registry = random.Random(3), CollectorRegistry()
+    plain = Histogram("plain", "", ("route",), buckets=SECONDS, registry=registry)
+    ours = SummedHistogram("ours", "", ("route",), buckets=SECONDS, registry=registry)
+    amounts = [*SECONDS, 0.0, 1e9, *(rng.expovariate(1.0) for _ in range(500))]
+    rng.shuffle(amounts)
+    for start in range(0, len(amounts), 100):
+        observed = Observed(SECONDS)
+        for amount in amounts[start : start + 100]:
+            plain.labels("/a").observe(amount)
+            observed.observe(amount)
+        ours.labels("/a").add(observed)
+    expected, found = (
+        [(s.name.partition("_")[2], s.labels, pytest.approx(s.value)) for s in metric.samples]
+        for metric in registry.collect()
+    )
+    assert len(expected) == len(SECONDS) + 3
+    assert found == expected
+
+
+def test_nothing_is_lost_where_somebody_reads_meanwhile() -> None:
+    metrics, done = Metrics(), threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            metrics.render()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(20_000):
+        metrics.answered("GET", "/livez", 200, 0.5, 1, 2)
+    done.set()
+    reader.join()
+    text = metrics.render().decode()
+    assert 'xent_requests_total{method="GET",route="/livez",status="200"} 20000.0' in text
+    assert 'xent_request_duration_seconds_bucket{le="0.5",route="/livez"} 20000.0' in text
+    assert 'xent_response_bytes_sum{route="/livez"} 40000.0' in text
