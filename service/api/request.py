@@ -142,6 +142,8 @@ def _invalid_option(member: str, entries: list[ErrorDetails]) -> Fault:
 def _check_sizes(value: BaseModel, settings: Settings) -> None:
     arrays = {name: v for name, v in value.__dict__.items() if isinstance(v, np.ndarray)}
     elements = sum([array.size for array in arrays.values()])
+    if elements <= min(settings.max_elements, settings.max_classes):
+        return
     if elements > settings.max_elements:
         limit = settings.max_elements
         text = f"the arrays hold {elements} elements; the limit XENT_MAX_ELEMENTS is {limit}"

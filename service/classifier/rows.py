@@ -28,6 +28,8 @@ def rows_of_numbers(inputs: npt.ArrayLike) -> Array:
     Raises:
         InvalidInput: not numbers, or not two-dimensional.
     """
+    if isinstance(inputs, np.ndarray) and inputs.ndim == 2 and inputs.dtype == np.float64:
+        return inputs
     try:
         rows = np.asarray(inputs)
     except ValueError as error:

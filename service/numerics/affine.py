@@ -21,7 +21,7 @@ class Linear:
     multiples of what a kernel takes in and too small to be shared among threads, leave no choice.
     """
 
-    __slots__ = ("_block", "_depth", "_intercepts", "_ordinary", "_padded", "_width")
+    __slots__ = ("_block", "_depth", "_intercepts", "_ordinary", "_padded", "_single", "_width")
 
     def __init__(self, coefficients: Array, intercepts: Array) -> None:
         """Prepares the tiles.
@@ -36,6 +36,7 @@ class Linear:
         self._width = min(columns, -(-k // COLUMNS) * COLUMNS)
         self._padded = np.zeros((d, -(-k // self._width) * self._width))
         self._padded[:, :k] = coefficients.T
+        self._single = d <= self._depth and self._padded.shape[1] == self._width
         self._intercepts = intercepts
         self._block = max(1, BLOCK // max(1, *self._padded.shape) // ROWS) * ROWS
         # By Cauchy and Schwarz no logit of rows below this overflows: to switch the warnings off
@@ -49,7 +50,9 @@ class Linear:
         if n <= ROWS and np.vdot(inputs, inputs) < self._ordinary:
             tile = np.zeros((ROWS, d))
             tile[:n] = inputs
-            logits: Array = self._products(tile)[:n, :k] + self._intercepts
+            # of a single tile, a product of `dot` begins sooner
+            products = np.dot(tile, self._padded) if self._single else self._products(tile)
+            logits: Array = products[:n, :k] + self._intercepts
             return logits
         answer = np.empty((n, k))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -62,11 +65,10 @@ class Linear:
         return answer
 
     def _products(self, tiles: Array) -> Array:
+        if self._single:
+            whole: Array = np.matmul(tiles, self._padded)
+            return whole
         d, columns = self._padded.shape
-        if d <= self._depth and columns == self._width:
-            # of a single tile, a product of `dot` begins sooner
-            products: Array = (np.dot if tiles.ndim == 2 else np.matmul)(tiles, self._padded)
-            return products
         products = np.zeros((*tiles.shape[:-1], columns))
         for features in (slice(a, a + self._depth) for a in range(0, d, self._depth)):
             for classes in (slice(c, c + self._width) for c in range(0, columns, self._width)):

@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import Code, InvalidInput, MalformedBody
 from service.wire import dump_json, parse_object
+from service.wire.spelling import _spelled, _written
 
 
 class TestWhatIsNotJson:
@@ -161,6 +163,23 @@ class Outer:
     absent: float | None = None
 
 
+def answers() -> st.SearchStrategy[Any]:
+    """Objects of all that answers are made of."""
+    numbers = st.floats() | st.integers(-(2**63), 2**63) | st.booleans()
+    kinds: list[Any] = [np.float16, np.float32, np.float64, ">f8"]
+    cells = st.lists(st.sampled_from([0.0, 1.0, 0.1, -2.5, math.nan, math.inf]), min_size=1)
+    shapes = st.sampled_from([(3,), (2, 2), (0,), (2, 0), (), (1, 2, 2)])
+    floats = st.builds(np.resize, st.builds(np.array, cells, st.sampled_from(kinds)), shapes)
+    integers = st.builds(np.ones, shapes, st.sampled_from([np.int64, np.uint8, np.bool_]))
+    arrays = floats | integers
+    words = st.sampled_from(["", "null", "é", Colour.RED, None])
+    parts = numbers | arrays | words | st.builds(Inner, numbers | arrays)
+    nested = parts | st.lists(parts, max_size=3) | st.tuples(parts, parts)
+    objects = st.dictionaries(st.text(max_size=3), nested, max_size=4)
+    outer = st.builds(Outer, st.builds(Inner, numbers), st.lists(st.builds(Inner, arrays)))
+    return objects | outer | st.dictionaries(st.text(max_size=1), objects, max_size=2)
+
+
 class TestAnswers:
     @pytest.mark.parametrize(
         ("value", "text"),
@@ -234,3 +253,25 @@ class TestAnswers:
         written = dump_json({"a": array, "b": 1})
         assert json.loads(written) == {"a": array.tolist(), "b": 1}
         assert b" " not in written
+
+    @given(answers())
+    def test_what_the_writer_does_alone_is_what_it_is_helped_to(self, value: Any) -> None:
+        with_help = orjson.dumps(_spelled(value), option=orjson.OPT_SERIALIZE_NUMPY)
+        assert dump_json(value) == with_help
+        assert _written(value) in (None, with_help)
+
+    @pytest.mark.parametrize(
+        ("value", "alone"),
+        [
+            ({"a": np.ones((2, 3)), "b": "x", "c": (1, "y")}, True),
+            (Inner(np.ones(3, np.float16)), True),
+            (Inner(np.ones(2000)), False),
+            ({"a": np.array([math.nan])}, False),
+            ({"a": math.inf}, False),
+            ({"a": [None]}, False),
+            ({"a": "null"}, False),
+            ({"a": Inner(1.0)}, False),
+        ],
+    )
+    def test_what_it_does_alone(self, value: Any, alone: bool) -> None:
+        assert (_written(value) is not None) == alone
