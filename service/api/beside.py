@@ -65,7 +65,7 @@ class Beside:
     def perform(
         self,
         path: str,
-        parameters: dict[str, Any],
+        parameters: Mapping[str, Any],
         body: Content,
         form: Form,
         model: Model | None = None,
@@ -159,7 +159,9 @@ def scoring(calls: Mapping[str, Call], carried: Carried, settings: Settings) -> 
     """
     os.nice(NICENESS)
 
-    def job(path: str, parameters: dict[str, Any], body: bytes, form: Form, model: bytes) -> Done:
+    def job(
+        path: str, parameters: Mapping[str, Any], body: bytes, form: Form, model: bytes
+    ) -> Done:
         if model:
             carried.model = from_bytes(model)
         return perform(calls[path], parameters, body, form, settings)

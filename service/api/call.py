@@ -1,6 +1,6 @@
 """What a call does with a body: bytes to arrays, the computation, its result to bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -65,7 +65,7 @@ class Kept(Done):
 
 
 def perform(
-    call: Call, parameters: dict[str, Any], body: Content, form: Form, settings: Settings
+    call: Call, parameters: Mapping[str, Any], body: Content, form: Form, settings: Settings
 ) -> Done:
     """Bytes to arrays, the computation, and its result to bytes.
 

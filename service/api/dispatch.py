@@ -1,6 +1,7 @@
 """The short way to the calls with a body: no routing through every path, no dependency solving."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from starlette.datastructures import State
@@ -16,7 +17,7 @@ from service.registry import WouldWait
 PIECE = 2**20
 
 Refuse = Callable[[Scope, State, XentError], Response]
-Found = tuple[Operation, dict[str, Any]]
+Found = tuple[Operation, Mapping[str, Any]]
 Answer = tuple[int, list[tuple[bytes, bytes]], Content]
 """The status, the headers and the content."""
 
@@ -31,12 +32,11 @@ class Dispatch:
     def __init__(
         self, app: ASGIApp, operations: Iterable[Operation], state: State, refuse: Refuse
     ) -> None:
-        posted = [operation for operation in operations if operation.call is not None]
+        self._operations = [operation for operation in operations if operation.call is not None]
+        self._found = lru_cache(256)(self._look_up)  # the paths that clients ask for are few
         self._app = app
         self._state = state
         self._refuse = refuse
-        self._exact = {o.path: o for o in posted if not o.param_convertors}
-        self._patterns = [(o.path_regex.match, o) for o in posted if o.param_convertors]
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serves one connection of ASGI."""
@@ -72,20 +72,19 @@ class Dispatch:
     def _find(self, scope: Scope) -> Found | None:
         if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
             return None
-        path = scope["path"]
-        operation = self._exact.get(path)
-        if operation is not None:
-            return operation, {}
-        for match, operation in self._patterns:
-            found = match(path)
-            if found:
-                return operation, found.groupdict()
+        return self._found(scope["path"])
+
+    def _look_up(self, path: str) -> Found | None:
+        for operation in self._operations:
+            match = operation.path_regex.match(path)
+            if match:
+                return operation, match.groupdict()
         return None
 
     async def _serve(
         self,
         operation: Operation,
-        parameters: dict[str, Any],
+        parameters: Mapping[str, Any],
         scope: Scope,
         receive: Receive,
         send: Send,

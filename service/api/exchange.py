@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -40,8 +41,7 @@ class Exchange(RequestResponseCycle):
         keep_alive: bool,
         fields: Fields,
     ) -> None:
-        url = httptools.parse_url(connection.url)
-        path = url.path.decode("ascii")
+        path, raw_path, query = _parts_of(connection.url)
         scope: Any = {
             "type": "http",
             "asgi": {"version": connection.asgi_version, "spec_version": "2.3"},
@@ -51,9 +51,9 @@ class Exchange(RequestResponseCycle):
             "scheme": connection.scheme,
             "method": method,
             "root_path": "",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": url.path,
-            "query_string": url.query or b"",
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
             "headers": connection.headers,
             "state": {**connection.app_state, "fields": fields},
         }
@@ -102,3 +102,11 @@ class Exchange(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+@lru_cache(256)  # those that clients ask for are few
+def _parts_of(url: bytes) -> tuple[str, bytes, bytes]:
+    """The path, as it was sent as well, and the query."""
+    parts = httptools.parse_url(url)
+    path = parts.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parts.path, parts.query or b""

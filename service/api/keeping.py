@@ -1,6 +1,6 @@
 """Calls whose result is kept: computed like those whose result is only answered, then stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -55,7 +55,7 @@ class Keeping(Operation):
         return Call(self._steps.work, model, *array_members(model), keeps=True)
 
     async def reply(
-        self, scope: Scope, receive: Receive, parameters: dict[str, Any], state: State
+        self, scope: Scope, receive: Receive, parameters: Mapping[str, Any], state: State
     ) -> Reply:
         """Looks, computes, keeps and writes."""
         check_accept(fields_of(scope))

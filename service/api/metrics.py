@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Callable
 from threading import Lock
 
 from prometheus_client import (
@@ -104,7 +103,8 @@ class Metrics:
         )
         self._tallies: dict[tuple[str, str, int], Tally] = {}
         self._lock = Lock()
-        self._rows: dict[str, Callable[[float], None]] = {}
+        self._rows: dict[str, int] = {}
+        self._models: set[str] = set()
 
     def answered(
         self,
@@ -138,11 +138,20 @@ class Metrics:
         """Hands over to the library what was counted since the last time."""
         with self._lock:
             tallies, self._tallies = self._tallies, {}
+            rows, self._rows = self._rows, {}
         for (method, route, status), tally in tallies.items():
             self._requests.labels(method, route, str(status)).inc(sum(tally.seconds.counts))
             self._seconds.labels(route).add(tally.seconds)
             self._request_bytes.labels(route).add(tally.received)
             self._response_bytes.labels(route).add(tally.sent)
+        for name, count in rows.items():
+            if name.startswith(LOSSES):
+                self._loss_rows.labels(name.removeprefix(LOSSES)).inc(count)
+            else:
+                if len(self._models) < MAX_NAMES:
+                    self._models.add(name)
+                shown = name if name in self._models else OTHER
+                self._model_rows.labels(shown).inc(count)
         self._in_flight.set(self.in_flight)
 
     async def share(self) -> None:
@@ -166,19 +175,10 @@ class Metrics:
             model: that was asked, which exists.
             rows: of the request.
         """
-        name = model or route
-        add = self._rows.get(name)
-        if add is None:
-            if model is not None:
-                shown = model if len(self._rows) < MAX_NAMES else OTHER
-                add = self._model_rows.labels(shown).inc
-            elif route.startswith(LOSSES):
-                add = self._loss_rows.labels(route.removeprefix(LOSSES)).inc
-            else:
-                return
-            if len(self._rows) < MAX_NAMES:
-                self._rows[name] = add
-        add(rows)
+        if model is not None or route.startswith(LOSSES):
+            name = model or route
+            with self._lock:
+                self._rows[name] = self._rows.get(name, 0) + rows
 
     def pushed(self, *, repeated: bool) -> None:
         """Counts an answered batch of a running evaluation."""

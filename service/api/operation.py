@@ -4,7 +4,7 @@ FastAPI sees an ordinary function of a pydantic model and writes the OpenAPI doc
 bytes go past its own parser, which would make a Python object of every number and hold the loop.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -79,7 +79,7 @@ class Operation(Guarded):
         return self.status_code or 200
 
     async def reply(
-        self, scope: Scope, receive: Receive, parameters: dict[str, Any], state: State
+        self, scope: Scope, receive: Receive, parameters: Mapping[str, Any], state: State
     ) -> Reply:
         """Reads, computes and writes.
 
@@ -106,7 +106,7 @@ class Operation(Guarded):
         return _reply(*await self.done(scope, receive, parameters, state))
 
     def at_once(
-        self, scope: Scope, body: bytes, parameters: dict[str, Any], state: State
+        self, scope: Scope, body: bytes, parameters: Mapping[str, Any], state: State
     ) -> Reply | None:
         """What `reply` gives, of a body that is there, where nothing has to be waited for.
 
@@ -130,7 +130,7 @@ class Operation(Guarded):
         self,
         scope: Scope,
         receive: Receive,
-        parameters: dict[str, Any],
+        parameters: Mapping[str, Any],
         state: State,
         seen: Callable[[Content], Awaitable[None]] | None = None,
     ) -> tuple[Done, Form]:
@@ -173,12 +173,12 @@ class Operation(Guarded):
         self._count(scope, parameters, done, state)
         return done, form
 
-    def _count(self, scope: Scope, parameters: dict[str, Any], done: Done, state: State) -> None:
+    def _count(self, scope: Scope, parameters: Mapping[str, Any], done: Done, state: State) -> None:
         state.metrics.scored(self.path, parameters.get("name"), done.rows)
         count_rows(scope, done.rows)
 
     async def _large(
-        self, parameters: dict[str, Any], body: Content, form: Form, state: State
+        self, parameters: Mapping[str, Any], body: Content, form: Form, state: State
     ) -> Done:
         """In a thread, or in the process beside."""
         assert self.call is not None
@@ -206,7 +206,7 @@ def _reply(done: Done, form: Form) -> Reply:
     return done.content, headers
 
 
-async def _found(find: Find, parameters: dict[str, Any]) -> Model:
+async def _found(find: Find, parameters: Mapping[str, Any]) -> Model:
     """A model; in memory it needs no thread, all of which may be waiting for the database."""
     try:
         return find(**parameters)

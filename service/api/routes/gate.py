@@ -1,5 +1,6 @@
 """The gate before a promotion: an alias moves only to what is shown to be better."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,7 +44,7 @@ class GateRoute(Operation):
     """The route of a call that needs two models and the registry."""
 
     async def _large(
-        self, parameters: dict[str, Any], body: Content, form: Form, state: State
+        self, parameters: Mapping[str, Any], body: Content, form: Form, state: State
     ) -> Done:
         # the process that reads long JSON has no registry, and here it would hold the loop
         if not form.tensors_in and (len(body) > BESIDE_BYTES or form.encoding is not None):
