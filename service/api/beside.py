@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import IO, Any
 
@@ -121,7 +122,8 @@ class Beside:
         process.kill()  # it keeps nothing
         for stream in (process.stdin, process.stdout):
             assert stream is not None
-            _close(stream)
+            with suppress(OSError):  # what could not be written any more
+                stream.close()
         process.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -244,10 +246,3 @@ def _read(stream: IO[bytes], size: int) -> memoryview:
             raise EOFError
         place += count
     return content
-
-
-def _close(stream: IO[bytes]) -> None:
-    try:
-        stream.close()
-    except OSError:  # what could not be written any more
-        return

@@ -24,23 +24,12 @@ from service.api.query import query_of
 from service.api.rates import count_rows
 from service.api.request import read_body, too_large
 from service.api.schemas.types import array_members
+from service.api.sizes import is_much_json, is_small
 from service.classifier import Model
 from service.errors import XentError
 from service.registry import WouldWait
 from service.settings import Settings
-from service.wire import (
-    TENSORS,
-    dump_json,
-    header_bytes,
-)
-
-# Up to here a thread costs more than a tenth of the work and the loop is held for about 1 ms:
-# benchmarks/inline.py.
-INLINE_BYTES = 64 * 1024
-# Parsers and writers of JSON hold the interpreter from their first byte to their last, and the most
-# expensive kind of body takes 50 ms for each MiB: from here on they work in a process of their own,
-# see docs/decisions/0007. A compressed body may expand to any size.
-BESIDE_BYTES = 2**20
+from service.wire import TENSORS, dump_json
 
 Reply = tuple[Content, list[tuple[bytes, bytes]]]
 
@@ -118,7 +107,7 @@ class Operation(Guarded):
         settings: Settings = state.settings
         form, _ = form_of(fields_of(scope))
         size = len(body)
-        if size > limit_of(form, settings)[0] or not _is_small(size, form):
+        if size > limit_of(form, settings)[0] or not is_small(size, form):
             return None
         if not state.admission.has_room(size):
             return None
@@ -156,7 +145,7 @@ class Operation(Guarded):
             body = await read_body(receive, limit, setting, announced)
             if seen is not None:
                 await seen(body)
-            if _is_small(len(body), form):
+            if is_small(len(body), form):
                 small = partial(perform, self.call, parameters, body, form, settings)
                 try:
                     done = small()
@@ -188,14 +177,9 @@ class Operation(Guarded):
         work: Callable[[], Done] = partial(
             perform, self.call, parameters, body, form, state.settings
         )
-        if _is_much_json(body, form):
+        if is_much_json(body, form):
             work = partial(state.beside.perform, self.path, parameters, body, form, model)
         return await run_sync(work, limiter=state.limiter)
-
-
-def _is_small(size: int, form: Form) -> bool:
-    """Whether the loop does it itself; a compressed body may expand to any size."""
-    return size <= INLINE_BYTES and form.encoding is None
 
 
 def _reply(done: Done, form: Form) -> Reply:
@@ -212,15 +196,6 @@ async def _found(find: Find, parameters: Mapping[str, Any]) -> Model:
         return find(**parameters)
     except WouldWait:
         return await run_sync(partial(find, **parameters))
-
-
-def _is_much_json(body: Content, form: Form) -> bool:
-    """Whether JSON that comes or goes may be long: bodies, headers of tensor files, answers."""
-    if not form.tensors_in or form.encoding is not None:
-        return len(body) > BESIDE_BYTES or form.encoding is not None
-    if not form.tensors_out:
-        return len(body) > BESIDE_BYTES
-    return BESIDE_BYTES < header_bytes(body) < len(body)
 
 
 JSON_HEADER = [(b"content-type", JSON.encode())]

@@ -15,8 +15,8 @@ import pytest
 
 from service.api.beside import Beside, Fault
 from service.api.media import form_of
-from service.api.operation import BESIDE_BYTES
 from service.api.request import JOINED_BYTES
+from service.api.sizes import BESIDE_BYTES
 from service.classifier import shipped_models
 from service.errors import InvalidInput, TooLarge, Unavailable
 from service.settings import Settings

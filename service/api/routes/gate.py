@@ -13,10 +13,11 @@ from service import classifier, evaluation
 from service.api.call import Content, Done, perform
 from service.api.described import documented, problem_responses
 from service.api.media import Form
-from service.api.operation import BESIDE_BYTES, Operation
+from service.api.operation import Operation
 from service.api.routes.aliases import check_alias
 from service.api.routes.models import MODEL
 from service.api.schemas.registry import GateAnswer, GateRequest
+from service.api.sizes import BESIDE_BYTES
 from service.errors import Code, InvalidInput, TooLarge
 from service.registry import Registry
 
