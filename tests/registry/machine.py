@@ -27,6 +27,10 @@ LIMITS = st.integers(1, 4)
 EXAMPLES = count()
 
 
+NEVER = 10**9
+"""A change that has not come; -1 is what `default` has been since the first version."""
+
+
 def answer(call: Callable[..., Any], *arguments: Any) -> Any:
     """What a call gives, or the code of its error."""
     try:
@@ -146,7 +150,9 @@ class Machine(RuleBasedStateMachine):
     @rule(name=NAMES, alias=ALIASES, number=NUMBERS, who=WHO)
     def promote_with_an_old_look(self, name: str, alias: str, number: int, who: int) -> None:
         self.same(
-            who, lambda o: o.registry.aliases.move(self.full(name), alias, number, -1), Code.STALE
+            who,
+            lambda o: o.registry.aliases.move(self.full(name), alias, number, NEVER),
+            Code.STALE,
         )
 
     @rule(name=NAMES, version=st.one_of(st.none(), NUMBERS, ALIASES), who=WHO)
