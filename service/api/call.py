@@ -40,7 +40,7 @@ class Call:
     keeps: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Done:
     """An answer, ready to be sent.
 
@@ -57,7 +57,7 @@ class Done:
     timing: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept(Done):
     """What the server is to keep before it answers."""
 

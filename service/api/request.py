@@ -90,9 +90,11 @@ def validate(model: type[Model], fields: dict[str, Any], settings: Settings) -> 
         TooLarge: more elements or classes than the limits allow.
     """
     known = model.__pydantic_fields__
-    unknown = [name for name in fields if name not in known]
-    faults = [_unknown(name, known) for name in unknown[:MAX_FAULTS]]
     present = {name: v for name, v in fields.items() if v is not None and name in known}
+    unknown: list[str] = []
+    if len(present) < len(fields):
+        unknown = [name for name in fields if name not in known]
+    faults = [_unknown(name, known) for name in unknown[:MAX_FAULTS]] if unknown else []
     try:
         value: Model = model.__pydantic_validator__.validate_python(present)
     except ValidationError as error:
@@ -140,17 +142,20 @@ def _invalid_option(member: str, entries: list[ErrorDetails]) -> Fault:
 
 
 def _check_sizes(value: BaseModel, settings: Settings) -> None:
-    arrays = {name: v for name, v in value.__dict__.items() if isinstance(v, np.ndarray)}
-    elements = sum([array.size for array in arrays.values()])
-    if elements <= min(settings.max_elements, settings.max_classes):
+    elements = 0
+    for member in value.__dict__.values():
+        if isinstance(member, np.ndarray):
+            elements += member.size
+    if elements <= settings.max_classes <= settings.max_elements:
         return
     if elements > settings.max_elements:
         limit = settings.max_elements
         text = f"the arrays hold {elements} elements; the limit XENT_MAX_ELEMENTS is {limit}"
         raise TooLarge(Code.TOO_MANY_ELEMENTS, text)
     axis = value.__dict__.get("axis", -1)
-    for name, array in arrays.items():
-        if name not in ROW_MEMBERS or not -array.ndim <= axis < array.ndim:
+    for name in ROW_MEMBERS:
+        array = value.__dict__.get(name)
+        if not isinstance(array, np.ndarray) or not -array.ndim <= axis < array.ndim:
             continue
         if array.shape[axis] > settings.max_classes:
             limit = settings.max_classes

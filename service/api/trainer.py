@@ -30,7 +30,7 @@ class InitialVersion(XentError):
         self.version = version
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Made(Done):
     """The file of a model, whether it is to be registered, and whether it came as a file."""
 

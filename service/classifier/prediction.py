@@ -28,7 +28,7 @@ class PredictionSets(tuple[tuple[Label, ...], ...]):
         return made
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen it would take a tenth of a prediction to make
 class Prediction:
     """Class probabilities of a batch, with the names they belong to.
 

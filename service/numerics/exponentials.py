@@ -134,10 +134,10 @@ def single_shares(logits: Floats) -> Array | None:
     Returns:
         (1, k) probabilities; `None` for a row that has to be shifted.
     """
-    if max(logits[0].tolist()) > LARGEST_ORDINARY:
+    if max(logits.tolist()[0]) > LARGEST_ORDINARY:
         return None  # what overflows would warn, and to switch that off costs more than this
     weights: Array = np.exp(logits, dtype=np.float64)
-    total = column_sum(weights[0].tolist())
+    total = column_sum(weights.tolist()[0])
     return weights / total if 1.0 <= total < LARGEST_TOTAL else None
 
 
