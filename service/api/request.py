@@ -142,11 +142,12 @@ def _invalid_option(member: str, entries: list[ErrorDetails]) -> Fault:
 
 
 def _check_sizes(value: BaseModel, settings: Settings) -> None:
-    elements = 0
+    elements, empty = 0, False
     for member in value.__dict__.values():
         if isinstance(member, np.ndarray):
             elements += member.size
-    if elements <= settings.max_classes <= settings.max_elements:
+            empty |= not member.size  # of no rows, and any number of classes
+    if elements <= settings.max_classes <= settings.max_elements and not empty:
         return
     if elements > settings.max_elements:
         limit = settings.max_elements

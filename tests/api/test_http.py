@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+
+from service.wire import TENSORS, dump_tensors
 
 PATHS = {  # a path that exists and the methods it takes
     "/v1/softmax": "OPTIONS, POST",
@@ -441,12 +444,16 @@ class TestBodyLimits:
                 wide = http.post("/v1/softmax", json={"logits": [1, 2, 3, 4]})
                 other = {"logits": [[1], [2], [3], [4]], "axis": 0}
                 columns = http.post("/v1/softmax", json=other)
+                empty = dump_tensors({"logits": np.empty((0, 4)), "labels": np.empty(0, int)})
+                kind = {"Content-Type": TENSORS}
+                none = http.post("/v1/losses/cross-entropy", content=empty, headers=kind)
                 many = {"logits": [[1, 2]] * 3, "labels": [0, 1, 0]}
                 both = http.post("/v1/losses/cross-entropy", json=many)
                 found = http.get("/limits").json()["limits"]
             for answer, code, name, value in [
                 (wide, "too_many_classes", "XENT_MAX_CLASSES", 3),
                 (columns, "too_many_classes", "XENT_MAX_CLASSES", 3),
+                (none, "too_many_classes", "XENT_MAX_CLASSES", 3),
                 (both, "too_many_elements", "XENT_MAX_ELEMENTS", 6),
             ]:
                 assert answer.status_code == 413
