@@ -83,9 +83,9 @@ class Protocol(HttpToolsProtocol):
         """Parses what is unread, until a request has to wait for the one before it."""
         self._deadlines.stop_waiting()
         before = self._complete
-        while self._unread and not self.pipeline and self._refusal is None:
+        while self._unread and not self.pipeline and not self._ending():
             self._parse_slice()
-        if self._refusal is not None or self.transport.is_closing():
+        if self._ending():
             return
         if self._in_body:
             self._deadlines.expect_body(self._messages)
@@ -193,9 +193,10 @@ class Protocol(HttpToolsProtocol):
             return
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-            return
-        if not self._begun:
+        elif not self._begun:
             self._deadlines.expect_request(self.timeout_keep_alive)
+        if self.pipeline:
+            return
         if self._refusal is not None and not self._running():
             self._answer_refusal()
         elif self._unread:
@@ -204,9 +205,15 @@ class Protocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _go_on(self) -> None:
-        if not self.transport.is_closing() and self._refusal is None:
+        if self._ending():
+            return
+        if self._unread and not self.pipeline:  # nobody has gone on before
             self._parse()
-            self.flow.resume_reading()
+        self.flow.resume_reading()
+
+    def _ending(self) -> bool:
+        """Whether nothing that still comes is served."""
+        return self._refusal is not None or self.transport.is_closing()
 
     def _running(self) -> bool:
         return self._active is not None and not self._active.response_complete
@@ -223,6 +230,8 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, code: Code, text: str) -> None:
         """Ends the connection with a problem document, after the answers before it."""
+        if self.transport.is_closing():  # the answer before was the last
+            return
         self._deadlines.stop_reading()
         self._refusal, self._unread = (code, text), _NOTHING
         if self._begun and self.url:  # the method is before it, and HEAD gets no body

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from service import classifier
 from service.api.admission import Admission
 from service.api.application import Application
+from service.api.protocol import SLICE
 from service.app import create_app
 from service.registry import WouldWait
 from service.settings import Settings
@@ -139,6 +140,48 @@ def test_requests_of_one_packet_are_answered_in_order(local: Local, receive: Rec
         connection.sendall(b"".join(packet) + b"no HTTP\r\n\r\n")
         answers = receive(connection)
     assert [answer.status for answer in answers] == [200, 404, 200, 404, 200, 400]
+
+
+def as_long_as_a_slice(headers: dict[str, str]) -> bytes:
+    """A prediction after which nothing else is parsed in one go."""
+    head, _ = request(IRIS, b" " * 10_000, headers)  # a length of as many digits
+    return b"".join(request(IRIS, json.dumps(ROW).encode().ljust(SLICE - len(head)), headers))
+
+
+def test_a_body_that_begins_behind_others_is_read_on(local: Local, receive: Receive) -> None:
+    """It is the last to wait, and half of it is not parsed yet when its turn comes."""
+    small = b"".join(request(IRIS, json.dumps(ROW).encode(), {}))
+    with socket.create_connection(("127.0.0.1", local.port()), timeout=10) as connection:
+        connection.sendall(small * 2 + as_long_as_a_slice(LAST))
+        answers = receive(connection)
+    assert [answer.status for answer in answers] == [200] * 3
+
+
+def test_a_connection_that_is_idle_is_not_told_so(tmp_path: Path, receive: Receive) -> None:
+    """Requests that came in one packet but not in one slice leave no deadline behind."""
+    app = create_app(Settings(allowed_hosts=("x",), data_dir=tmp_path, header_timeout=0.2))
+    small = b"".join(request(IRIS, json.dumps(ROW).encode(), {}))
+    with (
+        hosted(app, timeout_keep_alive=1) as server,
+        socket.create_connection(("127.0.0.1", server.port()), timeout=10) as connection,
+    ):
+        connection.sendall(as_long_as_a_slice({}) + small)
+        answers = receive(connection)
+    assert [answer.status for answer in answers] == [200, 200]
+
+
+@pytest.mark.parametrize("rest", ["a request", "no HTTP"])
+@pytest.mark.parametrize("filled", [False, True])
+def test_nothing_is_served_after_the_last_answer(
+    filled: bool, rest: str, app: FastAPI, local: Local, receive: Receive, taken: list[bool]
+) -> None:
+    """Who speaks HTTP/1.0 is answered once, whatever else came with the request."""
+    wish = {"Connection": "keep-alive"}
+    small = b"".join(request(IRIS, json.dumps(ROW).encode(), wish))
+    first = (as_long_as_a_slice(wish) if filled else small).replace(b"HTTP/1.1", b"HTTP/1.0")
+    answer = sent(local, receive, first + (small if rest == "a request" else b"no HTTP\r\n\r\n"))
+    assert (answer.status, answer.headers["connection"], taken) == (200, "close", [True])
+    assert b'status="400"' not in app.state.metrics.render()
 
 
 def test_a_fault_is_answered_and_the_connection_lives_on(
