@@ -150,8 +150,8 @@ class Protocol(HttpToolsProtocol):
         fields = joined(self.headers)
         check_head(self._method, version, fields)
         # HTTP/1.0 has no such answer: RFC 9110, section 10.1.1
-        expected = fields.get(b"expect", b"").lower()
-        self.expect_100_continue = version != "1.0" and expected == b"100-continue"
+        expected = fields.get(b"expect", b"").lower().split(b", ")
+        self.expect_100_continue = version != "1.0" and b"100-continue" in expected
         if self.parser.should_upgrade():
             self._declined = True
             return

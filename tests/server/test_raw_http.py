@@ -254,6 +254,14 @@ def test_refused(server: Any, name: str) -> None:
     assert answer.headers["connection"] == "close"
 
 
+def test_a_client_that_says_twice_that_it_waits_is_told_to_go_on(server: Any) -> None:
+    with server.connect() as connection:
+        connection.sendall(post(SIZE + b"Expect: 100-continue\r\n" * 2, b""))
+        assert connection.recv(2**16) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(BODY)
+        assert connection.recv(2**16).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 def test_nothing_but_an_answer_goes_to_a_client_of_1_0_that_expects(server: Any) -> None:
     data = post(SIZE + b"Expect: 100-continue\r\n", BODY).replace(b"HTTP/1.1", b"HTTP/1.0")
     with server.connect() as connection:
