@@ -18,9 +18,10 @@ def joined(headers: Sequence[tuple[bytes, bytes]]) -> Fields:
     """
     fields = dict(headers)
     if len(fields) < len(headers):
-        fields = {}
+        values: dict[bytes, list[bytes]] = {}
         for name, value in headers:
-            fields[name] = b"%b, %b" % (fields[name], value) if name in fields else value
+            values.setdefault(name, []).append(value)
+        fields = {name: b", ".join(found) for name, found in values.items()}
     return fields
 
 
