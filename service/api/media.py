@@ -12,6 +12,8 @@ JSON = "application/json"
 OCTETS = "application/octet-stream"
 ONNX = "application/onnx"
 
+# A list of this holds nothing: RFC 9110, section 5.6.1.2.
+_NOTHING = " \t,"
 _QUALITY = re.compile(r"(?:^|;)\s*[qQ]\s*=\s*([01](?:\.\d*)?)\s*(?:;|$)")
 
 
@@ -73,8 +75,8 @@ def check_accept(fields: Fields, kind: str = JSON) -> None:
     Raises:
         NotServed: `Accept` rules it out.
     """
-    accept = fields.get(b"accept", b"")
-    if accept and not _quality(accept.decode("latin-1"), kind):
+    accept = fields.get(b"accept", b"").decode("latin-1")
+    if accept.strip(_NOTHING) and not _quality(accept, kind):
         raise NotServed(Code.NOT_ACCEPTABLE, f"answers are {kind}; Accept rules it out")
 
 
@@ -90,7 +92,7 @@ def _form(content_type: bytes, content_encoding: bytes, accept: bytes, encodings
 
 
 def _encoding_in(content_encoding: bytes) -> str | None:
-    encoding = content_encoding.decode("latin-1").strip().lower() or "identity"
+    encoding = content_encoding.decode("latin-1").strip(_NOTHING).lower() or "identity"
     if encoding not in ("identity", *ENCODINGS):
         text = f"a body may be sent with Content-Encoding {' or '.join(ENCODINGS)}, or without"
         raise NotServed(Code.UNSUPPORTED_ENCODING, text)
@@ -111,7 +113,7 @@ def _is_tensors(content_type: str) -> bool:
 
 def _wants_tensors(accept: str, mirrored: bool) -> bool:
     """The better liked form; of two liked alike, that of the request."""
-    if not accept.strip():
+    if not accept.strip(_NOTHING):
         return mirrored
     json, tensors = _quality(accept, JSON), _quality(accept, TENSORS)
     if not json and not tensors:

@@ -96,6 +96,12 @@ SERVED = {
     ),
     "length with zeros": (post(b"Content-Length: 0%d\r\n" % len(BODY), BODY), 200),
     "expect, body at once": (post(SIZE + b"Expect: 100-continue\r\n", BODY), 200),
+    "accept empty, twice": (post(SIZE + b"Accept:\r\n" * 2, BODY), 200),
+    "accept empty, twice, of what is there": (header(b"Accept:\r\nAccept:"), 200),
+    "encoding empty, then none": (
+        post(SIZE + b"Content-Encoding:\r\nContent-Encoding: identity\r\n", BODY),
+        200,
+    ),
     "expect something else": (post(SIZE + b"Expect: 200-ok\r\n", BODY), 200),
     "upgrade to websocket": (
         header(b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13"),
