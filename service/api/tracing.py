@@ -1,6 +1,7 @@
 """What ties an answer, its log line and the caller's own trace together."""
 
 import logging
+import os
 import random
 import re
 from typing import Any
@@ -15,6 +16,7 @@ from service.registry.key import redacted
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 _random = random.Random()  # noqa: S311 an id is no secret, and asking the system takes longer
+os.register_at_fork(after_in_child=_random.seed)
 _log = logging.getLogger("xent.request")
 
 

@@ -4,6 +4,7 @@ The dependencies have OpenTelemetry's interfaces, and its SDK only by the extra 
 """
 
 from collections.abc import Iterator, Mapping
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from service import app as room
 from service.api.access import needs
+from service.api.tracing import name_of
 from service.registry import SCOPES
 from service.settings import Settings
 
@@ -84,6 +86,14 @@ def spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Tes
     app.router.add_api_route("/boom", boom, openapi_extra=needs("public"))
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client, provider.tracer.spans
+
+
+@pytest.mark.filterwarnings("ignore:.*fork")  # of a process with threads, by Python 3.12
+def test_workers_that_were_forked_make_ids_of_their_own() -> None:
+    """As those of a server that has loaded the application before it starts them."""
+    with get_context("fork").Pool(2) as workers:
+        ids = [worker.get() for worker in [workers.apply_async(name_of, ({},)) for _ in range(9)]]
+    assert len({*ids, name_of({})}) == 10
 
 
 def test_a_request_has_one_span_by_its_route(spans: tuple[TestClient, list[Span]]) -> None:
