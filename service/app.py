@@ -51,8 +51,8 @@ from service.api.routes.training import add_training
 from service.api.training import Training
 from service.classifier import shipped_models
 from service.errors import Code, XentError
+from service.evaluation import compile_loops
 from service.logs import configure_logging
-from service.numerics import compile_loops
 from service.registry import Evaluations, Keys, Registry
 from service.settings import Settings
 

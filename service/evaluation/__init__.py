@@ -3,6 +3,7 @@
 from service.evaluation.batches import Options, union_of_values
 from service.evaluation.compared import Comparison, Difference
 from service.evaluation.comparison import compare
+from service.evaluation.engine import compile_loops
 from service.evaluation.evaluate import assess, evaluate
 from service.evaluation.extras import Extra
 from service.evaluation.intake import Intake, Policies
@@ -61,6 +62,7 @@ __all__ = [
     "WorstRow",
     "assess",
     "compare",
+    "compile_loops",
     "evaluate",
     "score",
     "union_of_values",

@@ -17,7 +17,11 @@ LOWEST, HIGHEST = -40, -25
 PER_OCTAVE = 16
 # The first bits of a float are its octave, the next ones the steps in it.
 SHIFT = 52 - PER_OCTAVE.bit_length() + 1
-RANKING = (SHIFT, (1023 + LOWEST) * PER_OCTAVE, (1023 + HIGHEST) * PER_OCTAVE, RANKS)
+RANKING = SHIFT, (1023 + LOWEST) * PER_OCTAVE, (1023 + HIGHEST) * PER_OCTAVE
+"""The last bits, which do not count, and the others of the lowest bin's upper end and, of 1 - p, of
+the highest bin's lower end."""
+
+BELOW_ONE = 1.0 - 2.0**-53
 
 
 def bin_edges(bins: int) -> Array:
@@ -38,7 +42,7 @@ def bin_numbers(confidences: Array, bins: int) -> Indices:
 def class_bins(p: Array, bins: int) -> Indices:
     """The calibration bin of each probability, ceil(p B) in float64, from 0."""
     steps = p * bins
-    steps *= 1.0 - 2.0**-53  # the float64 before it, whose whole part is that of ceil - 1
+    steps *= BELOW_ONE  # the float64 before it, whose whole part is that of ceil - 1
     numbers: Indices = steps.astype(np.int64)
     return numbers
 

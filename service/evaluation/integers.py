@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from service.evaluation.pending import Pending
 from service.evaluation.pieces import Integers
 
@@ -46,6 +48,11 @@ class GroupedIntegers:
         """How many infinities were added, by group."""
         return self._infinite
 
+    def add_infinite(self, counts: Integers) -> None:
+        """Adds (size,) numbers of infinities to the sums."""
+        for group in np.flatnonzero(counts).tolist():
+            self._infinite[group] += int(counts[group])
+
     def table(self, level: int, most: int) -> Integers:
         """(size,) sums of multiples of 2**level, for integers to be added to before anything else.
 
@@ -54,6 +61,10 @@ class GroupedIntegers:
             most: what the sizes of the integers for one group add up to at most, 2**62.
         """
         return self._pending.table(self.size, level, most)
+
+    def words(self, rows: int) -> Integers:
+        """(WORDS, size) sums for machine code to add so many numbers to, see `Pending.words`."""
+        return self._pending.words(self.size, rows)
 
     def grow(self, size: int) -> None:
         """Makes room for more groups."""

@@ -39,7 +39,7 @@ def cut(groups: Groups, values: Array) -> Iterator[tuple[Groups, Integers | Arra
     """
     level = level_of(values)
     while level is not None:
-        sigma = _unit_apart(level)
+        sigma = unit_apart(level)
         heads = values + sigma
         units = heads.view(np.int64) - sigma.view(np.int64)
         heads -= sigma
@@ -66,13 +66,13 @@ def level_of(values: Array) -> int | None:
 
 def in_units(values: Array, level: int) -> Integers:
     """Values of at most 2**(51 + level) as the nearest multiples of 2**level: how many."""
-    sigma = _unit_apart(level)
+    sigma = unit_apart(level)
     units = (values + sigma).view(np.int64)
     units -= sigma.view(np.int64)
     return units
 
 
-def _unit_apart(level: int) -> np.float64:
+def unit_apart(level: int) -> np.float64:
     """A number of the octave whose floats are 2**level apart, and their bits by 1."""
     return np.float64(1.5 * 2.0 ** (52 + level))
 

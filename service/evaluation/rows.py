@@ -7,9 +7,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from service.evaluation.outcomes import Outcomes
 from service.evaluation.parts import RowId
 from service.evaluation.slices import Factor
-from service.evaluation.tables import Block, Outcomes
+from service.evaluation.tables import Block
 from service.evaluation.totals import Settings, Totals
 
 Array = npt.NDArray[np.float64]

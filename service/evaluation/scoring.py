@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.bins import bin_numbers, rank_numbers
+from service.evaluation.engine import machine_code
+from service.evaluation.outcomes import Outcomes, Predicted, judge
 from service.evaluation.parts import RowId
-from service.evaluation.rows import Array, Ids, Indices, ScoredRows
+from service.evaluation.rows import Array, Ids, ScoredRows
 from service.evaluation.slices import Columns
-from service.evaluation.tables import Block, Outcomes
+from service.evaluation.tables import Block
 from service.evaluation.totals import Settings, Totals
 from service.evaluation.truth import Truth, read_truth
 from service.losses.categorical import Categorical
@@ -20,10 +21,12 @@ from service.losses.reduction import Scored
 from service.losses.result import Normalize, Numbers, ZeroProbability
 from service.losses.rows import Rows, sum_tolerance
 from service.losses.truth import Label
-from service.numerics import by_class, in_memory, places, plain_sums, row_blocks
+from service.numerics import Scratch, by_class, row_blocks
 
 # Blocks of fewer rows, of many classes, are added up together.
 TOGETHER = 1 << 12
+# Machine code takes strips of a block into the cache, and a call of it costs as much as 1,000 rows.
+LARGER = 4
 
 
 def score(
@@ -103,40 +106,35 @@ def _score(scorer: Categorical, truth: Truth, settings: Settings | None) -> Scor
     labels, weights = truth.labels[kept], truth.weights
     if weights is not None:
         weights = weights[kept]
-    predicted = np.empty(count, np.int64)
-    losses, true, confidences = np.empty((3, count))
+    losses, columns = np.empty(count), Predicted.of_rows(count)
     tally = Tally(max_sum_deviation=None if scorer.rows.member == "logits" else 0.0)
     tolerance = sum_tolerance(scorer.rows.array) if scorer.normalize == "renormalize" else None
-    parts = list(row_blocks(count, classes))
+    code = machine_code()
+    parts = list(row_blocks(count, classes, LARGER if code else 1))
     totals = None if settings is None or len(parts) < 2 else Totals(settings)
     block: Block | None = None
     waiting: list[Outcomes] = []
+    scratch = Scratch()
     for part in parts:
         selection = part if entering is None else entering[part]
         rows, sums = scorer.read(selection)
-        z = by_class(rows)
-        own = places(z, labels[part])
-        predicted[part] = _first(z == z.max(axis=0))
-        top = places(z, predicted[part])
-        scored, p, miss = scorer.with_probabilities(z.T, sums, selection)
-        losses[part], true[part] = scored.losses, in_memory(p)[own]
-        confidences[part] = in_memory(p)[top]
+        z = rows.T if code else by_class(rows)
+        scored, p, miss = scorer.with_probabilities(z.T, sums, selection, scratch)
+        bins = None if settings is None else settings.bins
+        judged = judge(z, p, miss, labels[part], bins, columns.among(part))
+        losses[part] = scored.losses
         tally.add(scored, sums, tolerance)
-        if settings is None:
+        if judged is None:
             continue
         outcomes = Outcomes(
             labels=labels[part],
-            predicted=predicted[part],
             losses=losses[part],
-            confidences=confidences[part],
-            bins=bin_numbers(confidences[part], settings.bins),
-            steps=rank_numbers(confidences[part]),
-            brier=_brier(p, own, miss),
-            ranks=_ranks(z, labels[part], own),
             weights=None if weights is None else weights[part],
+            **columns.among(part)._asdict(),
+            **judged._asdict(),
         )
         waiting.append(outcomes)
-        block = Block(p, own, top, outcomes)
+        block = Block(p, outcomes)
         if totals is not None:
             totals.tables.add(block)
             if sum(each.labels.size for each in waiting) >= TOGETHER:
@@ -144,10 +142,10 @@ def _score(scorer: Categorical, truth: Truth, settings: Settings | None) -> Scor
                 waiting = []
     return ScoredRows(
         labels=labels,
-        predicted=predicted,
+        predicted=columns.predicted,
         losses=losses,
-        probabilities=true,
-        confidences=confidences,
+        probabilities=columns.true,
+        confidences=columns.confidences,
         settings=settings,
         block=block if totals is None else None,
         outcomes=Outcomes.together(waiting) if waiting else None,
@@ -158,45 +156,3 @@ def _score(scorer: Categorical, truth: Truth, settings: Settings | None) -> Scor
         ignored=scorer.rows.size - count,
         **asdict(tally),
     )
-
-
-def _ranks(z: Array, labels: Indices, places: Indices) -> Indices:
-    """How many classes come before the true one in each row: of equal classes the lower ones."""
-    own = in_memory(z)[places]
-    ranks = _how_many(z > own)
-    near = z >= own
-    if np.count_nonzero(near) > ranks.sum() + labels.size:
-        tied = np.flatnonzero(_how_many(near) - ranks > 1)
-        lower = np.arange(len(z))[:, None] < labels[tied]
-        ranks[tied] += _how_many((z[:, tied] == own[tied]) & lower)
-    return ranks
-
-
-def _first(which: npt.NDArray[np.bool_]) -> Indices:
-    """The first class (K, n) that is true in each row; one is.
-
-    Of the numbers K, K - 1, ..., 1 of those classes it has the largest.
-    """
-    kind = _narrow(len(which))
-    numbers = np.arange(len(which), 0, -1, dtype=kind)[:, None]
-    found: Indices = len(which) - (which * numbers).max(axis=0).astype(np.int64)
-    return found
-
-
-def _how_many(which: npt.NDArray[np.bool_]) -> Indices:
-    """The number of classes (K, n) in each row."""
-    kind = _narrow(len(which))
-    found: Indices = np.add.reduce(which.view(np.uint8), axis=0, dtype=kind).astype(np.int64)
-    return found
-
-
-def _narrow(count: int) -> type[np.unsignedinteger[Any]]:
-    """A byte where it holds the numbers up to so many: the narrower, the faster."""
-    return np.uint8 if count < 256 else np.uint32
-
-
-def _brier(p: Array, own: Indices, miss: Array) -> Array:
-    """sum_c (p_c - onehot_c)**2 of each row."""
-    squares = p * p
-    in_memory(squares)[own] = miss * miss
-    return plain_sums(squares)

@@ -4,12 +4,13 @@ A float64 is an integer times a power of two, and integers add without rounding.
 """
 
 from collections.abc import Iterator
-from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
+from service.evaluation.engine import machine_code
 from service.evaluation.integers import GroupedIntegers
+from service.evaluation.pending import WORDS
 from service.evaluation.pieces import (
     PIECE,
     TABLE,
@@ -19,17 +20,13 @@ from service.evaluation.pieces import (
     by_key,
     counted,
     cut,
-    level_of,
     moderate,
     product,
 )
-from service.numerics import engine
 from service.numerics.errorfree import two_product
 
 # Rows that are added at a time: their columns stay in the cache, and their sums in int64.
 CHUNK = 1 << 15
-# How far below the level of the largest values the pieces are that machine code adds at once.
-LEVELS = (0, 40, 80)
 
 
 def chunks(count: int) -> Iterator[slice]:
@@ -109,10 +106,10 @@ class ExactSums(GroupedIntegers):
         if self.size > TABLE:
             self._add_scaled(groups, *np.frexp(values))
             return
-        if engine.machine_code:
-            groups, values = self._add_compiled(engine.machine_code, groups, values)
-            if groups.size == 0:
-                return
+        code = machine_code()
+        if code and self.size * WORDS <= TABLE:
+            code.add(groups, values, self.words(groups.size))
+            return
         for some, part, level in cut(groups, values):
             if level is None:
                 self._add_scaled(some, *np.frexp(part))
@@ -120,23 +117,6 @@ class ExactSums(GroupedIntegers):
                 self.table(level, some.size << PIECE)[0] += part.sum()
             else:
                 np.add.at(self.table(level, some.size << PIECE), some, part)
-
-    def _add_compiled(
-        self, compiled: ModuleType, groups: Groups, values: Array
-    ) -> tuple[Groups, Array]:
-        """Adds LEVELS pieces of each value in one pass, and gives what is left."""
-        level = level_of(values)
-        if level is None:
-            return groups, values
-        levels = [level - apart for apart in LEVELS]
-        # the lowest first: a full table hands its upper bits on to one above
-        tables = [self.table(each, groups.size << PIECE) for each in reversed(levels)]
-        units = tuple(2.0**each for each in levels)
-        left = compiled.add_levels(groups, values, units, tables[::-1])
-        if left is None:
-            return groups[:0], values[:0]
-        some = np.flatnonzero(left)
-        return groups[some], left[some]
 
     def _add_scaled(
         self, groups: Groups, fractions: Array, exponents: npt.NDArray[np.int32]

@@ -1,17 +1,17 @@
 """What the report needs to know of whole rows of probabilities, tabulated block by block."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.bins import RANKING, RANKS, class_bins, rank_numbers_by_class
+from service.evaluation.bins import RANKS, class_bins, rank_numbers_by_class
+from service.evaluation.engine import machine_code
 from service.evaluation.named import NamedSums
+from service.evaluation.outcomes import Outcomes
 from service.evaluation.pieces import Array, Integers, in_units
-from service.numerics import engine, in_memory
+from service.numerics import in_memory, places
 
 Indices = npt.NDArray[np.int64]
 
@@ -26,57 +26,15 @@ NAMES = ("ranked", "ranked_true", "classwise", "classwise_true", "cells", "cells
 COUNTS = ("ranked", "ranked_true", "classwise_true", "cells_true")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What came of rows, as columns.
-
-    Attributes:
-        labels: (n,) true classes.
-        predicted: (n,) most probable classes.
-        losses: (n,) in nat, `inf` allowed.
-        confidences: (n,) probabilities of the predicted classes.
-        bins: (n,) calibration bins of the confidences.
-        steps: (n,) their bins in the ranking.
-        brier: (n,) sum_c (p_c - onehot_c)**2.
-        ranks: (n,) how many classes are more probable than the true one.
-        weights: (n,) finite and > 0, or `None` for 1.
-    """
-
-    labels: Indices
-    predicted: Indices
-    losses: Array
-    confidences: Array
-    bins: Indices
-    steps: Indices
-    brier: Array
-    ranks: Indices
-    weights: Array | None
-
-    @classmethod
-    def together(cls, parts: Sequence["Outcomes"]) -> "Outcomes":
-        """Those of some rows after each other, as one."""
-        if len(parts) == 1:
-            return parts[0]
-        columns: list[Any] = []
-        for column in fields(cls):
-            values = [getattr(part, column.name) for part in parts]
-            columns.append(None if values[0] is None else np.concatenate(values))
-        return cls(*columns)
-
-
 class Block(NamedTuple):
     """Rows with all their probabilities.
 
     Attributes:
         p: (K, n) probabilities.
-        own: (n,) where the true classes are in `in_memory(p)`.
-        top: (n,) where the predicted ones are.
         rows: what came of these rows.
     """
 
     p: Array
-    own: Indices
-    top: Indices
     rows: Outcomes
 
 
@@ -113,11 +71,13 @@ class Tables(NamedSums):
         """Adds a block of rows."""
         if not self.sums:
             return
-        p, own, top, rows = block
+        p, rows = block
         labels, weights = rows.labels, rows.weights
-        if engine.machine_code and weights is None:
-            self._add_compiled(engine.machine_code, p, rows)
+        code = machine_code()
+        if code and weights is None:
+            self._add_compiled(code, p, rows)
             return
+        own, top = places(p, labels), places(p, rows.predicted)
         flat = in_memory(p)
         each = np.arange(self.classes)[:, None]
         heavy = None if weights is None else _spread(weights, p)
@@ -149,7 +109,7 @@ class Tables(NamedSums):
             some = None if heavy is None else heavy[low]
             self._add("cells", keys[low], tails, some, places=2 * PLACES)
 
-    def _add_compiled(self, compiled: ModuleType, p: Array, rows: Outcomes) -> None:
+    def _add_compiled(self, code: ModuleType, p: Array, rows: Outcomes) -> None:
         """Adds the same integers in one pass."""
         count = rows.labels.size
         nothing = np.empty(0, np.int64)
@@ -159,18 +119,8 @@ class Tables(NamedSums):
         }
         if "cells" in self.sums:
             tables["tails"] = self.sums["cells"].table(-2 * PLACES, count << PLACES)
-        compiled.tabulate(
-            p,
-            rows.labels,
-            (rows.predicted * self.bins + rows.bins) * self.classes,
-            bins=self.bins,
-            unit=2.0**-PLACES,
-            small=SMALL,
-            ranking=compiled.Ranking(*RANKING),
-            tables=compiled.Tables(
-                *(tables.get(name, nothing) for name in compiled.Tables._fields)
-            ),
-        )
+        filled = code.Tables(*(tables.get(name, nothing) for name in code.Tables._fields))
+        code.tabulate(p, rows.labels, rows.predicted, rows.bins, self.bins, filled)
 
     def _add(
         self,

@@ -1,16 +1,20 @@
 """What is added up over all rows, while they are in the cache."""
 
+from types import ModuleType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from service.evaluation.calibration import Reliability
-from service.evaluation.histograms import Histograms
+from service.evaluation.engine import machine_code
+from service.evaluation.histograms import LOSS_BINS, Histograms
 from service.evaluation.moments import Moments
 from service.evaluation.named import NamedSums
-from service.evaluation.pieces import Array
+from service.evaluation.outcomes import Outcomes
+from service.evaluation.pending import WORDS
+from service.evaluation.pieces import TABLE, Array
 from service.evaluation.sums import chunks
-from service.evaluation.tables import Indices, Outcomes, Tables
+from service.evaluation.tables import Indices, Tables
 
 # A matrix of this many classes has a million cells; nobody reads a larger one.
 CONFUSION_CLASSES = 1000
@@ -65,6 +69,9 @@ class Totals(NamedSums):
 
     def add(self, rows: Outcomes) -> None:
         """Adds rows to all sums but the tables and the confusion matrix."""
+        code = machine_code()
+        if code and self._add_compiled(code, rows):
+            return
         labels, weights = rows.labels, rows.weights
         right = np.flatnonzero(labels == rows.predicted)
         self.losses.add(labels, rows.losses, weights)
@@ -77,6 +84,44 @@ class Totals(NamedSums):
         near = np.flatnonzero(rows.ranks < sums["ranks"].size)
         sums["ranks"].weigh(rows.ranks[near], None if weights is None else weights[near])
 
+    def _add_compiled(self, code: ModuleType, rows: Outcomes) -> bool:
+        """Adds the same numbers in one pass; says whether it can."""
+        if rows.weights is not None or self.losses.size * WORDS > TABLE:
+            return False
+        losses, reliability, histograms = self.losses, self.reliability.sums, self.histograms.sums
+        counts = {
+            "support": losses["support"],
+            "correct": self.sums["correct"],
+            "predicted": self.sums["predicted"],
+            "ranks": self.sums["ranks"],
+            "binned": reliability["count"],
+            "weight": reliability["weight"],
+            "right": reliability["correct"],
+            "sizes": histograms["rows"],
+            "answered": histograms["answered"],
+            "rightly": histograms["right"],
+        }
+        added = {
+            "loss": losses["loss"],
+            "square": losses["square"],
+            "cube": losses["cube"],
+            "sized": histograms["loss"],
+            "confidence": reliability["confidence"],
+            "brier": self.sums["brier"],
+        }
+        count, infinite = rows.labels.size, np.zeros(losses.size, np.int64)
+        # twice as many numbers: of a square, what its rounding lost is one, too
+        words = {name: sums.words(2 * count) for name, sums in added.items()}
+        tables = {name: sums.table(0, count) for name, sums in counts.items()}
+        columns = code.Rows(*(getattr(rows, name) for name in code.Rows._fields))
+        if not code.add_rows(columns, code.Sums(**tables, infinite=infinite, **words)):
+            return False
+        losses["loss"].add_infinite(infinite)
+        every = np.zeros(LOSS_BINS, np.int64)
+        every[-1] = infinite.sum()
+        histograms["loss"].add_infinite(every)
+        return True
+
     def confuse(self, labels: Indices, predicted: Indices, weights: Array | None) -> None:
         """Adds rows to the confusion matrix, which has too many cells to merge it for a few rows.
 
@@ -85,10 +130,17 @@ class Totals(NamedSums):
             predicted: (n,) most probable ones.
             weights: (n,), or `None` for 1.
         """
-        if "confusion" in self.sums:
-            for part in chunks(labels.size):
-                cells = labels[part] * self.tables.classes + predicted[part]
-                self.sums["confusion"].weigh(cells, None if weights is None else weights[part])
+        if "confusion" not in self.sums:
+            return
+        confusion, code = self.sums["confusion"], machine_code()
+        if code and weights is None:
+            classes = self.tables.classes
+            table = confusion.table(0, labels.size).reshape(classes, classes)
+            code.add_pairs(labels, predicted, table)
+            return
+        for part in chunks(labels.size):
+            cells = labels[part] * self.tables.classes + predicted[part]
+            confusion.weigh(cells, None if weights is None else weights[part])
 
     def merge(self, other: Self) -> None:
         """Adds what others of the same settings have seen."""

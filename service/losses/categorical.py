@@ -20,6 +20,7 @@ from service.losses.shares import (
 )
 from service.losses.truth import Indices
 from service.numerics import (
+    Scratch,
     by_class,
     cross_entropy,
     in_memory,
@@ -51,7 +52,7 @@ class Categorical(Predictions):
         return self._from_probabilities(block, scale)
 
     def with_probabilities(
-        self, block: Array, sums: Array | None, selection: Selection
+        self, block: Array, sums: Array | None, selection: Selection, scratch: Scratch
     ) -> tuple[Scored, Array, Array]:
         """Scores rows of hard labels, from logits or probabilities, and keeps the probabilities.
 
@@ -59,6 +60,7 @@ class Categorical(Predictions):
             block: (n, K), as `read` gives it.
             sums: (n,) of its probabilities, `None` for logits.
             selection: which rows these are.
+            scratch: where the probabilities may be put, until it is used again.
 
         Returns:
             The scored rows, their (K, n) probabilities, and (n,) 1 - p of the label, from the
@@ -70,7 +72,7 @@ class Categorical(Predictions):
         assert self.labels is not None
         labels = self.labels[selection]
         if sums is None:
-            losses, p, miss = labelled_softmax(block, labels)
+            losses, p, miss = labelled_softmax(block, labels, scratch)
             scored = self._bounded(block, labels, None, losses, None, None)
             return self.admit(scored, None, selection), p, miss
         scored = self.judge(block, sums, selection, None)

@@ -4,7 +4,7 @@ No validation of meaning and no state: the kernels trust their caller.
 """
 
 from service.numerics.affine import Linear, linear
-from service.numerics.arrays import Array, by_class, in_memory, places, row_blocks
+from service.numerics.arrays import Array, Scratch, by_class, in_memory, places, row_blocks
 from service.numerics.binary import binary_cross_entropy, log_sigmoid, shares, sigmoid, softplus
 from service.numerics.categorical import log_softmax, logsumexp, softmax
 from service.numerics.cross_entropy import cross_entropy, soft_cross_entropy
@@ -46,6 +46,7 @@ __all__ = [
     "ExactSum",
     "Linear",
     "Pair",
+    "Scratch",
     "arithmetic",
     "as_pair",
     "binary_cross_entropy",

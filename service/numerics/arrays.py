@@ -29,7 +29,7 @@ NARROW = 64
 """Rows of so few classes are worked on transposed, in long vectors instead of many short ones."""
 
 
-def row_blocks(n: int, k: int) -> Iterator[slice]:
+def row_blocks(n: int, k: int, times: int = 1) -> Iterator[slice]:
     """Slices that cut n rows of k elements into blocks for the cache.
 
     Wide rows are worked on in place, without a transposed copy, and get blocks of twice the size.
@@ -37,12 +37,13 @@ def row_blocks(n: int, k: int) -> Iterator[slice]:
     Args:
         n: rows.
         k: elements of a row.
+        times: by how much larger the blocks are, for work that has its own strips in the cache.
 
     Returns:
         The slices in order; a block has at least one row.
     """
     elements = BLOCK_ELEMENTS if k <= NARROW else 2 * BLOCK_ELEMENTS
-    rows = min(BLOCK_ROWS, max(1, elements // max(1, k)))
+    rows = min(BLOCK_ROWS * times, max(1, elements * times // max(1, k)))
     return (slice(start, min(start + rows, n)) for start in range(0, n, rows))
 
 
@@ -93,6 +94,11 @@ class Scratch(threading.local):
         if self._memory.size < rows.size:
             self._memory = np.empty(rows.size)
         return self._memory[: rows.size].reshape(rows.shape)
+
+    def class_first(self, rows: Floats) -> Array:
+        """Uninitialised float64 for working on (n, k) rows, as the function of that name."""
+        room = self.like(rows)
+        return room.reshape(rows.shape[::-1]) if rows.shape[1] <= NARROW else room.T
 
 
 def class_first(rows: Array) -> Array:

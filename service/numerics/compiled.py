@@ -15,22 +15,11 @@ from numba import types
 
 from service.numerics import elementary, errorfree
 from service.numerics.arrays import NARROW, Array, Floats, Integers
-from service.numerics.compiled_sums import Ranking, Tables, add_levels, tabulate
+from service.numerics.compiled_shares import divide, spread
 from service.numerics.errorfree import Pair
-from service.numerics.exponentials import Exponentials
 from service.numerics.machine import NAME, machine_code
 
-__all__ = [
-    "NAME",
-    "Ranking",
-    "Tables",
-    "add_levels",
-    "log_one_plus",
-    "loops",
-    "spread",
-    "tabulate",
-    "weigh",
-]
+__all__ = ["NAME", "divide", "log_one_plus", "loops", "spread", "weigh"]
 
 STRIP = 256
 """Rows of few classes that are worked on together: their exponentials stay in the L1 cache."""
@@ -47,7 +36,6 @@ def exponentials_of(z: Floats, out: Array) -> None:
 
 
 two_sum = numba.njit(inline="always")(errorfree.two_sum)
-quotient = numba.njit(inline="always", error_model="numpy")(errorfree.quotient)
 
 
 @numba.njit(inline="always")
@@ -58,12 +46,21 @@ def add(terms: Array, high: Array, low: Array) -> None:
         low[i] += lost
 
 
+@numba.njit(inline="always")
+def put_sums(high: Any, low: Any, i: int, own: Array, others: Pair, total: Pair) -> None:
+    """Puts the sum of the other weights of a row, and that of all, where they belong."""
+    of_others = two_sum(high, low)
+    of_all = two_sum(of_others.high, own[i])
+    others.high[i], others.low[i] = of_others
+    total.high[i], total.low[i] = of_all.high, of_all.low + of_others.low
+
+
 def _weigh_short(
-    z: Floats, classes: Integers, weights: Array, own: Array, high: Array, low: Array
+    z: Floats, classes: Integers, weights: Array, own: Array, others: Pair, total: Pair
 ) -> None:
     """`weigh` for (k, n) weights: the same class of many rows side by side."""
     n, k = z.shape
-    strip = np.empty(STRIP)
+    strip, high, low = np.empty(STRIP), np.empty(STRIP), np.empty(STRIP)
     for start in range(0, n, STRIP):
         end = min(start + STRIP, n)
         for c in range(k):
@@ -73,14 +70,16 @@ def _weigh_short(
         for i in range(start, end):
             own[i] = weights[classes[i], i]
             weights[classes[i], i] = 0.0
-        high[start:end] = 0.0
-        low[start:end] = 0.0
+        high[:] = 0.0
+        low[:] = 0.0
         for c in range(k):
-            add(weights[c, start:end], high[start:end], low[start:end])
+            add(weights[c, start:end], high, low)
+        for i in range(start, end):
+            put_sums(high[i - start], low[i - start], i, own, others, total)
 
 
 def _weigh_long(
-    z: Floats, classes: Integers, weights: Array, own: Array, high: Array, low: Array
+    z: Floats, classes: Integers, weights: Array, own: Array, others: Pair, total: Pair
 ) -> None:
     """`weigh` for (n, k) weights: a row after the other, its sum in lanes that meet at the end."""
     n, k = z.shape
@@ -100,41 +99,7 @@ def _weigh_long(
             add(highs[lanes : 2 * lanes], highs[:lanes], lows[:lanes])
             for lane in range(lanes):
                 lows[lane] += lows[lanes + lane]
-        high[i], low[i] = highs[0], lows[0]
-
-
-@numba.njit(inline="always")
-def _share(factors: Pair, total: Pair, i: int) -> Any:
-    return quotient(Pair(factors.high[i], factors.low[i]), Pair(total.high[i], total.low[i]))
-
-
-def _spread_short(
-    weights: Array, classes: Integers, others: Array, factors: Pair, total: Pair, out: Floats
-) -> None:
-    """`spread` for (k, n) weights."""
-    k, n = weights.shape
-    strip = np.empty(STRIP)
-    for start in range(0, n, STRIP):
-        rows = min(STRIP, n - start)
-        for i in range(rows):
-            strip[i] = _share(factors, total, start + i)
-        for c in range(k):
-            for i in range(rows):
-                out[start + i, c] = weights[c, start + i] * strip[i]
-        for i in range(rows):
-            out[start + i, classes[start + i]] = 0.0 - others[start + i] * strip[i]
-
-
-def _spread_long(
-    weights: Array, classes: Integers, others: Array, factors: Pair, total: Pair, out: Floats
-) -> None:
-    """`spread` for (n, k) weights, which may be the memory that is written to."""
-    n, k = weights.shape
-    for i in range(n):
-        share = _share(factors, total, i)
-        for c in range(k):
-            out[i, c] = weights[i, c] * share
-        out[i, classes[i]] = 0.0 - others[i] * share
+        put_sums(highs[0], lows[0], i, own, others, total)
 
 
 def _log_one_plus(x: Array, out: Array) -> None:
@@ -147,8 +112,6 @@ class Loops(NamedTuple):
 
     weigh_short: Any
     weigh_long: Any
-    spread_short: Any
-    spread_long: Any
     log_one_plus: Any
 
 
@@ -158,24 +121,20 @@ def loops() -> Loops:
     vector, table = types.Array(types.float64, 1, "C"), types.Array(types.float64, 2, "C")
     classes = types.Array(types.intp, 1, "C", readonly=True)
     pair = types.NamedUniTuple(vector, 2, Pair)
-    weigh, spread = [], []
+    weigh = []
     for dtype in (types.float64, types.float32):
         logits = types.Array(dtype, 2, "C", readonly=True)
-        gradient = types.Array(dtype, 2, "C")
-        weigh.append(types.void(logits, classes, table, vector, vector, vector))
-        spread.append(types.void(table, classes, vector, pair, pair, gradient))
+        weigh.append(types.void(logits, classes, table, vector, pair, pair))
     sources = (
         (_weigh_short, weigh),
         (_weigh_long, weigh),
-        (_spread_short, spread),
-        (_spread_long, spread),
         (_log_one_plus, [types.void(vector, vector)]),
     )
 
-    return Loops(*machine_code(sources))
+    return Loops(*machine_code(sources, elementary, errorfree))
 
 
-def weigh(logits: Floats, classes: Integers, weights: Array) -> tuple[Array, Pair]:
+def weigh(logits: Floats, classes: Integers, weights: Array) -> tuple[Array, Pair, Pair]:
     """Puts exp(z) of (n, k) logits into (k, n) weights and takes one class of each row out of them.
 
     Args:
@@ -184,7 +143,8 @@ def weigh(logits: Floats, classes: Integers, weights: Array) -> tuple[Array, Pai
         weights: (k, n) in the layout of `class_first`.
 
     Returns:
-        (n,) the weight of that class, which is 0 among the weights, and the sums of the others.
+        (n,) the weight of that class, which is 0 among the weights, the sums of the others, and
+        those of all.
 
     Raises:
         IndexError: there is no such class; machine code would write to whatever memory is there.
@@ -194,29 +154,12 @@ def weigh(logits: Floats, classes: Integers, weights: Array) -> tuple[Array, Pai
         raise IndexError(f"a class is not in 0..{k - 1}")
     dtype = np.float32 if logits.dtype == np.float32 else np.float64
     z, y = np.require(logits, dtype, ["C", "A"]), np.require(classes, np.intp, ["C", "A"])
-    own, high, low = np.empty(n), np.empty(n), np.empty(n)
+    own, others, total = np.empty(n), *(Pair(np.empty(n), np.empty(n)) for _ in range(2))
     if k <= NARROW:
-        loops().weigh_short(z, y, weights, own, high, low)
+        loops().weigh_short(z, y, weights, own, others, total)
     else:
-        loops().weigh_long(z, y, weights.T, own, high, low)
-    return own, errorfree.two_sum(high, low)
-
-
-def spread(found: Exponentials, classes: Integers, factors: Pair, out: Floats) -> None:
-    """Puts weights * factor / total into rows and, at the class taken out, minus the others' sum.
-
-    Args:
-        found: of (n, k) rows.
-        classes: (n,) the class that was taken out of the weights.
-        factors: (n,).
-        out: (n, k) contiguous rows of float64 or float32; may be the memory of the weights.
-    """
-    y = np.require(classes, np.intp, ["C", "A"])
-    factors = Pair(*(np.require(part, np.float64, ["C", "A"]) for part in factors))
-    if len(found.weights) <= NARROW:
-        loops().spread_short(found.weights, y, found.others.high, factors, found.total, out)
-    else:
-        loops().spread_long(found.weights.T, y, found.others.high, factors, found.total, out)
+        loops().weigh_long(z, y, weights.T, own, others, total)
+    return own, others, total
 
 
 def log_one_plus(x: Array) -> Array:

@@ -18,11 +18,11 @@ def compile_loops() -> None:
     """
     global machine_code
     try:
-        from service.numerics import compiled, compiled_sums  # slow to import
+        from service.numerics import compiled, compiled_shares  # slow to import
     except ModuleNotFoundError:
         raise Missing.package("fast", "Compiled arithmetic") from None
     compiled.loops()
-    compiled_sums.loops()
+    compiled_shares.loops()
     machine_code = compiled
 
 

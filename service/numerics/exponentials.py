@@ -74,8 +74,7 @@ def exponentials(
         np.copyto(weights, shifted)
         return Exponentials(weights, *_take_out(weights, classes, sums), references)
     if engine.machine_code:
-        own, others = engine.machine_code.weigh(logits, classes, weights)
-        total = _with(own, others)
+        own, others, total = engine.machine_code.weigh(logits, classes, weights)
     else:
         np.copyto(weights, logits.T)
         np.exp(weights, out=weights)

@@ -20,7 +20,7 @@ if not importlib.util.find_spec("numba"):
 
 from numba.core.caching import FunctionCache
 
-from service.numerics import compiled, machine
+from service.numerics import compiled, elementary, machine
 from service.numerics.arrays import class_first
 from service.numerics.categorical import logsumexp
 
@@ -108,7 +108,7 @@ def test_a_row_has_the_same_bits_in_any_batch_layout_and_on_any_thread(fast, k):
     threads = numerics.cross_entropy(logits, labels, scale=scale, threads=2)
     assert np.array_equal(threads[0], whole[0])
     assert np.array_equal(threads[1], whole[1])
-    reported, _, _ = numerics.labelled_softmax(logits, labels)
+    reported, _, _ = numerics.labelled_softmax(logits, labels, numerics.Scratch())
     assert np.array_equal(reported, whole[0])
 
 
@@ -184,11 +184,11 @@ def test_what_was_kept_of_older_sources_is_compiled_anew(fast):
     folder, name = Path(FunctionCache(function).cache_path), f"compiled.{function.__name__}-*.nbi"
     kept = list(folder.glob(name))
     assert kept
-    machine.forget_older([function])
+    machine.forget_older([function], [elementary])
     assert list(folder.glob(name)) == kept
     for index in kept:
         os.utime(index, (0, 0))
-    machine.forget_older([function])
+    machine.forget_older([function], [elementary])
     assert not list(folder.glob(name))
     compiled.loops.__wrapped__()
     assert list(folder.glob(name))

@@ -1,0 +1,132 @@
+"""What comes of rows as machine code: NumPy's numbers."""
+
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+
+from service.evaluation import bins as ranking
+from service.evaluation.bins import BELOW_ONE, RANKING, RANKS, bin_edges
+from service.evaluation.compiled import sums
+from service.evaluation.compiled.sums import STRIP, at, check, columns
+from service.evaluation.outcomes import Judged, Predicted
+from service.evaluation.pieces import Array, Groups, Integers
+from service.numerics import elementary
+from service.numerics.arrays import NARROW, Floats
+from service.numerics.elementary import bits
+from service.numerics.machine import machine_code
+
+SHIFT, LOW, HIGH = RANKING
+
+
+@numba.njit(inline="always")
+def rank(p: Any) -> Any:
+    """The bin of a probability in the ranking, as `rank_numbers` has it."""
+    low = max(bits(p) >> SHIFT, LOW) - LOW
+    rest = max(bits(1.0 - p) >> SHIFT, HIGH) - HIGH
+    return RANKS - 1 - rest if p > 0.5 else low
+
+
+@numba.njit(inline="always")
+def bin_of(p: Any, bins: Any) -> Any:
+    """The calibration bin of a probability, as `class_bins` has it."""
+    return np.int64(p * bins * BELOW_ONE)
+
+
+@numba.njit(inline="always")
+def _compare(
+    z: Any, labels: Any, best: Any, own: Any, value: Any, predicted: Any, ranks: Any
+) -> None:
+    """Finds the first largest class of a strip of rows, and how many come before the true one."""
+    rows = labels.size
+    for i in range(rows):
+        best[i], own[i] = -np.inf, z[i, at(labels[i])]
+        predicted[i], ranks[i] = 0, 0
+    for c in range(z.shape[1]):
+        for i in range(rows):
+            value[i] = z[i, c]
+        for i in range(rows):
+            tied = (value[i] == own[i]) & (c < labels[i])
+            ranks[i] += np.int64(value[i] > own[i]) + np.int64(tied)
+        for i in range(rows):
+            better = value[i] > best[i]
+            predicted[i] = c if better else predicted[i]
+            best[i] = value[i] if better else best[i]
+
+
+@numba.njit(inline="always")
+def _square(p: Any, labels: Any, miss: Any, value: Any, brier: Any) -> None:
+    """Adds the squares of what a strip of rows is off, class by class."""
+    brier[:] = 0.0
+    for c in range(p.shape[0]):
+        for i in range(labels.size):
+            value[i] = p[c, i]
+        for i in range(labels.size):
+            apart = miss[i] if labels[i] == c else value[i]
+            brier[i] += apart * apart
+
+
+def _judge(
+    z: Floats, p: Array, miss: Array, labels: Integers, edges: Array, to: Predicted, judged: Judged
+) -> None:
+    n, bins = labels.size, edges.size - 1
+    best, own, value = np.empty(STRIP), np.empty(STRIP), np.empty(STRIP)
+    for start in range(0, n, STRIP):
+        end = min(start + STRIP, n)
+        of, predicted, ranks = labels[start:end], to.predicted[start:end], judged.ranks[start:end]
+        _compare(z[start:end], of, best, own, value, predicted, ranks)
+        for i in range(start, end):
+            confidence = p[at(to.predicted[i]), i]
+            number = bin_of(confidence, bins)
+            number -= (confidence <= edges[at(number)]) & (number > 0)
+            number += confidence > edges[at(number + 1)]
+            judged.bins[i], judged.steps[i] = number, rank(confidence)
+            to.true[i], to.confidences[i] = p[at(labels[i]), i], confidence
+        if judged.brier.size:
+            _square(p[:, start:end], of, miss[start:end], value, judged.brier[start:end])
+
+
+@cache
+def loops() -> Any:
+    """The loop, compiled or from the file of a former run."""
+    numbers = types.Array(types.int64, 1, "C", readonly=True)
+    values = types.Array(types.float64, 1, "C", readonly=True)
+    filled, counts = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C")
+    p = types.Array(types.float64, 2, "A", readonly=True)
+    predicted = types.NamedTuple((counts, filled, filled), Predicted)
+    judged = types.NamedTuple((*[counts] * 3, filled), Judged)
+    judging = []
+    for dtype in (types.float64, types.float32):
+        z = types.Array(dtype, 2, "C", readonly=True)
+        judging.append(types.void(z, p, values, numbers, values, predicted, judged))
+    return machine_code([(_judge, judging)], elementary, ranking, sums)[0]
+
+
+def judge(rows: Floats, p: Array, miss: Array, labels: Groups, bins: int, to: Predicted) -> Judged:
+    """What comes of rows.
+
+    Args:
+        rows: (n, K) logits or probabilities.
+        p: (K, n) their probabilities.
+        miss: (n,) 1 - p of the true classes.
+        labels: (n,) true classes.
+        bins: of the calibration.
+        to: where the predicted classes are put.
+
+    Returns:
+        What came of them; nothing in `brier` for many classes, which NumPy adds in another order.
+
+    Raises:
+        IndexError: there is no such class; machine code would read whatever memory is there.
+    """
+    n, k = rows.shape
+    numbers, steps, ranks = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    judged = Judged(numbers, steps, ranks, np.empty(n if k <= NARROW else 0))
+    dtype = np.float32 if rows.dtype == np.float32 else np.float64
+    z = np.require(rows, dtype, ["C", "A"])
+    (of,), (apart,) = columns(np.int64, labels), columns(np.float64, miss)
+    check(of, k)
+    loops()(z, p, apart, of, bin_edges(bins), to, judged)
+    return judged
