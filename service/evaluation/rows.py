@@ -13,6 +13,9 @@ from service.evaluation.slices import Factor
 from service.evaluation.tables import Block
 from service.evaluation.totals import Settings, Totals
 
+# For each of the worst rows so many groups of rows are looked through for their largest losses.
+GROUPS = 64
+
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Ids = npt.NDArray[Any]
@@ -79,11 +82,25 @@ class ScoredRows:
             return np.arange(self.losses.size)
         if limit == 0:
             return np.arange(0)
-        threshold = np.partition(self.losses, -limit)[-limit]
-        above = np.flatnonzero(self.losses > threshold)
-        tied = np.flatnonzero(self.losses == threshold)
+        some = self._among_largest(limit)
+        losses = self.losses[some]
+        threshold = np.partition(losses, -limit)[-limit]
+        above, tied = some[losses > threshold], some[losses == threshold]
         order = np.argsort(self.ids[tied], kind="stable")
         return np.concatenate([above, tied[order[: limit - above.size]]])
+
+    def _among_largest(self, limit: int) -> npt.NDArray[np.intp]:
+        """Rows among which are those with the `limit` largest losses, and their equals.
+
+        Of as many groups as have one of these rows at most, none can be below the least of the
+        largest: two passes that go faster than one that sorts.
+        """
+        groups = GROUPS * limit
+        size = self.losses.size // groups
+        if size < 2:
+            return np.arange(self.losses.size)
+        largest = self.losses[: size * groups].reshape(size, groups).max(axis=0)
+        return np.flatnonzero(self.losses >= np.partition(largest, -limit)[-limit])
 
 
 @dataclass(frozen=True, slots=True)

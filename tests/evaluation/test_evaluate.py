@@ -249,6 +249,18 @@ def test_rows_of_all_blocks_are_counted():
     assert evaluate(logits=logits, labels=members["labels"]).overflowed == 3
 
 
+@pytest.mark.parametrize("worst", [1, 2, 7, 300])
+@pytest.mark.parametrize("values", [3, 10_000], ids=["equal losses", "distinct losses"])
+def test_the_worst_of_many_rows_are_the_largest_losses_and_of_equal_ones_the_lower_ids(
+    worst, values
+):
+    rng = np.random.default_rng(values)
+    margins, ids = rng.integers(0, values, 40_000) * 1e-3, rng.permutation(40_000)
+    logits = np.stack([margins, np.zeros(40_000)], axis=1)
+    report = evaluate(logits=logits, labels=np.ones(40_000, int), row_ids=ids, worst=worst)
+    assert [row.row for row in report.worst] == ids[np.lexsort((ids, -margins))[:worst]].tolist()
+
+
 def test_clip_bounds_the_loss_and_is_counted():
     report = evaluate(
         probabilities=np.array([[1.0, 0.0], [1.0, 0.0]]),
