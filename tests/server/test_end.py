@@ -87,6 +87,7 @@ def test_workers_share_their_figures_and_are_replaced(serve: Any) -> None:
             wait_for_workers(server, 4)
         assert not set(first) & set(server.started()[2:])
         assert server.metrics()[name] == 40  # a counter never falls
+        time.sleep(TOLD_SECONDS)  # the worker that was asked has told of that question
         assert server.metrics()["xent_requests_in_flight"] == 1
         assert server.stop() == 0
 
