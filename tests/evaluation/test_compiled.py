@@ -169,3 +169,13 @@ def test_numbers_without_a_place_are_refused(number):
             call()
     assert not table.any()
     assert not words.any()
+
+
+def test_a_probability_that_is_rounded_beyond_1_is_in_the_last_bin():
+    p, label = np.array([[0.0], [1.0 + 2.0**-51]]), np.array([1])
+    tables = {name: np.zeros(6, np.int64) for name in ("classwise", "classwise_true")}
+    nothing = np.zeros(0, np.int64)
+    filled = compiled.Tables(*(tables.get(name, nothing) for name in compiled.Tables._fields))
+    compiled.tabulate(p, label, label, np.array([2]), 3, filled)
+    assert tables["classwise_true"].tolist() == [0, 0, 0, 0, 0, 1]
+    assert np.flatnonzero(tables["classwise"]).tolist() == [3, 5]

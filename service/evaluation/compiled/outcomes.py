@@ -31,8 +31,8 @@ def rank(p: Any) -> Any:
 
 @numba.njit(inline="always")
 def bin_of(p: Any, bins: Any) -> Any:
-    """The calibration bin of a probability, as `class_bins` has it."""
-    return np.int64(p * bins * BELOW_ONE)
+    """The calibration bin of a probability, as `class_bins` has it; the last one beyond 1."""
+    return min(np.int64(p * bins * BELOW_ONE), bins - 1)
 
 
 @numba.njit(inline="always")
