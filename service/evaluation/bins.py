@@ -47,6 +47,14 @@ def class_bins(p: Array, bins: int) -> Indices:
     return numbers
 
 
+def first_edge(bins: int) -> float:
+    """The largest probability of the first bin in `class_bins`."""
+    edge = math.nextafter(1.0 / bins, 1.0)  # of which the product may still be rounded to 1
+    while edge * bins > 1.0:
+        edge = math.nextafter(edge, 0.0)
+    return edge
+
+
 def rank_numbers(p: Array) -> Indices:
     """The bin of each probability in the ranking: never lower for a higher one."""
     above = RANKS - 1 - _steps(1.0 - p, HIGHEST)

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from service.evaluation.bins import RANKS, class_bins, rank_numbers_by_class
+from service.evaluation.bins import RANKS, class_bins, first_edge, rank_numbers_by_class
 from service.evaluation.engine import machine_code
 from service.evaluation.named import NamedSums
 from service.evaluation.outcomes import Outcomes
@@ -87,14 +87,13 @@ class Tables(NamedSums):
             self.sums["ranked"].weigh(keys, heavy)
             self.sums["ranked_true"].weigh(keys[own], weights)
         if "classwise" in self.sums:
-            first = each * self.bins
             if heavy is None:
                 table = self.sums["classwise"].table(-PLACES, labels.size << PLACES)
                 table[:: self.bins] += units.reshape(p.shape, order=_order(p)).sum(axis=1)
             else:
-                self._add("classwise", _spread(first, p), units, heavy)
-            high = np.flatnonzero(flat * self.bins > 1.0)
-            keys = _spread(first, p)[high] + class_bins(flat[high], self.bins)
+                self._add("classwise", _spread(each * self.bins, p), units, heavy)
+            high = np.flatnonzero(flat > first_edge(self.bins))
+            keys = self.bins * _classes(high, p) + class_bins(flat[high], self.bins)
             some = None if heavy is None else heavy[high]
             self._add("classwise", keys, units[high], some)
             keys = self.bins * labels + class_bins(flat[own], self.bins)
@@ -141,6 +140,13 @@ class Tables(NamedSums):
 def _spread(values: npt.NDArray[Any], p: Array) -> npt.NDArray[Any]:
     """What broadcasts to (K, n) probabilities as one vector, in the order of `in_memory(p)`."""
     return np.broadcast_to(values, p.shape).ravel(_order(p))
+
+
+def _classes(places: Indices, p: Array) -> Indices:
+    """The classes of places in `in_memory(p)`."""
+    k, n = p.shape
+    classes: Indices = places // n if _order(p) == "C" else places % k
+    return classes
 
 
 def _order(p: Array) -> Literal["C", "F"]:
