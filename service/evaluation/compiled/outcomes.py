@@ -1,7 +1,7 @@
 """What comes of rows as machine code: NumPy's numbers."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -35,48 +35,80 @@ def bin_of(p: Any, bins: Any) -> Any:
     return min(np.int64(p * bins * BELOW_ONE), bins - 1)
 
 
+class Strip(NamedTuple):
+    """Memory for a strip of rows that nothing else has, without which there are no vectors.
+
+    Its members are taken out before a loop: inside one each look at them would be counted.
+    """
+
+    value: Array
+    best: Array
+    own: Array
+    labels: Integers
+    predicted: Integers
+    ranks: Integers
+    classes: Array
+
+
 @numba.njit(inline="always")
-def _compare(
-    z: Any, labels: Any, best: Any, own: Any, value: Any, predicted: Any, ranks: Any
-) -> None:
-    """Finds the first largest class of a strip of rows, and how many come before the true one."""
-    rows = labels.size
+def _compare(z: Any, rows: Any, of: Any) -> None:
+    """Finds the first largest class of each row, and how many come before the true one."""
+    value, best, own, labels, predicted, ranks, _ = of
     for i in range(rows):
         best[i], own[i] = -np.inf, z[i, at(labels[i])]
         predicted[i], ranks[i] = 0, 0
+    equal = 0
     for c in range(z.shape[1]):
         for i in range(rows):
             value[i] = z[i, c]
         for i in range(rows):
-            tied = (value[i] == own[i]) & (c < labels[i])
-            ranks[i] += np.int64(value[i] > own[i]) + np.int64(tied)
-        for i in range(rows):
+            ranks[i] += np.int64(value[i] > own[i])
+            equal += value[i] == own[i]
             better = value[i] > best[i]
             predicted[i] = c if better else predicted[i]
             best[i] = value[i] if better else best[i]
+    if equal > rows:  # there are others like the true one
+        for i in range(rows):
+            for c in range(labels[i]):
+                ranks[i] += np.int64(z[i, c] == own[i])
 
 
 @numba.njit(inline="always")
-def _square(p: Any, labels: Any, miss: Any, value: Any, brier: Any) -> None:
-    """Adds the squares of what a strip of rows is off, class by class."""
-    brier[:] = 0.0
+def _square(p: Any, miss: Any, of: Any, brier: Any) -> None:
+    """Adds the squares of what each row is off, class by class."""
+    labels, classes = of.labels, of.classes
     for c in range(p.shape[0]):
-        for i in range(labels.size):
-            value[i] = p[c, i]
-        for i in range(labels.size):
-            apart = miss[i] if labels[i] == c else value[i]
-            brier[i] += apart * apart
+        for i in range(brier.size):
+            classes[c, i] = p[c, i]
+    for i in range(brier.size):
+        classes[at(labels[i]), i] = miss[i]
+        brier[i] = 0.0
+    for c in range(p.shape[0]):
+        for i in range(brier.size):
+            brier[i] += classes[c, i] * classes[c, i]
 
 
 def _judge(
     z: Floats, p: Array, miss: Array, labels: Integers, edges: Array, to: Predicted, judged: Judged
 ) -> None:
     n, bins = labels.size, edges.size - 1
-    best, own, value = np.empty(STRIP), np.empty(STRIP), np.empty(STRIP)
+    values, numbers = np.empty((3, STRIP)), np.empty((3, STRIP), np.int64)
+    of = Strip(
+        values[0],
+        values[1],
+        values[2],
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        np.empty((NARROW, STRIP)),
+    )
     for start in range(0, n, STRIP):
-        end = min(start + STRIP, n)
-        of, predicted, ranks = labels[start:end], to.predicted[start:end], judged.ranks[start:end]
-        _compare(z[start:end], of, best, own, value, predicted, ranks)
+        rows = min(STRIP, n - start)
+        end = start + rows
+        of.labels[:rows] = labels[start:end]
+        _compare(z[start:end], rows, of)
+        to.predicted[start:end] = of.predicted[:rows]
+        judged.ranks[start:end] = of.ranks[:rows]
         for i in range(start, end):
             confidence = p[at(to.predicted[i]), i]
             number = bin_of(confidence, bins)
@@ -85,7 +117,7 @@ def _judge(
             judged.bins[i], judged.steps[i] = number, rank(confidence)
             to.true[i], to.confidences[i] = p[at(labels[i]), i], confidence
         if judged.brier.size:
-            _square(p[:, start:end], of, miss[start:end], value, judged.brier[start:end])
+            _square(p[:, start:end], miss[start:end], of, judged.brier[start:end])
 
 
 @cache
