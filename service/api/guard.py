@@ -94,7 +94,9 @@ class Guard:
         awaited.
         """
         within = getattr(self._app, "at_once", None)
-        if within is None or self._drain.draining or self._excess(scope) is not None:
+        if within is None or scope["method"] != "POST" or self._drain.draining:
+            return None
+        if self._excess(scope) is not None:
             return None
         started = time.perf_counter()
         name = self._named(scope)
