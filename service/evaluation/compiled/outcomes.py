@@ -57,13 +57,13 @@ def _compare(z: Any, rows: Any, of: Any) -> None:
     for i in range(rows):
         best[i], own[i] = -np.inf, z[i, at(labels[i])]
         predicted[i], ranks[i] = 0, 0
-    equal = 0
+    equal = np.int64(0)
     for c in range(z.shape[1]):
         for i in range(rows):
             value[i] = z[i, c]
         for i in range(rows):
             ranks[i] += np.int64(value[i] > own[i])
-            equal += value[i] == own[i]
+            equal += np.int64(value[i] == own[i])
             better = value[i] > best[i]
             predicted[i] = c if better else predicted[i]
             best[i] = value[i] if better else best[i]
