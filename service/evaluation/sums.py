@@ -27,6 +27,8 @@ from service.numerics.errorfree import two_product
 
 # Rows that are added at a time: their columns stay in the cache, and their sums in int64.
 CHUNK = 1 << 15
+# Fewer rows than these are not worth the many levels that machine code adds to: each is merged.
+WORTH = 1 << 11
 
 
 def chunks(count: int) -> Iterator[slice]:
@@ -107,7 +109,7 @@ class ExactSums(GroupedIntegers):
             self._add_scaled(groups, *np.frexp(values))
             return
         code = machine_code()
-        if code and self.size * WORDS <= TABLE:
+        if code and groups.size >= WORTH and self.size * WORDS <= TABLE:
             code.add(groups, values, self.words(groups.size))
             return
         for some, part, level in cut(groups, values):

@@ -54,6 +54,12 @@ def state_of(bins=7, top_k=5, **batch):
     return state
 
 
+@pytest.fixture(autouse=True)
+def every_number_of_rows(monkeypatch):
+    """Machine code adds few rows, too."""
+    monkeypatch.setattr(sums, "WORTH", 0)
+
+
 @pytest.fixture
 def with_and_without(monkeypatch, computing):
     """States by machine code and by NumPy, of the same exponentials."""
