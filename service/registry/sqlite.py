@@ -55,8 +55,12 @@ def sqlite(url: URL, wait: float) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Kept, record: Any) -> None:
         connection.isolation_level = None  # transactions begin as below, not when Python thinks so
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}").close()
+        try:
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}").close()
+        except sqlite3.Error:
+            connection.close()  # the pool has not got hold of it yet
+            raise
 
     @event.listens_for(engine, "checkout")
     def check(connection: Kept, record: Any, proxy: Any) -> None:

@@ -27,7 +27,9 @@ def folder() -> Iterator[Path]:
     found = Path(tempfile.mkdtemp())
     superuser = os.geteuid() == 0
     if superuser:
-        Registry({}, 10**6, f"sqlite:///{found / 'imports'}").register(model("mine"))
+        registry = Registry({}, 10**6, f"sqlite:///{found / 'imports'}")
+        registry.register(model("mine"))
+        registry.end()
         for path in (found, *found.iterdir()):
             os.chown(path, NOBODY, NOBODY)
         os.seteuid(NOBODY)
