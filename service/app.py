@@ -5,7 +5,8 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -91,6 +92,8 @@ def create_app(
         lifespan=_lifespan(registry, keys, evaluations, drain if take_signals else None),
         telemetry=_telemetry(settings.opentelemetry),
     )
+    # its attributes are asked for with every request: those of `State` are a function's
+    app.state = cast(State, SimpleNamespace())
     state, queue = app.state, (settings.max_waiting, settings.queue_seconds)
     state.settings = settings
     state.metrics = Metrics()
